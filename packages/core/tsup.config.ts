@@ -1,0 +1,7 @@
+import { library } from '@sched-tooling/tsup';
+
+export default library({
+  index: 'src/index.ts',
+  'conformance/index': 'src/conformance/index.ts',
+  'testing/index': 'src/testing/index.ts',
+});
