@@ -1,1 +1,1 @@
-export {};
+export { MemoryDataStore } from './memory-data-store.js';

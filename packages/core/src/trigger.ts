@@ -1,0 +1,104 @@
+/**
+ * Triggers: serialisable rules that give the next occurrence after a moment.
+ *
+ * A trigger is a value without state. It never remembers what it has already fired: the task's record does. That is
+ * what lets two processes, or one process before and after a restart, work out the same occurrences from the same
+ * JSON, and what makes it safe to compare two declarations of a schedule by comparing their JSON.
+ *
+ * All moments are integer milliseconds since the Unix epoch, in UTC. Local time exists only inside a trigger that
+ * names a time zone.
+ */
+
+/** A value that JSON can hold exactly. */
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json };
+
+/** A trigger as it is stored: its kind, and whatever that kind needs to make it again. */
+export type TriggerJson = { readonly kind: string } & { readonly [key: string]: Json };
+
+/** What a trigger may depend on besides its own JSON. Both facts are stored with the task and never change with time. */
+export interface TriggerContext {
+  /** The task's id. Jitter is derived from it, so that the tasks of one schedule spread out. */
+  readonly id: string;
+  /**
+   * When the schedule was declared (or its trigger last changed), by the store's clock, in epoch milliseconds. An
+   * interval without an anchor of its own counts from here, which is why it does not drift.
+   */
+  readonly declaredAt: number;
+}
+
+/**
+ * A rule that names moments. Implementations are immutable and pure: the same arguments give the same answer for
+ * ever, on every machine.
+ */
+export interface Trigger {
+  /** Names the {@link TriggerKind} that can make this trigger from its JSON. */
+  readonly kind: string;
+  /** The kind itself, so that using a trigger in code is enough to be able to read it back from the store. */
+  readonly type: TriggerKind;
+  /**
+   * The first occurrence strictly after `afterMs`, or `null` when there is none.
+   *
+   * Must end quickly for every input, also when there will never be another occurrence.
+   */
+  next(afterMs: number, context: TriggerContext): number | null;
+  /**
+   * The last occurrence strictly before `beforeMs`, or `null` when there is none. The mirror image of `next`: for
+   * every occurrence `t`, `previous(t + 1) === t` and `next(t - 1) === t`.
+   *
+   * This is how the latest missed occurrence is found after years of downtime without walking through them all.
+   */
+  previous(beforeMs: number, context: TriggerContext): number | null;
+  /**
+   * The largest delay, in milliseconds, that is added to a nominal time before its run. The delay itself is derived
+   * from the task's id and the nominal time, so it is the same wherever and however often it is computed. Nominal
+   * times are never jittered. Absent means none.
+   */
+  readonly jitterMs?: number;
+  /** The stored form. `JSON.parse(JSON.stringify(trigger))` given to {@link TriggerKind.parse} makes an equal trigger. */
+  toJSON(): TriggerJson;
+}
+
+/**
+ * Reads one kind of trigger back from its JSON. `at`, `every`, `cron` and the combinations are kinds; a third party
+ * writes its own and registers it with `createScheduler({ triggers: [myKind] })`.
+ */
+export interface TriggerKind {
+  /** Unique; a third party's kind carries a prefix of its own, such as `acme/tide`. */
+  readonly kind: string;
+  /**
+   * Makes the trigger that `json` describes.
+   *
+   * @param json what {@link Trigger.toJSON} gave, after a round trip through the store
+   * @param parse reads the JSON of a trigger nested in this one
+   * @throws SchedError `SCHED_TRIGGER_INVALID`, or the kind's own code, when the JSON does not describe a trigger
+   */
+  parse(json: TriggerJson, parse: (json: TriggerJson) => Trigger): Trigger;
+  /** Makes a trigger from the short form in `schedule(task, payload, { [kind]: short })`, where the kind has one. */
+  from?(short: never): Trigger;
+}
+
+/**
+ * The moment at which an occurrence should run: its nominal time plus a delay of at most `jitterMs`, derived from the
+ * task's id and the nominal time alone.
+ */
+export function jitteredTime(trigger: Trigger, nominal: number, context: TriggerContext): number {
+  const jitterMs = trigger.jitterMs ?? 0;
+  return jitterMs > 0
+    ? nominal + Math.floor(fraction(`${context.id}\n${nominal}`) * (jitterMs + 1))
+    : nominal;
+}
+
+/** A number in [0, 1) that depends on the text alone: FNV-1a, then a finaliser that spreads neighbouring inputs. */
+export function fraction(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
+}
