@@ -92,18 +92,13 @@ export function parseInterval(value: Duration | CalendarDuration, what: string):
     if (part === undefined) continue;
     const count = isText ? Number(part) : part;
     const unit = Object.hasOwn(units, name) ? units[name] : undefined;
-    const valid = unit && typeof count === 'number' && Number.isInteger(count) && count >= 0;
-    interval[unit?.[0] ?? 'days'] += valid ? count * unit[1] : Number.NaN;
+    if (!unit || typeof count !== 'number' || !Number.isInteger(count) || count < 0) {
+      throw invalidDuration(value, what);
+    }
+    interval[unit[0]] += count * unit[1];
   }
   const length = meanMs(interval);
-  if (!(length > 0 && length <= MAX_DURATION_MS)) {
-    throw new SchedError(
-      'SCHED_DURATION_INVALID',
-      `${what} is ${show(value)}. It must be a length of time of more than zero and at most 100 years: ` +
-        `a whole number of milliseconds, or text such as '90s', '5m' or '1h30m' (units w, d, h, m, s, ms).`,
-      { details: { what } },
-    );
-  }
+  if (!(length > 0 && length <= MAX_DURATION_MS)) throw invalidDuration(value, what);
   return interval;
 }
 
@@ -117,7 +112,17 @@ export function parseInterval(value: Duration | CalendarDuration, what: string):
  */
 export function parseDurationMs(value: Duration, what: string): number {
   // An object would be a length in calendar units, which has no exact number of milliseconds.
-  return meanMs(parseInterval(typeof value === 'object' ? Number.NaN : value, what));
+  if (typeof value === 'object') throw invalidDuration(value, what);
+  return meanMs(parseInterval(value, what));
+}
+
+function invalidDuration(value: unknown, what: string): SchedError {
+  return new SchedError(
+    'SCHED_DURATION_INVALID',
+    `${what} is ${show(value)}. It must be a length of time of more than zero and at most 100 years: ` +
+      `a whole number of milliseconds, or text such as '90s', '5m' or '1h30m' (units w, d, h, m, s, ms).`,
+    { details: { what } },
+  );
 }
 
 /**

@@ -86,6 +86,9 @@ describe('parseDurationMs', () => {
 
   it('names the option, the value and an example', () => {
     expect(() => parseDurationMs('soon', 'retry.min')).toThrow(/^retry\.min is "soon"\. .*'1h30m'/);
+    expect(() => parseDurationMs({ days: 1 } as never, 'timeout')).toThrow(
+      /^timeout is \{"days":1\}\. /,
+    );
     expect(thrown(() => parseDurationMs(-5, 'timeout'))).toMatchObject({
       details: { what: 'timeout' },
     });
