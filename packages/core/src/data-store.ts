@@ -345,9 +345,12 @@ export interface DataStore {
    * still live: a lease that has run out is lost, also when nobody has claimed the task since. A paused task's lease
    * is extended like any other.
    *
-   * @returns one answer a lease, in their order
+   * The answer for a lease that was extended is the task's current revision, by which its owner learns, at no cost,
+   * that the task has been edited while it runs.
+   *
+   * @returns one answer a lease, in their order: a revision, or `lost`
    */
-  extend(leases: readonly LeaseRef[], leaseMs: number): Promise<readonly ('extended' | 'lost')[]>;
+  extend(leases: readonly LeaseRef[], leaseMs: number): Promise<readonly (number | 'lost')[]>;
 
   /**
    * Records what came of claimed tasks. Each settlement is applied as a whole or not at all, independently of the

@@ -187,7 +187,7 @@ export class MemoryDataStore implements DataStore {
     return { tasks, now, nextWakeAt: this.#nextWakeAt(queues) };
   }
 
-  async extend(leases: readonly LeaseRef[], leaseMs: number): Promise<('extended' | 'lost')[]> {
+  async extend(leases: readonly LeaseRef[], leaseMs: number): Promise<(number | 'lost')[]> {
     this.#assertOpen();
     const now = this.#clock();
     return leases.map((ref) => {
@@ -195,7 +195,7 @@ export class MemoryDataStore implements DataStore {
       if (task?.lease?.token !== ref.token || task.lease.expiresAt <= now) return 'lost';
       task.lease = { ...task.lease, expiresAt: now + leaseMs };
       this.#place(task);
-      return 'extended';
+      return task.revision;
     });
   }
 
