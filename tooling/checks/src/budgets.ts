@@ -1,0 +1,35 @@
+// The size of what users bundle: minified and gzipped, in bytes (1 kB = 1000 B). A figure is raised
+// only with a reason in the commit that raises it.
+
+/** Names to import, by package. */
+export type Imports = Record<string, string[]>;
+
+export interface Budget {
+  what: string;
+  imports: Imports;
+  maxBytes: number;
+}
+
+export const budgets: Budget[] = [
+  {
+    what: 'everything: scheduler, worker, memory store, every and cron',
+    imports: {
+      '@sched/core': ['createScheduler', 'defineTask', 'every', 'cron'],
+      '@sched/memory': ['MemoryDataStore'],
+    },
+    maxBytes: 15_000,
+  },
+  {
+    what: 'the minimal scheduler: no cron, no store',
+    imports: { '@sched/core': ['createScheduler', 'defineTask', 'every'] },
+    maxBytes: 11_000,
+  },
+  {
+    what: 'one trigger: every',
+    imports: { '@sched/core': ['every'] },
+    maxBytes: 3_000,
+  },
+];
+
+/** Each adapter, without core and without its driver. */
+export const adapterMaxBytes = 6_000;
