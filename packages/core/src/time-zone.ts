@@ -1,0 +1,205 @@
+/**
+ * Time zones: the offset between local time and UTC, at any moment and for any local time.
+ *
+ * The only source of facts is the platform's `Intl.DateTimeFormat`, which costs about a microsecond an answer. So
+ * offsets are learnt in windows of a few days, as they are needed, and kept: asking again costs nanoseconds.
+ *
+ * A *local time* is written here as a number too: the epoch milliseconds that the same wall clock would show in UTC.
+ * So `local = utc + offset`, and `Date.UTC(2026, 2, 29, 2, 30)` is half past two on any wall.
+ */
+
+import { DAY_MS } from './duration.js';
+import { SchedError } from './errors.js';
+import { show } from './show.js';
+
+/**
+ * A stretch of time, from `start` up to but not including `end`, in which a zone's offset stays the same. Stretches
+ * also end where nothing changes, so that a zone can be explored piece by piece.
+ */
+export interface OffsetSpan {
+  /** The first moment of the stretch; `-Infinity` when nothing came before. */
+  readonly start: number;
+  /** The first moment after the stretch; `Infinity` when nothing follows. */
+  readonly end: number;
+  /** Local time minus UTC, in milliseconds. */
+  readonly offset: number;
+  /**
+   * The offset just before `start`. Where it is smaller than `offset`, the local times from `start + before` up to
+   * `start + offset` do not exist (a gap); where it is larger, those from `start + offset` up to `start + before`
+   * come twice (a fold).
+   */
+  readonly before: number;
+}
+
+/** An IANA time zone. */
+export interface TimeZone {
+  /** The name that it was asked for by. */
+  readonly name: string;
+  /**
+   * Local time minus UTC at a moment, in milliseconds. Historic offsets of odd seconds are exact. Moments beyond the
+   * range of `Date` get the offset at its end.
+   */
+  offsetAt(epochMs: number): number;
+  /** The stretch of constant offset that holds a moment. */
+  spanAt(epochMs: number): OffsetSpan;
+  /** The moments at which the wall clock shows a local time: none in a gap, two in a fold, in order; otherwise one. */
+  momentsOf(localMs: number): readonly number[];
+  /** The first moment after the gap that swallowed a local time; `null` when the local time exists. */
+  gapEnd(localMs: number): number | null;
+}
+
+/**
+ * How much is learnt at a time. No zone has ever left an offset and come back to it in less than a week (Recife in
+ * October 2000, Gaza in October 2040), so equal offsets at both ends of a window mean no transition inside.
+ */
+const WINDOW_MS = 5 * DAY_MS;
+
+/** Windows begin half a second off, since transitions happen at whole seconds: so never at the edge of a window. */
+const WINDOW_START_MS = 500;
+
+/** Windows kept for a zone, almost 14 years of them, and zones kept in all. Past that the cache starts again. */
+const MAX_WINDOWS = 1000;
+const MAX_ZONES = 1000;
+
+/** The range of `Date`. */
+const MAX_DATE_MS = 8.64e15;
+
+const zones = /* @__PURE__ */ new Map<string, TimeZone>();
+
+/**
+ * Looks up a time zone by its IANA name, in any case: `'Europe/Berlin'`, `'UTC'`, `'Etc/GMT+5'`.
+ *
+ * @throws SchedError `SCHED_TIME_ZONE_UNKNOWN` when this runtime knows no such zone
+ */
+export function timeZone(name: string): TimeZone {
+  let zone = zones.get(name);
+  if (!zone) {
+    zone = makeTimeZone(name, offsetReader(name));
+    if (zones.size >= MAX_ZONES) zones.clear();
+    zones.set(name, zone);
+  }
+  return zone;
+}
+
+function makeTimeZone(name: string, readOffset: (epochMs: number) => number): TimeZone {
+  // These never change their clocks, so there is nothing to learn.
+  const spanAt = /^(?:utc|gmt|etc\/.+)$/i.test(name)
+    ? constantSpan(readOffset(0))
+    : learntSpans(readOffset);
+
+  /** Calls `visit` with each stretch that a local time could lie in, or in the gap before, until it says stop. */
+  function around(localMs: number, visit: (span: OffsetSpan) => boolean): void {
+    // No wall clock was ever a whole day ahead of UTC or behind it.
+    let span = spanAt(localMs - DAY_MS);
+    while (!visit(span) && span.end <= localMs + DAY_MS) span = spanAt(span.end);
+  }
+
+  return {
+    name,
+    offsetAt: (epochMs) => spanAt(epochMs).offset,
+    spanAt,
+    momentsOf(localMs) {
+      const moments: number[] = [];
+      around(localMs, ({ start, end, offset }) => {
+        const at = localMs - offset;
+        if (at >= start && at < end) moments.push(at);
+        return false;
+      });
+      return moments;
+    },
+    gapEnd(localMs) {
+      let gapEnd: number | null = null;
+      around(localMs, ({ start, before, offset }) => {
+        if (localMs >= start + before && localMs < start + offset) gapEnd = start;
+        return gapEnd !== null;
+      });
+      return gapEnd;
+    },
+  };
+}
+
+function constantSpan(offset: number): (epochMs: number) => OffsetSpan {
+  const span = { start: -Infinity, end: Infinity, offset, before: offset };
+  return () => span;
+}
+
+/** Answers from the windows learnt so far, and learns another when it must. */
+function learntSpans(readOffset: (epochMs: number) => number): (epochMs: number) => OffsetSpan {
+  const windows = new Map<number, readonly OffsetSpan[]>();
+  let last: OffsetSpan = { start: 0, end: 0, offset: 0, before: 0 };
+
+  return function spanAt(epochMs) {
+    if (epochMs >= last.start && epochMs < last.end) return last;
+    const at = Math.min(Math.max(epochMs, -MAX_DATE_MS), MAX_DATE_MS);
+    const index = Math.floor((at - WINDOW_START_MS) / WINDOW_MS);
+    let spans = windows.get(index);
+    if (!spans) {
+      spans = learnWindow(index * WINDOW_MS + WINDOW_START_MS, readOffset);
+      if (windows.size >= MAX_WINDOWS) windows.clear();
+      windows.set(index, spans);
+    }
+    for (const span of spans) {
+      last = span;
+      if (at < span.end) break;
+    }
+    return last;
+  };
+}
+
+/** The stretches of one window. The first and the last reach out to infinity at the ends of the range of `Date`. */
+function learnWindow(from: number, readOffset: (epochMs: number) => number): OffsetSpan[] {
+  const to = from + WINDOW_MS;
+  const finalOffset = readOffset(to);
+  let offset = readOffset(from);
+  let before = offset;
+  let start = from < -MAX_DATE_MS ? -Infinity : from;
+  let known = from;
+  const spans: OffsetSpan[] = [];
+  while (offset !== finalOffset) {
+    // Narrows down the second in which the offset is left. Both ends stay half a second off the transition.
+    let left = to;
+    while (left - known > 1000) {
+      const middle = known + Math.floor((left - known) / 2000) * 1000;
+      if (readOffset(middle) === offset) known = middle;
+      else left = middle;
+    }
+    const end = left - 500;
+    spans.push({ start, end, offset, before });
+    start = end;
+    before = offset;
+    known = left;
+    offset = readOffset(left);
+  }
+  spans.push({ start, end: to > MAX_DATE_MS ? Infinity : to, offset, before });
+  return spans;
+}
+
+/** A function that asks the platform for the offset at a moment. */
+function offsetReader(name: string): (epochMs: number) => number {
+  let format: Intl.DateTimeFormat;
+  try {
+    // Some runtimes take '+02:00' for a zone and some do not, and a schedule must mean the same on all of them.
+    if (typeof name !== 'string' || !/^[a-z]/i.test(name)) throw new RangeError('Not a name');
+    // The hour is there for speed alone: without a part of the time, `format` adds the date, and takes twice as long.
+    format = new Intl.DateTimeFormat('en-US', {
+      timeZone: name,
+      hour: 'numeric',
+      timeZoneName: 'longOffset',
+    });
+  } catch (cause) {
+    throw new SchedError(
+      'SCHED_TIME_ZONE_UNKNOWN',
+      `There is no time zone ${show(name)} in this runtime. Use an IANA name such as 'Europe/Berlin', ` +
+        `'America/New_York' or 'UTC' (for a fixed offset such as UTC+2: 'Etc/GMT-2', whose sign is reversed).`,
+      { cause, details: { timeZone: name } },
+    );
+  }
+  return (epochMs) => {
+    const at = Math.min(Math.max(epochMs, -MAX_DATE_MS), MAX_DATE_MS);
+    // '2 PM GMT+01:00', with seconds only where there are any: '2 PM GMT-00:44:30'
+    const [, sign, hours = 0, minutes = 0, seconds = 0] =
+      /GMT(?:(.)(\d+):(\d+)(?::(\d+))?)?$/.exec(format.format(at)) ?? [];
+    const offset = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * 1000;
+    return sign === '-' ? -offset : offset;
+  };
+}
