@@ -1,1 +1,37 @@
-export {};
+/**
+ * The conformance kit: what every data store must do, as plain cases for any test runner.
+ *
+ * ```ts
+ * for (const c of dataStoreConformance({ create })) test(c.name, c.run);
+ * ```
+ *
+ * Nothing can be skipped. What a store can do beyond the contract's core is read from its `capabilities`: the kit
+ * tests what is claimed there, and that what is not claimed behaves as the contract says it then does.
+ *
+ * @module
+ */
+
+import { claimCases } from './claim.js';
+import { concurrencyCases } from './concurrency.js';
+import { toCases } from './harness.js';
+import { insertCases } from './insert.js';
+import type { ConformanceCase, ConformanceTarget } from './types.js';
+
+export type {
+  ConformanceArea,
+  ConformanceCase,
+  ConformancePlace,
+  ConformanceProcess,
+  ConformanceTarget,
+  ConformanceTransaction,
+  Guarantee,
+} from './types.js';
+export { guarantees } from './types.js';
+
+/** Every case of the kit, for one store. Cases share nothing and may run at the same time. */
+export function dataStoreConformance(target: ConformanceTarget): ConformanceCase[] {
+  return [
+    ...toCases(target, 'contract', [...insertCases, ...claimCases]),
+    ...toCases(target, 'concurrency', concurrencyCases),
+  ];
+}

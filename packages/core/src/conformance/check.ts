@@ -1,0 +1,64 @@
+import { AssertionError } from 'node:assert';
+import { inspect, isDeepStrictEqual } from 'node:util';
+import type { Lease, TaskRecord } from '../data-store.js';
+import type { SchedErrorCode } from '../errors.js';
+import { isSchedError } from '../errors.js';
+
+/** Requires that a store answered as expected. `sentence` says what the contract promises. */
+export function same(actual: unknown, expected: unknown, sentence: string): void {
+  if (isDeepStrictEqual(actual, expected)) return;
+  throw new AssertionError({
+    message: `${sentence}\n  expected: ${show(expected)}\n  answered: ${show(actual)}`,
+    actual,
+    expected,
+    operator: 'deepStrictEqual',
+  });
+}
+
+/** Requires that something holds. `sentence` says what the contract promises, and what was seen instead. */
+export function holds(condition: boolean, sentence: string): asserts condition {
+  if (!condition)
+    throw new AssertionError({ message: sentence, actual: condition, expected: true });
+}
+
+/** Requires that a call fails with a `SchedError` of this code. */
+export async function rejects(
+  call: () => unknown,
+  code: SchedErrorCode,
+  sentence: string,
+): Promise<void> {
+  let outcome: string;
+  try {
+    outcome = `answered ${show(await call())}`;
+  } catch (error) {
+    if (isSchedError(error, code)) return;
+    outcome = `failed with ${show(error)}`;
+  }
+  throw new AssertionError({ message: `${sentence}\n  expected: ${code}\n  but it ${outcome}` });
+}
+
+/** The value, which the contract promises to be there. */
+export function present<T>(value: T | null | undefined, sentence: string): T {
+  holds(value !== null && value !== undefined, sentence);
+  return value;
+}
+
+/** The members that the contract gives a record, without any that a driver or a claim adds. */
+export function plain(record: TaskRecord | undefined): TaskRecord | undefined {
+  if (!record) return undefined;
+  const { id, name, queue, group, status, paused, runAt, body } = record;
+  const { resumedAt, lease, deliveries, revision, wakeAt } = record;
+  return {
+    ...{ id, name, queue, group, status, paused, runAt, body },
+    ...{ resumedAt, lease: lease && plainLease(lease), deliveries, revision, wakeAt },
+  };
+}
+
+export function plainLease({ token, owner, expiresAt }: Lease): Lease {
+  return { token, owner, expiresAt };
+}
+
+function show(value: unknown): string {
+  const text = inspect(value, { depth: 5, breakLength: 100, maxStringLength: 200 });
+  return text.replaceAll('\n', '\n  ');
+}

@@ -1,0 +1,134 @@
+import { AssertionError } from 'node:assert';
+import type { DataStore, DataStoreOptions } from '../data-store.js';
+import type {
+  ConformanceArea,
+  ConformanceCase,
+  ConformancePlace,
+  ConformanceTarget,
+  Guarantee,
+} from './types.js';
+import { guarantees } from './types.js';
+
+/** Where the clock of every case stands at first. Far from the real time, so that a store that looks there is found. */
+export const start = 1_000_000_000_000;
+
+/** The time that a store under test sees. It stands still unless a case moves it. */
+export class VirtualClock {
+  now = start;
+  /** By how much each reading moves the clock on, for cases that look for a second reading. */
+  stepMs = 0;
+
+  readonly read = (): number => {
+    const now = this.now;
+    this.now += this.stepMs;
+    return now;
+  };
+
+  advance(ms: number): void {
+    this.now += ms;
+  }
+}
+
+/** A place with its clock and its handles, for as long as a case runs. */
+export class Bench {
+  readonly clock = new VirtualClock();
+  readonly target: ConformanceTarget;
+  readonly place: ConformancePlace;
+  readonly #options: DataStoreOptions;
+  readonly #opened: DataStore[] = [];
+  readonly #elsewhere: Bench[] = [];
+
+  private constructor(
+    target: ConformanceTarget,
+    place: ConformancePlace,
+    options: DataStoreOptions,
+  ) {
+    this.target = target;
+    this.place = place;
+    this.#options = { clock: this.clock.read, ...options };
+  }
+
+  static async create(target: ConformanceTarget, options: DataStoreOptions): Promise<Bench> {
+    return new Bench(target, await target.create(), options);
+  }
+
+  /** A handle that is not open yet; whoever opens it closes it. */
+  readonly connect = async (): Promise<DataStore> => this.place.connect(this.#options);
+
+  /** An open handle, closed when the case ends. */
+  readonly open = async (): Promise<DataStore> => {
+    const store = await this.connect();
+    await store.open();
+    this.#opened.push(store);
+    return store;
+  };
+
+  readonly openMany = (count: number): Promise<DataStore[]> =>
+    Promise.all(Array.from({ length: count }, this.open));
+
+  /** An open handle that lives by the store's own clock. Not to be mixed with others in one place. */
+  readonly openInRealTime = async (): Promise<DataStore> => {
+    const store = await this.place.connect({});
+    await store.open();
+    this.#opened.push(store);
+    return store;
+  };
+
+  /** Another place, disposed of together with this one. */
+  readonly elsewhere = async (): Promise<Bench> => {
+    const bench = await Bench.create(this.target, this.#options);
+    this.#elsewhere.push(bench);
+    return bench;
+  };
+
+  async dispose(): Promise<void> {
+    for (const bench of this.#elsewhere) await bench.dispose();
+    for (const store of this.#opened) await store.close();
+    await this.place.dispose?.();
+  }
+}
+
+/** A case as its area writes it down. */
+export interface CaseDefinition {
+  readonly name: string;
+  readonly guarantee: Guarantee;
+  /** What the handles of this case are made with, besides the clock. */
+  readonly options?: DataStoreOptions;
+  readonly run: (bench: Bench) => Promise<void>;
+}
+
+export function toCases(
+  target: ConformanceTarget,
+  area: ConformanceArea,
+  definitions: readonly CaseDefinition[],
+): ConformanceCase[] {
+  return definitions.map(({ name, guarantee, options = {}, run }) => ({
+    name,
+    area,
+    guarantee,
+    run: async () => {
+      const bench = await Bench.create(target, options);
+      try {
+        await run(bench);
+      } catch (error) {
+        // What went wrong first matters; that the cleanup fails too is its consequence.
+        await bench.dispose().catch(() => {});
+        throw brokenGuarantee(guarantee, name, error);
+      }
+      await bench.dispose();
+    },
+  }));
+}
+
+/** Puts the guarantee and the case before the sentence that was broken; keeps what runners show as a difference. */
+function brokenGuarantee(guarantee: Guarantee, name: string, error: unknown): AssertionError {
+  const { actual, expected } = error instanceof AssertionError ? error : {};
+  const broken = new AssertionError({
+    message: `${guarantee} ${guarantees[guarantee]}: ${name}\n${error instanceof Error ? error.message : error}`,
+    actual,
+    expected,
+    operator: 'deepStrictEqual',
+  });
+  broken.cause = error;
+  return broken;
+}

@@ -1,0 +1,105 @@
+import type {
+  ClaimedTask,
+  ClaimRequest,
+  DataStore,
+  HistoryEntry,
+  LeaseRef,
+  NewTaskRecord,
+  Settlement,
+  TaskRecord,
+} from '../data-store.js';
+import { present } from './check.js';
+import { start } from './harness.js';
+
+/** How long leases last in the cases that do not care. */
+export const leaseMs = 1000;
+
+/** A task that is due at the start, in queue `q`. */
+export function record(id: string, members: Partial<NewTaskRecord> = {}): NewTaskRecord {
+  return {
+    id,
+    name: 'job',
+    queue: 'q',
+    group: null,
+    status: 'scheduled',
+    paused: false,
+    runAt: start,
+    body: '{}',
+    ...members,
+  };
+}
+
+/** `count` records whose ids are the prefix and a number. */
+export function recordsOf(
+  count: number,
+  prefix = 'task-',
+  members: Partial<NewTaskRecord> = {},
+): NewTaskRecord[] {
+  return Array.from({ length: count }, (_, index) => record(`${prefix}${index}`, members));
+}
+
+export function historyEntry(taskId: string, id: string, at = start): HistoryEntry {
+  return { taskId, id, at, body: `{"run":"${id}"}` };
+}
+
+/** Claims from queue `q`, up to 100 tasks, unless told otherwise. */
+export async function claim(
+  store: DataStore,
+  request: Partial<ClaimRequest> = {},
+): Promise<readonly ClaimedTask[]> {
+  return (await claimRequest(store, request)).tasks;
+}
+
+/** As {@link claim}, with the whole answer. */
+export function claimRequest(store: DataStore, request: Partial<ClaimRequest> = {}) {
+  return store.claim({ queues: ['q'], limit: 100, owner: 'alice', leaseMs, ...request });
+}
+
+/** Claims the one task that is due in queue `q`. */
+export async function claimOne(
+  store: DataStore,
+  request: Partial<ClaimRequest> = {},
+): Promise<ClaimedTask> {
+  const tasks = await claim(store, { limit: 1, ...request });
+  return present(tasks[0], 'claim takes a task that is due');
+}
+
+/** The task, which must be there. */
+export async function read(store: DataStore, id: string): Promise<TaskRecord> {
+  const [task] = await store.get([id]);
+  return present(task, `get gives the task ${JSON.stringify(id)}, which exists`);
+}
+
+export function leaseOf(task: ClaimedTask): LeaseRef {
+  return { id: task.id, token: task.lease.token };
+}
+
+/** The task is finished, on the basis of the record as it was claimed. */
+export function finish(task: ClaimedTask, members: Partial<Settlement> = {}): Settlement {
+  return settlement(task, { status: 'finished', runAt: null, body: '{}' }, members);
+}
+
+/** The task runs again at `runAt`. */
+export function again(
+  task: ClaimedTask,
+  runAt: number,
+  members: Partial<Settlement> = {},
+): Settlement {
+  return settlement(task, { status: 'scheduled', runAt, body: '{}' }, members);
+}
+
+export function settlement(
+  task: ClaimedTask,
+  next: Settlement['next'],
+  members: Partial<Settlement> = {},
+): Settlement {
+  return {
+    id: task.id,
+    token: task.lease.token,
+    revision: task.revision,
+    next,
+    history: [],
+    spawn: [],
+    ...members,
+  };
+}
