@@ -23,13 +23,15 @@ export async function bundleSize(
   resolve = builtFile,
   external: string[] = [],
 ): Promise<number> {
+  const namesByFile = Object.fromEntries(
+    Object.entries(imports).map(([specifier, names]) => [
+      resolve(specifier),
+      names.includes('*') ? '*' : `{ ${names.join(', ')} }`,
+    ]),
+  );
   const check = {
-    import: Object.fromEntries(
-      Object.entries(imports).map(([specifier, names]) => [
-        resolve(specifier),
-        names.includes('*') ? '*' : `{ ${names.join(', ')} }`,
-      ]),
-    ),
+    files: Object.keys(namesByFile),
+    import: namesByFile,
     gzip: true,
     ignore: external,
     modifyEsbuildConfig: (config: BuildOptions): BuildOptions => ({

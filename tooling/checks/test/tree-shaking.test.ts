@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import { scratchFolder } from '../src/scratch.ts';
+import { bundlers, type Part, partsIn } from '../src/tree-shaking.ts';
+
+const parts: Part[] = [
+  { name: 'at', files: /^packages\/core\/src\/triggers\/at\.ts$/ },
+  { name: 'every', files: /^packages\/core\/src\/triggers\/every\.ts$/ },
+  { name: 'cron', files: /^packages\/core\/src\/triggers\/cron/ },
+  {
+    name: 'combinations',
+    files: /^packages\/core\/src\/triggers\/(combination|any-of|all-of|except)\.ts$/,
+  },
+  { name: 'scheduler', files: /^packages\/core\/src\/scheduler/ },
+  { name: 'worker', files: /^packages\/core\/src\/worker/ },
+  { name: 'testing', files: /^packages\/core\/src\/testing\// },
+  { name: 'kit', files: /^packages\/core\/src\/conformance\// },
+  { name: 'adapters', files: /^packages\/(?!core\/)/ },
+];
+
+const core = (names: string) => `export { ${names} } from '@sched/core';`;
+
+describe.for(Object.entries(bundlers))('%s', ([, bundler]) => {
+  // What the other cases rely on: a part that is used is seen.
+  test('sees every part of a bundle of everything', async () => {
+    const code = [
+      core('at, every, cron, anyOf, allOf, except, createScheduler'),
+      "export * from '@sched/core/conformance';",
+      "export * from '@sched/core/testing';",
+      "export * from '@sched/memory';",
+    ].join('\n');
+    expect(await partsIn(bundler, code, parts)).toEqual(parts.map(({ name }) => name));
+  });
+
+  test.for([
+    ['at', ['at']],
+    ['every', ['every']],
+    ['cron', ['cron']],
+    ['anyOf, allOf, except', ['combinations']],
+    ['isSchedError, SchedError', []],
+    ['defineTask', []],
+  ] as const)('{ %s } brings in nothing else', async ([names, expected]) => {
+    expect(await partsIn(bundler, core(names), parts)).toEqual(expected);
+  });
+
+  test('the kit brings in no adapter and no scheduler', async () => {
+    const code = "export * from '@sched/core/conformance';";
+    const found = await partsIn(bundler, code, parts);
+    expect(found).toContain('kit');
+    expect(found).not.toContain('adapters');
+    expect(found).not.toContain('scheduler');
+  });
+
+  test('a module that registers itself fails', async () => {
+    const folder = scratchFolder({
+      'index.js': "export { every } from './every.js';\nexport { cron } from './cron.js';\n",
+      'every.js': 'export const every = () => 1;\n',
+      'cron.js': 'export const cron = () => 2;\n(globalThis.kinds ??= []).push(cron);\n',
+      'package.json': '{"type":"module"}',
+    });
+    const cron = [{ name: 'cron', files: /cron\.js$/ }];
+    const resolve = () => `${folder}/index.js`;
+    expect(await partsIn(bundler, core('every'), cron, resolve)).toEqual(['cron']);
+  });
+});
