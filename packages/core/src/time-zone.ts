@@ -24,9 +24,14 @@ export interface OffsetSpan {
   /** Local time minus UTC, in milliseconds. */
   readonly offset: number;
   /**
-   * The offset just before `start`. Where it is smaller than `offset`, the local times from `start + before` up to
-   * `start + offset` do not exist (a gap); where it is larger, those from `start + offset` up to `start + before`
-   * come twice (a fold).
+   * When the clocks were last changed, to this offset. It is `start`, or up to a day earlier where a stretch was cut
+   * in two soon after a change. Where there was no change in that time it is `start`, and `before` equals `offset`.
+   */
+  readonly changedAt: number;
+  /**
+   * The offset just before `changedAt`. Where it is smaller than `offset`, the local times from `changedAt + before`
+   * up to `changedAt + offset` do not exist (a gap); where it is larger, those from `changedAt + offset` up to
+   * `changedAt + before` come twice (a fold).
    */
   readonly before: number;
 }
@@ -49,8 +54,8 @@ export interface TimeZone {
 }
 
 /**
- * How much is learnt at a time. No zone has ever left an offset and come back to it in less than a week (Recife in
- * October 2000, Gaza in October 2040), so equal offsets at both ends of a window mean no transition inside.
+ * How much is learnt at a time, besides the day before. No zone ever leaves an offset and comes back to it within less
+ * than a week (Recife in October 2000, Gaza in October 2040), so equal offsets at both ends mean no change between.
  */
 const WINDOW_MS = 5 * DAY_MS;
 
@@ -109,8 +114,8 @@ function makeTimeZone(name: string, readOffset: (epochMs: number) => number): Ti
     },
     gapEnd(localMs) {
       let gapEnd: number | null = null;
-      around(localMs, ({ start, before, offset }) => {
-        if (localMs >= start + before && localMs < start + offset) gapEnd = start;
+      around(localMs, ({ changedAt, before, offset }) => {
+        if (localMs >= changedAt + before && localMs < changedAt + offset) gapEnd = changedAt;
         return gapEnd !== null;
       });
       return gapEnd;
@@ -119,14 +124,20 @@ function makeTimeZone(name: string, readOffset: (epochMs: number) => number): Ti
 }
 
 function constantSpan(offset: number): (epochMs: number) => OffsetSpan {
-  const span = { start: -Infinity, end: Infinity, offset, before: offset };
+  const span = {
+    start: Number.NEGATIVE_INFINITY,
+    end: Number.POSITIVE_INFINITY,
+    offset,
+    changedAt: Number.NEGATIVE_INFINITY,
+    before: offset,
+  };
   return () => span;
 }
 
 /** Answers from the windows learnt so far, and learns another when it must. */
 function learntSpans(readOffset: (epochMs: number) => number): (epochMs: number) => OffsetSpan {
   const windows = new Map<number, readonly OffsetSpan[]>();
-  let last: OffsetSpan = { start: 0, end: 0, offset: 0, before: 0 };
+  let last: OffsetSpan = { start: 0, end: 0, offset: 0, changedAt: 0, before: 0 };
 
   return function spanAt(epochMs) {
     if (epochMs >= last.start && epochMs < last.end) return last;
@@ -150,27 +161,32 @@ function learntSpans(readOffset: (epochMs: number) => number): (epochMs: number)
 function learnWindow(from: number, readOffset: (epochMs: number) => number): OffsetSpan[] {
   const to = from + WINDOW_MS;
   const finalOffset = readOffset(to);
-  let offset = readOffset(from);
+  let known = from - DAY_MS;
+  let offset = readOffset(known);
   let before = offset;
-  let start = from < -MAX_DATE_MS ? -Infinity : from;
-  let known = from;
+  let start = from < -MAX_DATE_MS ? Number.NEGATIVE_INFINITY : from;
+  let changedAt = start;
   const spans: OffsetSpan[] = [];
   while (offset !== finalOffset) {
-    // Narrows down the second in which the offset is left. Both ends stay half a second off the transition.
-    let left = to;
-    while (left - known > 1000) {
-      const middle = known + Math.floor((left - known) / 2000) * 1000;
+    // Narrows down the second in which the offset changes. Both ends stay half a second off the change.
+    let changed = to;
+    while (changed - known > 1000) {
+      const middle = known + Math.floor((changed - known) / 2000) * 1000;
       if (readOffset(middle) === offset) known = middle;
-      else left = middle;
+      else changed = middle;
     }
-    const end = left - 500;
-    spans.push({ start, end, offset, before });
-    start = end;
+    const end = changed - 500;
+    if (end > from) {
+      spans.push({ start, end, offset, changedAt, before });
+      start = end;
+    }
+    changedAt = end;
     before = offset;
-    known = left;
-    offset = readOffset(left);
+    known = changed;
+    offset = readOffset(changed);
   }
-  spans.push({ start, end: to > MAX_DATE_MS ? Infinity : to, offset, before });
+  const end = to > MAX_DATE_MS ? Number.POSITIVE_INFINITY : to;
+  spans.push({ start, end, offset, changedAt, before });
   return spans;
 }
 
