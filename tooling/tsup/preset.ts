@@ -15,6 +15,7 @@ export function library(entry: Record<string, string> = { index: 'src/index.ts' 
     treeshake: true,
     sourcemap: true,
     clean: true,
+    silent: true,
     // Declarations refer to other packages by name, not to the sources that `paths` points at.
     dts: { compilerOptions: { paths: {}, noEmit: false } },
   });
