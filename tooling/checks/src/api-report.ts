@@ -55,8 +55,8 @@ function extractorConfig({ folder }: Package, declarations: string, name: string
       compiler: {
         overrideTsconfig: {
           compilerOptions: {
-            target: 'es2023',
-            lib: ['es2023', 'esnext.disposable'],
+            target: 'es2024',
+            lib: ['es2024', 'esnext.disposable'],
             types: ['node'],
             module: 'nodenext',
             strict: true,
