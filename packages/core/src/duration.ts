@@ -90,11 +90,9 @@ export function parseInterval(value: Duration | CalendarDuration, what: string):
       : value;
   for (const [name, part] of Object.entries<unknown>({ ...parts })) {
     if (part === undefined) continue;
-    const count = isText ? Number(part) : part;
+    const count = (isText ? Number(part) : part) as number;
     const unit = Object.hasOwn(units, name) ? units[name] : undefined;
-    if (!unit || typeof count !== 'number' || !Number.isInteger(count) || count < 0) {
-      throw invalidDuration(value, what);
-    }
+    if (!unit || !Number.isInteger(count) || count < 0) throw invalidDuration(value, what);
     interval[unit[0]] += count * unit[1];
   }
   const length = meanMs(interval);
@@ -119,8 +117,8 @@ export function parseDurationMs(value: Duration, what: string): number {
 function invalidDuration(value: unknown, what: string): SchedError {
   return new SchedError(
     'SCHED_DURATION_INVALID',
-    `${what} is ${show(value)}. It must be a length of time of more than zero and at most 100 years: ` +
-      `a whole number of milliseconds, or text such as '90s', '5m' or '1h30m' (units w, d, h, m, s, ms).`,
+    `${what} is ${show(value)}. It must be more than zero and at most 100 years: a whole number of ` +
+      `milliseconds, or text such as '90s', '5m' or '1h30m' (units w, d, h, m, s, ms).`,
     { details: { what } },
   );
 }
@@ -149,9 +147,9 @@ export function parseTime(value: Time, what: string): number {
   if (!(Number.isInteger(at) && at >= MIN_TIME && at <= MAX_TIME)) {
     throw new SchedError(
       'SCHED_TIME_INVALID',
-      `${what} is ${show(value)}. It must be a Date, whole epoch milliseconds, or ISO 8601 text with an offset such ` +
-        `as '2026-03-29T09:00:00Z' or '2026-03-29T09:00:00+02:00' (without one it would mean another moment on ` +
-        `each machine), within the years 1 to 9999.`,
+      `${what} is ${show(value)}. It must be a Date, whole epoch milliseconds, or ISO 8601 text with an offset, ` +
+        `such as '2026-03-29T09:00:00Z' or '…+02:00' (without one it would mean another moment on each machine), ` +
+        'in the years 1 to 9999.',
       { details: { what } },
     );
   }

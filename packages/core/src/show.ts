@@ -7,6 +7,6 @@ export function show(value: unknown): string {
   } catch {
     // A BigInt or a cycle: the type has to do.
   }
-  text ??= value === undefined ? 'undefined' : `a ${typeof value}`;
+  text ??= typeof value;
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

@@ -60,6 +60,8 @@ export interface Trigger {
    * times are never jittered. Absent means none.
    */
   readonly jitterMs?: number;
+  /** The triggers that this one is made of, so that their kinds are known wherever its own is. Absent means none. */
+  readonly parts?: readonly Trigger[];
   /** The stored form. `JSON.parse(JSON.stringify(trigger))` given to {@link TriggerKind.parse} makes an equal trigger. */
   toJSON(): TriggerJson;
 }

@@ -1,0 +1,37 @@
+import { parseTime, type Time } from '../duration.js';
+import type { Trigger, TriggerKind } from '../trigger.js';
+import { checkKeys } from './check.js';
+
+/** {@link at}: the function that makes the trigger, and the kind that reads it back. */
+export interface AtKind extends TriggerKind {
+  /**
+   * @param time a `Date`, epoch milliseconds, or ISO 8601 text with an offset
+   * @throws SchedError `SCHED_TIME_INVALID`
+   */
+  (time: Time): Trigger;
+  readonly kind: 'at';
+  from(time: Time): Trigger;
+}
+
+/** One occurrence, at the moment given: `at('2026-03-29T09:00:00+02:00')`. */
+export const at: AtKind = /* @__PURE__ */ Object.assign(createAt, {
+  kind: 'at' as const,
+  parse: parseAt,
+  from: createAt,
+});
+
+function createAt(time: Time): Trigger {
+  const moment = parseTime(time, 'at');
+  return {
+    kind: 'at',
+    type: at,
+    next: (after) => (moment > after ? moment : null),
+    previous: (before) => (moment < before ? moment : null),
+    toJSON: () => ({ kind: 'at', at: moment }),
+  };
+}
+
+function parseAt(json: { readonly [key: string]: unknown }): Trigger {
+  checkKeys(json, ['kind', 'at'], 'The stored form of at');
+  return createAt(json.at as Time);
+}
