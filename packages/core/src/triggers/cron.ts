@@ -1,0 +1,191 @@
+import {
+  DAY_MS,
+  type Duration,
+  MAX_TIME,
+  MIN_TIME,
+  parseDurationMs,
+  parseTime,
+  type Time,
+} from '../duration.js';
+import { show } from '../show.js';
+import { type OffsetSpan, type TimeZone, timeZone } from '../time-zone.js';
+import type { Trigger, TriggerJson, TriggerKind } from '../trigger.js';
+import { checkKeys, invalidTrigger } from './check.js';
+import { parseCron } from './cron-parse.js';
+import { type CronTimes, cronTimes } from './cron-times.js';
+
+/** Where a cron expression is read, and what becomes of local times that do not exist or come twice. */
+export interface CronOptions {
+  /** The IANA time zone whose calendar and clock the expression is about. `'UTC'` by default, on every machine. */
+  readonly timeZone?: string;
+  /**
+   * What becomes of local times that do not exist because the clocks were put forward: `'shift'` (the default) runs
+   * once, at the first moment after the gap, however many of the schedule's times the gap swallowed; `'skip'` drops
+   * them.
+   */
+  readonly gap?: 'skip' | 'shift';
+  /**
+   * What becomes of local times that come twice because the clocks were put back: `'first'` (the default) runs on
+   * their first pass only, `'both'` on each.
+   */
+  readonly fold?: 'first' | 'both';
+  /** No occurrence is before this moment; one may be exactly at it. */
+  readonly start?: Time;
+  /** No occurrence is after this moment; one may be exactly at it. */
+  readonly end?: Time;
+  /** The largest delay between a nominal time and its run, by which tasks of one schedule are spread out. */
+  readonly jitter?: Duration;
+}
+
+/** {@link cron}: the function that makes the trigger, and the kind that reads it back. */
+export interface CronKind extends TriggerKind {
+  /**
+   * @throws SchedError `SCHED_CRON_SYNTAX`, `SCHED_CRON_RANGE` or `SCHED_CRON_UNSUPPORTED`, whose message and
+   *   `details` (`{expression, field, column}`) say where the expression is wrong; `SCHED_TIME_ZONE_UNKNOWN`,
+   *   `SCHED_TIME_INVALID`, `SCHED_DURATION_INVALID`, or `SCHED_TRIGGER_INVALID` for other options that cannot be
+   */
+  (expression: string, options?: CronOptions): Trigger;
+  readonly kind: 'cron';
+  from(expression: string): Trigger;
+}
+
+/**
+ * The local times that a cron expression names: `cron('30 9 * * MON-FRI', { timeZone: 'Europe/Berlin' })`.
+ *
+ * Five fields are minute (0-59), hour (0-23), day of month (1-31), month (1-12 or JAN-DEC) and day of week (0-7 or
+ * SUN-SAT; 0 and 7 are Sunday); six begin with the second (0-59). A field is a list, separated by commas, of values,
+ * ranges such as `1-5`, and steps such as `*` + `/15` or `10-50/10`. Names may be in any case. Ranges run forwards, but
+ * `SAT-SUN` ends with the Sunday after. `?` is `*` in the fields for days.
+ *
+ * The day of month has `L` (the last), `L-3` (three days before it), `15W` (of Monday to Friday, the day nearest to
+ * the 15th, in the same month) and `LW`; the day of week has `FRI#2` (the second Friday) and `FRIL` (the last). When
+ * both fields are restricted, a day matches that fits either; when one begins with `*` or is `?`, it has to fit both.
+ * `@yearly`, `@annually`, `@monthly`, `@weekly`, `@daily`, `@midnight` and `@hourly` stand for whole expressions.
+ *
+ * When the clocks change, it does as Debian's cron does. `gap` and `fold` say what becomes of times that do not exist
+ * or come twice. They do not apply when the minute or the hour field begins with `*`: such a schedule follows real
+ * time, runs in each pass of a repeated hour, and has nothing moved. A second field of `*` alone does not make it so.
+ * Unlike there, the rule holds for changes of any size, also that of a whole day.
+ */
+export const cron: CronKind = /* @__PURE__ */ Object.assign(createCron, {
+  kind: 'cron' as const,
+  parse: parseCronJson,
+  from: (expression: string) => createCron(expression),
+});
+
+function createCron(expression: string, options: CronOptions = {}): Trigger {
+  checkKeys(options, ['timeZone', 'gap', 'fold', 'start', 'end', 'jitter'], 'The options of cron');
+  const fields = parseCron(expression);
+  const zone = timeZone(options.timeZone ?? 'UTC');
+  const { gap = 'shift', fold = 'first' } = options;
+  checkChoice('gap', gap, ['skip', 'shift']);
+  checkChoice('fold', fold, ['first', 'both']);
+  const start = options.start === undefined ? undefined : parseTime(options.start, 'start');
+  const end = options.end === undefined ? undefined : parseTime(options.end, 'end');
+  if (start !== undefined && end !== undefined && end < start) {
+    throw invalidTrigger(
+      'end is before start, so there would be no occurrence at all. Swap them, or drop one.',
+    );
+  }
+  const jitterMs =
+    options.jitter === undefined ? undefined : parseDurationMs(options.jitter, 'jitter');
+  const given = Object.entries({
+    timeZone: options.timeZone,
+    gap: options.gap,
+    fold: options.fold,
+    start,
+    end,
+    jitterMs,
+  }).filter((entry): entry is [string, string | number] => entry[1] !== undefined);
+
+  return {
+    kind: 'cron',
+    type: cron,
+    jitterMs: jitterMs ?? 0,
+    ...occurrences({
+      times: cronTimes(fields),
+      zone,
+      shiftsFromGaps: gap === 'shift' && !fields.followsRealTime,
+      keepsToFirstPass: fold === 'first' && !fields.followsRealTime,
+      first: start ?? MIN_TIME,
+      last: end ?? MAX_TIME,
+    }),
+    toJSON: () => ({ kind: 'cron', expression, ...Object.fromEntries(given) }),
+  };
+}
+
+function parseCronJson({ kind: _, expression, jitterMs, ...options }: TriggerJson): Trigger {
+  return createCron(
+    expression as string,
+    jitterMs === undefined ? options : { ...options, jitter: jitterMs as number },
+  );
+}
+
+function checkChoice(option: string, value: string, choices: readonly string[]): void {
+  if (!choices.includes(value)) {
+    throw invalidTrigger(`${option} is ${show(value)}. It must be '${choices.join("' or '")}'.`);
+  }
+}
+
+/** Where local times become moments. */
+interface Rules {
+  readonly times: CronTimes;
+  readonly zone: TimeZone;
+  /** Whether times in a gap make one occurrence at its end. */
+  readonly shiftsFromGaps: boolean;
+  /** Whether times in a fold occur in its first pass only. */
+  readonly keepsToFirstPass: boolean;
+  /** The first and the last moment that may be an occurrence. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * No offset is as much as a day, so the moments of a local time under any two offsets lie within two days. Further
+ * than that before the next local time, or after the last, there is nothing to find.
+ */
+const MAX_DISTANCE_MS = 2 * DAY_MS;
+
+/** Goes through the stretches of constant offset, in which local times and moments are in step. */
+function occurrences(rules: Rules): Pick<Trigger, 'next' | 'previous'> {
+  const { times, zone, shiftsFromGaps, keepsToFirstPass, first, last } = rules;
+
+  /** Whether the gap before a stretch swallowed any of the schedule's times. */
+  function swallowed({ changedAt, before, offset }: OffsetSpan): boolean {
+    return before < offset && times.atOrAfter(changedAt + before) < changedAt + offset;
+  }
+
+  /** Up to when local times of a stretch come for the second time, and do not count. */
+  function secondPassEnd({ start, changedAt, before, offset }: OffsetSpan): number {
+    return keepsToFirstPass && before > offset ? changedAt + before - offset : start;
+  }
+
+  return {
+    next(afterMs) {
+      let at = Math.max(Math.floor(afterMs) + 1, first);
+      while (at <= last) {
+        const span = zone.spanAt(at);
+        if (shiftsFromGaps && at === span.changedAt && swallowed(span)) return at;
+        const from = Math.max(at, secondPassEnd(span));
+        const found = times.atOrAfter(from + span.offset) - span.offset;
+        if (found < span.end) return found <= last ? found : null;
+        at = Math.max(span.end, found - MAX_DISTANCE_MS);
+      }
+      return null;
+    },
+    previous(beforeMs) {
+      let at = Math.min(Math.ceil(beforeMs) - 1, last);
+      while (at >= first) {
+        const span = zone.spanAt(at);
+        const { start, changedAt, offset } = span;
+        const found = times.atOrBefore(at + offset) - offset;
+        if (found >= Math.max(start, secondPassEnd(span))) return found >= first ? found : null;
+        if (shiftsFromGaps && start === changedAt && swallowed(span)) {
+          return start >= first ? start : null;
+        }
+        at = Math.min(start - 1, found + MAX_DISTANCE_MS);
+      }
+      return null;
+    },
+  };
+}
