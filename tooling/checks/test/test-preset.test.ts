@@ -1,0 +1,54 @@
+import { pathToFileURL } from 'node:url';
+import { expect, test } from 'vitest';
+import { command } from '../src/command.ts';
+import { scratchFolder } from '../src/scratch.ts';
+import { root } from '../src/workspace.ts';
+
+const preset = pathToFileURL(`${root}/tooling/vitest/preset.ts`).href;
+
+/** Runs a test file under the shared preset. */
+function run(text: string, ...args: string[]) {
+  const folder = scratchFolder({
+    'package.json': '{"type":"module"}',
+    'vitest.config.js': `export { default } from ${JSON.stringify(preset)};\n`,
+    'test/x.test.ts': text,
+  });
+  return command('vitest', ['run', '--globals', ...args], folder);
+}
+
+const passing = "test('a', () => {});\n";
+
+test('a run in which every test runs and passes is green', () => {
+  expect(run(passing).exitCode).toBe(0);
+});
+
+test.for([
+  ['test.skip', "test.skip('b', () => {});"],
+  ['a skip at run time', "test('b', ({ skip }) => skip());"],
+  ['test.todo', "test.todo('b');"],
+  ['test.skipIf', "test.skipIf(true)('b', () => {});"],
+])('%s makes a run red', ([, text]) => {
+  const { exitCode, output } = run(passing + text);
+  expect(output).toContain('skipped: test/x.test.ts > b');
+  expect(exitCode).not.toBe(0);
+});
+
+test('test.only makes a run red', () => {
+  const { exitCode, output } = run(`${passing}test.only('b', () => {});`);
+  expect(output).toContain('Unexpected .only modifier');
+  expect(exitCode).not.toBe(0);
+});
+
+test('a test that may retry makes a run red', () => {
+  const { exitCode, output } = run("test('b', { retry: 2 }, () => {});");
+  expect(output).toContain('may retry: test/x.test.ts > b');
+  expect(exitCode).not.toBe(0);
+});
+
+test('a package without tests makes a run red', () => {
+  expect(run('').exitCode).not.toBe(0);
+});
+
+test('choosing one test by name is no excuse and no fault', () => {
+  expect(run(`${passing}test('b', () => {});`, '-t', 'a').exitCode).toBe(0);
+});
