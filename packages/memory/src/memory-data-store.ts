@@ -181,7 +181,7 @@ export class MemoryDataStore implements DataStore {
         task.lease = lease;
         task.deliveries++;
         this.#place(task);
-        tasks.push({ ...snapshot(task), lease, lapsedOwner });
+        tasks.push({ ...snapshot(task), lease: { ...lease }, lapsedOwner });
       }
     }
     return { tasks, now, nextWakeAt: this.#nextWakeAt(queues) };
