@@ -38,7 +38,8 @@ interface StoredTask {
   lease: Lease | null;
   deliveries: number;
   revision: number;
-  settledToken: number;
+  /** The token of the last settlement; null if there was none. */
+  settledToken: number | null;
   wakeAt: number | null;
   position: number;
 }
@@ -288,7 +289,7 @@ export class MemoryDataStore implements DataStore {
       lease: null,
       deliveries: 0,
       revision: ++this.#counter,
-      settledToken: 0,
+      settledToken: null,
       wakeAt: null,
       position: -1,
     };
