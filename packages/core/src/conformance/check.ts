@@ -11,7 +11,6 @@ export function same(actual: unknown, expected: unknown, sentence: string): void
     message: `${sentence}\n  expected: ${show(expected)}\n  answered: ${show(actual)}`,
     actual,
     expected,
-    operator: 'deepStrictEqual',
   });
 }
 
@@ -59,6 +58,11 @@ export function plainLease({ token, owner, expiresAt }: Lease): Lease {
 }
 
 function show(value: unknown): string {
-  const text = inspect(value, { depth: 5, breakLength: 100, maxStringLength: 200 });
+  const text = inspect(value, {
+    depth: 5,
+    breakLength: 100,
+    maxStringLength: 200,
+    maxArrayLength: 30,
+  });
   return text.replaceAll('\n', '\n  ');
 }

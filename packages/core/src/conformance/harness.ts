@@ -1,5 +1,6 @@
 import { AssertionError } from 'node:assert';
 import type { DataStore, DataStoreOptions } from '../data-store.js';
+import { holds } from './check.js';
 import type {
   ConformanceArea,
   ConformanceCase,
@@ -45,7 +46,7 @@ export class Bench {
   ) {
     this.target = target;
     this.place = place;
-    this.#options = { clock: this.clock.read, ...options };
+    this.#options = options;
   }
 
   static async create(target: ConformanceTarget, options: DataStoreOptions): Promise<Bench> {
@@ -53,7 +54,8 @@ export class Bench {
   }
 
   /** A handle that is not open yet; whoever opens it closes it. */
-  readonly connect = async (): Promise<DataStore> => this.place.connect(this.#options);
+  readonly connect = async (): Promise<DataStore> =>
+    this.place.connect({ ...this.#options, clock: this.clock.read });
 
   /** An open handle, closed when the case ends. */
   readonly open = async (): Promise<DataStore> => {
@@ -85,6 +87,15 @@ export class Bench {
     for (const bench of this.#elsewhere) await bench.dispose();
     for (const store of this.#opened) await store.close();
     await this.place.dispose?.();
+  }
+}
+
+/** Waits until something has happened, in real time. For what only the outside world can bring about. */
+export async function until(condition: () => boolean | Promise<boolean>, what: string) {
+  const deadline = Date.now() + 20_000;
+  while (!(await condition())) {
+    holds(Date.now() < deadline, `${what}, within 20 seconds`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
@@ -127,7 +138,6 @@ function brokenGuarantee(guarantee: Guarantee, name: string, error: unknown): As
     message: `${guarantee} ${guarantees[guarantee]}: ${name}\n${error instanceof Error ? error.message : error}`,
     actual,
     expected,
-    operator: 'deepStrictEqual',
   });
   broken.cause = error;
   return broken;

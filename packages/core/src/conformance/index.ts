@@ -11,11 +11,40 @@
  * @module
  */
 
+import { bytesCases } from './bytes.js';
 import { claimCases } from './claim.js';
 import { concurrencyCases } from './concurrency.js';
+import { fencingCases } from './fencing.js';
 import { toCases } from './harness.js';
+import { historyCases } from './history.js';
 import { insertCases } from './insert.js';
+import { leaseCases } from './lease.js';
+import { lifecycleCases } from './lifecycle.js';
+import { listCases } from './list.js';
+import { pauseCases } from './pause.js';
+import { removeCases } from './remove.js';
+import { settleCases } from './settle.js';
+import { transactionCases } from './transactions.js';
 import type { ConformanceCase, ConformanceTarget } from './types.js';
+import { updateCases } from './update.js';
+import { watchCases } from './watch.js';
+
+const contract = [
+  ...lifecycleCases,
+  ...insertCases,
+  ...claimCases,
+  ...leaseCases,
+  ...settleCases,
+  ...fencingCases,
+  ...updateCases,
+  ...pauseCases,
+  ...removeCases,
+  ...listCases,
+  ...historyCases,
+  ...watchCases,
+  ...transactionCases,
+  ...bytesCases,
+];
 
 export type {
   ConformanceArea,
@@ -31,7 +60,7 @@ export { guarantees } from './types.js';
 /** Every case of the kit, for one store. Cases share nothing and may run at the same time. */
 export function dataStoreConformance(target: ConformanceTarget): ConformanceCase[] {
   return [
-    ...toCases(target, 'contract', [...insertCases, ...claimCases]),
+    ...toCases(target, 'contract', contract),
     ...toCases(target, 'concurrency', concurrencyCases),
   ];
 }

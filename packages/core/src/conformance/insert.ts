@@ -1,9 +1,21 @@
 import { plain, same } from './check.js';
 import type { CaseDefinition } from './harness.js';
 import { start } from './harness.js';
-import { claimOne, finish, read, record } from './records.js';
+import {
+  claim,
+  claimOne,
+  claimRequest,
+  finish,
+  idsOf,
+  leaseMs,
+  leaseOf,
+  read,
+  record,
+  recordsOf,
+  untouched,
+} from './records.js';
 
-/** `insert` and `get`. */
+/** `insert`, `get`, and what holds of every call that takes a list. */
 export const insertCases: readonly CaseDefinition[] = [
   {
     name: 'an inserted task is stored as given, with no lease, no deliveries and never resumed',
@@ -25,6 +37,32 @@ export const insertCases: readonly CaseDefinition[] = [
         },
         'a record is stored with a fresh revision, no lease, no deliveries and never resumed',
       );
+      same(Number.isSafeInteger(stored.revision), true, 'a revision is an integer');
+    },
+  },
+  {
+    name: 'a task can be inserted paused, finished or failed, and then never wakes',
+    guarantee: 'G1',
+    async run({ open, clock }) {
+      const store = await open();
+      const records = [
+        record('paused', { paused: true }),
+        record('finished', { status: 'finished', runAt: null }),
+        record('failed', { status: 'failed', runAt: null }),
+      ];
+      await store.insert(records);
+      for (const { id, status, paused, runAt } of records) {
+        const stored = await read(store, id);
+        same(
+          [stored.status, stored.paused, stored.runAt, stored.wakeAt, stored.resumedAt],
+          [status, paused, runAt, null, null],
+          `a task inserted ${id} is stored so, and its wakeAt is null`,
+        );
+      }
+      clock.advance(1_000_000);
+      const result = await claimRequest(store);
+      same(idsOf(result.tasks), [], 'a task that is paused, finished or failed is not claimed');
+      same(result.nextWakeAt, null, 'nextWakeAt is null when no task has a wakeAt');
     },
   },
   {
@@ -32,24 +70,21 @@ export const insertCases: readonly CaseDefinition[] = [
     guarantee: 'G6',
     async run({ open }) {
       const store = await open();
-      const other = { name: 'other', body: '{"other":true}', runAt: start + 1 };
-      const untouched = async (state: string) => {
-        const before = await read(store, 'a');
-        same(
-          await store.insert([record('a', other)]),
-          ['exists'],
-          `insert answers \`exists\` for the id of a task that is ${state}`,
-        );
-        same(plain(await read(store, 'a')), plain(before), `insert leaves a ${state} task alone`);
+      const other = record('a', { name: 'other', body: '{"other":true}', runAt: start + 1 });
+      const existsWhen = async (state: string) => {
+        const sentence = `insert answers \`exists\` for the id of a ${state} task`;
+        const insert = () => store.insert([other]);
+        const leavesAlone = `insert leaves an existing task alone when it is ${state}`;
+        same(await untouched(store, ['a'], insert, leavesAlone), ['exists'], sentence);
       };
       await store.insert([record('a')]);
-      await untouched('scheduled');
+      await existsWhen('scheduled');
       const task = await claimOne(store);
-      await untouched('leased');
+      await existsWhen('leased');
       await store.setPaused({ ids: ['a'] }, true);
-      await untouched('paused');
+      await existsWhen('paused');
       await store.settle([finish(task)]);
-      await untouched('finished');
+      await existsWhen('finished');
     },
   },
   {
@@ -66,17 +101,124 @@ export const insertCases: readonly CaseDefinition[] = [
     },
   },
   {
+    name: 'one record that exists does not keep the others of its call from being inserted',
+    guarantee: 'G1',
+    async run({ open }) {
+      const store = await open();
+      await store.insert([record('b')]);
+      same(
+        await store.insert([record('a'), record('b'), record('c')]),
+        ['inserted', 'exists', 'inserted'],
+        'insert creates each task independently of the others',
+      );
+      same(idsOf(await store.get(['a', 'b', 'c'])), ['a', 'b', 'c'], 'inserted tasks are there');
+    },
+  },
+  {
     name: 'get gives tasks in the order of the ids, and undefined where there is none',
     guarantee: 'G1',
     async run({ open }) {
       const store = await open();
       await store.insert([record('a'), record('b'), record('c')]);
-      const found = await store.get(['c', 'missing', 'a', 'c', 'b']);
       same(
-        found.map((task) => task?.id),
+        idsOf(await store.get(['c', 'missing', 'a', 'c', 'b'])),
         ['c', undefined, 'a', 'c', 'b'],
         'get answers in the order of the ids, with undefined where there is no task',
       );
     },
   },
+  {
+    name: 'every call that takes a list takes an empty one and does nothing',
+    guarantee: 'G8',
+    async run({ open }) {
+      const store = await open();
+      await store.insert([record('a')]);
+      const ids: string[] = [];
+      const answers = await untouched(
+        store,
+        ['a'],
+        async () => [
+          await store.insert([]),
+          await store.get(ids),
+          await store.remove({ ids }),
+          await store.setPaused({ ids }, true),
+          await store.extend([], leaseMs),
+          await store.settle([]),
+          await store.release([]),
+        ],
+        'an empty list changes nothing',
+      );
+      same(answers, [[], [], 0, 0, [], [], []], 'an empty list has an empty answer');
+      const { tasks, now, nextWakeAt } = await claimRequest(store, { queues: [] });
+      same([tasks, now, nextWakeAt], [[], start, null], 'a claim from no queue takes nothing');
+    },
+  },
+  {
+    name: 'calls with ten thousand ids, and settlements by the thousand, are answered as a whole',
+    guarantee: 'G8',
+    async run({ open }) {
+      const store = await open();
+      const records = recordsOf(10_000, 'many-', { queue: 'later', runAt: start + 1 });
+      const ids = records.map(({ id }) => id);
+      same(
+        new Set(await store.insert(records)),
+        new Set(['inserted']),
+        'insert takes 10,000 tasks',
+      );
+      same(idsOf(await store.get(ids)), ids, 'get gives 10,000 tasks in the order of their ids');
+      same(await store.setPaused({ ids }, true), 10_000, 'setPaused takes 10,000 ids');
+      same(await store.remove({ ids }), 10_000, 'remove takes 10,000 ids');
+      same(await store.count({}), 0, 'every task that remove counted is gone');
+
+      await store.insert(recordsOf(1000));
+      const tasks = await claim(store, { limit: 1000 });
+      same(new Set(idsOf(tasks)).size, 1000, 'claim takes as many tasks as its limit allows');
+      const extended = await store.extend(tasks.map(leaseOf), leaseMs);
+      same(
+        extended,
+        tasks.map((task) => task.revision),
+        'extend answers for 1,000 leases',
+      );
+      const settled = await store.settle(tasks.map((task) => finish(task)));
+      same(settled, Array(1000).fill('settled'), 'settle answers for 1,000 settlements');
+      same(await store.count({ status: 'finished' }), 1000, 'every settlement was applied');
+    },
+  },
+  {
+    name: 'changing what went in or came out of a call changes nothing in the store',
+    guarantee: 'G6',
+    async run({ open }) {
+      const store = await open();
+      const given = { ...record('a') };
+      await store.insert([given]);
+      const unspoilt = async (what: string, objects: readonly object[]) => {
+        const spoil = async () => {
+          for (const object of objects) scribbleOver(object);
+        };
+        await untouched(store, ['a'], spoil, `what ${what} is a snapshot`);
+      };
+      await unspoilt('insert took', [given]);
+      await unspoilt('get gave', await all(store.get(['a'])));
+      await unspoilt('list gave', [...(await store.list({ limit: 10 })).tasks]);
+      const task = await claimOne(store);
+      const copy = structuredClone(task);
+      await unspoilt('claim gave', [task]);
+      await unspoilt('get gave', await all(store.get(['a'])));
+      const settlement = structuredClone(finish(copy));
+      await store.settle([settlement]);
+      await unspoilt('settle took', [settlement]);
+    },
+  },
 ];
+
+async function all<T>(answer: Promise<readonly (T | undefined)[]>): Promise<T[]> {
+  return (await answer).filter((item) => item !== undefined);
+}
+
+/** Overwrites every member that can be, the way a careless caller would. */
+function scribbleOver(object: object): void {
+  for (const [key, value] of Object.entries(object)) {
+    if (typeof value === 'object' && value !== null) scribbleOver(value);
+    else Reflect.set(object, key, typeof value === 'number' ? value + 1 : 'scribble');
+  }
+}

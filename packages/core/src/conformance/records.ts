@@ -8,7 +8,7 @@ import type {
   Settlement,
   TaskRecord,
 } from '../data-store.js';
-import { present } from './check.js';
+import { plain, present, same } from './check.js';
 import { start } from './harness.js';
 
 /** How long leases last in the cases that do not care. */
@@ -68,6 +68,39 @@ export async function claimOne(
 export async function read(store: DataStore, id: string): Promise<TaskRecord> {
   const [task] = await store.get([id]);
   return present(task, `get gives the task ${JSON.stringify(id)}, which exists`);
+}
+
+/** Makes a call that must leave these tasks exactly as they are, and gives its answer. */
+export async function untouched<T>(
+  store: DataStore,
+  ids: readonly string[],
+  call: () => Promise<T>,
+  sentence: string,
+): Promise<T> {
+  const before = (await store.get(ids)).map(plain);
+  const answer = await call();
+  same((await store.get(ids)).map(plain), before, sentence);
+  return answer;
+}
+
+export function idsOf(tasks: readonly (TaskRecord | undefined)[]): (string | undefined)[] {
+  return tasks.map((task) => task?.id);
+}
+
+/** Requires these entries, newest first, of a store that keeps a history, and none of one that does not. */
+export async function sameHistory(
+  store: DataStore,
+  taskId: string,
+  ids: readonly string[],
+  sentence: string,
+): Promise<void> {
+  const entries = await store.history(taskId, 1000);
+  const expected = store.capabilities.history ? ids : [];
+  same(
+    entries.map((entry) => entry.id),
+    expected,
+    sentence,
+  );
 }
 
 export function leaseOf(task: ClaimedTask): LeaseRef {

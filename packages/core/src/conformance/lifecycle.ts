@@ -1,0 +1,182 @@
+import type { DataStore } from '../data-store.js';
+import { holds, plain, rejects, same } from './check.js';
+import type { CaseDefinition } from './harness.js';
+import { start } from './harness.js';
+import {
+  again,
+  claim,
+  claimOne,
+  finish,
+  historyEntry,
+  idsOf,
+  leaseMs,
+  leaseOf,
+  read,
+  record,
+  sameHistory,
+} from './records.js';
+
+/** Opening, closing, places and handles. */
+export const lifecycleCases: readonly CaseDefinition[] = [
+  {
+    name: 'a store says what it is called and what it can do',
+    guarantee: 'G8',
+    async run({ connect }) {
+      const { name, capabilities } = await connect();
+      holds(typeof name === 'string' && name !== '', 'a store has a name');
+      const { history, watch, transactions, processes } = capabilities;
+      same(
+        [history, watch, transactions, processes].map((claimed) => typeof claimed),
+        ['boolean', 'boolean', 'boolean', 'boolean'],
+        'a store claims each capability or does not',
+      );
+    },
+  },
+  {
+    name: 'each place is fresh and isolated from every other',
+    guarantee: 'G1',
+    async run(bench) {
+      const [here, elsewhere] = [await bench.open(), await (await bench.elsewhere()).open()];
+      same([await here.count({}), await elsewhere.count({})], [0, 0], 'a place is empty at first');
+      await here.insert([record('a'), record('b')]);
+      same(await elsewhere.insert([record('a')]), ['inserted'], 'ids are a place’s own');
+      same(idsOf(await elsewhere.get(['a', 'b'])), ['a', undefined], 'so are tasks');
+      same(idsOf(await claim(elsewhere)), ['a'], 'a claim takes tasks of its own place');
+      same(await elsewhere.remove({ all: true }), 1, 'and so does a removal');
+      same(idsOf(await claim(here)).sort(), ['a', 'b'], 'whatever happens elsewhere');
+      const third = await (await bench.elsewhere()).open();
+      same(await third.count({}), 0, 'a place is empty at first, however late it is created');
+    },
+  },
+  {
+    name: 'handles on one place share its tasks, leases and history',
+    guarantee: 'G1',
+    async run({ openMany }) {
+      const [first, second] = await openMany(2);
+      if (!first || !second) throw new Error('two handles were opened');
+      await first.insert([record('a'), record('b', { runAt: start + 5 })]);
+      same(plain(await read(second, 'a')), plain(await read(first, 'a')), 'one sees all of it');
+      const task = await claimOne(second);
+      same(idsOf(await claim(first)), [], 'what one handle has leased no other claims');
+      same(await first.extend([leaseOf(task)], leaseMs), [task.revision], 'a lease is the place’s');
+      const history = [historyEntry('a', 'run-1')];
+      same(await first.settle([finish(task, { history })]), ['settled'], 'a lease is the place’s');
+      same((await read(second, 'a')).status, 'finished', 'one sees what the other has settled');
+      await sameHistory(second, 'a', ['run-1'], 'one sees what the other has appended');
+    },
+  },
+  {
+    name: 'before it is opened a store refuses every call',
+    guarantee: 'G8',
+    async run({ connect }) {
+      await refusesEveryCall(await connect(), 'before `open`');
+    },
+  },
+  {
+    name: 'after it is closed a store refuses every call',
+    guarantee: 'G8',
+    async run({ connect }) {
+      const store = await connect();
+      await store.open();
+      await store.close();
+      await refusesEveryCall(store, 'after `close`');
+    },
+  },
+  {
+    name: 'opening an open store does nothing, and closing a closed one does nothing',
+    guarantee: 'G8',
+    async run({ connect }) {
+      const store = await connect();
+      await Promise.all([store.open(), store.open()]);
+      await store.insert([record('a')]);
+      await store.open();
+      same(idsOf(await store.get(['a'])), ['a'], 'opening an open store leaves its tasks alone');
+      await store.close();
+      await store.close();
+      await refusesEveryCall(store, 'after `close`');
+    },
+  },
+  {
+    name: 'a store gives its own time: the injected clock where there is one',
+    guarantee: 'G4',
+    async run({ open, clock }) {
+      const store = await open();
+      same(await store.now(), start, 'the injected clock is used in place of the store’s');
+      clock.advance(12_345);
+      same(await store.now(), start + 12_345, 'and is read inside every call');
+      same(Number.isSafeInteger(await store.now()), true, 'moments are integer milliseconds');
+    },
+  },
+  {
+    name: 'what was acknowledged is there for whoever opens the place next, where it outlives handles',
+    guarantee: 'G1',
+    async run({ connect }) {
+      const before = await connect();
+      if (!before.capabilities.processes) return;
+      await before.open();
+      await before.insert([
+        record('leased', { group: 'g', body: '"body"' }),
+        record('settled', { queue: 'r' }),
+        record('paused', { paused: true }),
+      ]);
+      const leased = await claimOne(before);
+      const settlement = again(await claimOne(before, { queues: ['r'] }), start + 60_000, {
+        history: [historyEntry('settled', 'run-1')],
+      });
+      await before.settle([settlement]);
+      await before.setPaused({ ids: ['paused'] }, false);
+      await before.setPaused({ ids: ['paused'] }, true);
+      const ids = ['leased', 'settled', 'paused'];
+      const records = (await before.get(ids)).map(plain);
+      await before.close();
+
+      const after = await connect();
+      await after.open();
+      try {
+        same((await after.get(ids)).map(plain), records, 'every record is as it was');
+        await sameHistory(after, 'settled', ['run-1'], 'the history is as it was');
+        same(await after.settle([settlement]), ['settled'], 'a repeated settlement is recognised');
+        same(await after.insert([record('leased')]), ['exists'], 'an id that exists is found');
+        same(
+          await after.extend([leaseOf(leased)], leaseMs),
+          [leased.revision],
+          'a lease holds though the handle that took it is gone',
+        );
+        await after.remove({ ids: ['leased'] });
+        await after.insert([record('leased')]);
+        const again = await claimOne(after);
+        holds(again.lease.token > leased.lease.token, 'tokens go on growing');
+        holds(again.revision !== leased.revision, 'revisions do not repeat');
+      } finally {
+        await after.close();
+      }
+    },
+  },
+];
+
+/** Every call that a store answers while it is open, in its simplest form. */
+function calls(store: DataStore): Record<string, () => Promise<unknown>> {
+  return {
+    now: () => store.now(),
+    insert: () => store.insert([record('a')]),
+    get: () => store.get(['a']),
+    update: () => store.update('a', {}, { revision: 1 }),
+    list: () => store.list({ limit: 1 }),
+    count: () => store.count({}),
+    remove: () => store.remove({ ids: ['a'] }),
+    setPaused: () => store.setPaused({ ids: ['a'] }, true),
+    claim: () => store.claim({ queues: ['q'], limit: 1, owner: 'alice', leaseMs }),
+    extend: () => store.extend([{ id: 'a', token: 1 }], leaseMs),
+    settle: () =>
+      store.settle([{ id: 'a', token: 1, revision: 1, next: null, history: [], spawn: [] }]),
+    release: () => store.release([{ id: 'a', token: 1 }]),
+    history: () => store.history('a', 1),
+    watch: () => store.watch(() => {}),
+  };
+}
+
+async function refusesEveryCall(store: DataStore, when: string): Promise<void> {
+  for (const [name, call] of Object.entries(calls(store))) {
+    await rejects(call, 'SCHED_STORE_CLOSED', `${name} rejects ${when}`);
+  }
+}
