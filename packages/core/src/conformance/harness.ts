@@ -68,13 +68,8 @@ export class Bench {
   readonly openMany = (count: number): Promise<DataStore[]> =>
     Promise.all(Array.from({ length: count }, this.open));
 
-  /** An open handle that lives by the store's own clock. Not to be mixed with others in one place. */
-  readonly openInRealTime = async (): Promise<DataStore> => {
-    const store = await this.place.connect({});
-    await store.open();
-    this.#opened.push(store);
-    return store;
-  };
+  /** As `connect`, but the handle lives by the store's own clock. Not to be mixed with others in one place. */
+  readonly connectInRealTime = async (): Promise<DataStore> => this.place.connect(this.#options);
 
   /** Another place, disposed of together with this one. */
   readonly elsewhere = async (): Promise<Bench> => {

@@ -18,10 +18,13 @@ import { fencingCases } from './fencing.js';
 import { toCases } from './harness.js';
 import { historyCases } from './history.js';
 import { insertCases } from './insert.js';
+import { interleavingCases } from './interleavings.js';
 import { leaseCases } from './lease.js';
 import { lifecycleCases } from './lifecycle.js';
 import { listCases } from './list.js';
+import { modelCases } from './model-cases.js';
 import { pauseCases } from './pause.js';
+import { processCases } from './processes.js';
 import { removeCases } from './remove.js';
 import { settleCases } from './settle.js';
 import { transactionCases } from './transactions.js';
@@ -44,6 +47,7 @@ const contract = [
   ...watchCases,
   ...transactionCases,
   ...bytesCases,
+  ...modelCases,
 ];
 
 export type {
@@ -57,10 +61,9 @@ export type {
 } from './types.js';
 export { guarantees } from './types.js';
 
+const concurrency = [...concurrencyCases, ...interleavingCases, ...processCases];
+
 /** Every case of the kit, for one store. Cases share nothing and may run at the same time. */
 export function dataStoreConformance(target: ConformanceTarget): ConformanceCase[] {
-  return [
-    ...toCases(target, 'contract', contract),
-    ...toCases(target, 'concurrency', concurrencyCases),
-  ];
+  return [...toCases(target, 'contract', contract), ...toCases(target, 'concurrency', concurrency)];
 }

@@ -1,0 +1,215 @@
+import type {
+  ClaimRequest,
+  ClaimResult,
+  LeaseRef,
+  NewTaskRecord,
+  Release,
+  Settlement,
+  TaskFilter,
+  TaskRecord,
+  TaskSelector,
+} from '../data-store.js';
+import { holds, plainLease, same } from './check.js';
+
+/** A task in the model: what the contract says of it, and what it has to remember to say it. */
+interface ModelTask extends Omit<TaskRecord, 'revision' | 'wakeAt'> {
+  /** Undefined when a call has changed it and the store has not shown yet what it chose. */
+  revision: number | undefined;
+  settledToken: number | undefined;
+}
+
+/**
+ * The contract, written down a second time as plainly as can be: a map of tasks, looked through from end to end.
+ *
+ * Where the contract leaves a choice (which token, which revision, which of several tasks of one moment) the model
+ * looks at what the store chose and holds it to the rules for that choice.
+ */
+export class Model {
+  readonly tasks = new Map<string, ModelTask>();
+  readonly history = new Map<string, string[]>();
+  readonly #revisions = new Map<string, Set<number>>();
+  readonly #lastToken = new Map<string, number>();
+
+  insert(records: readonly NewTaskRecord[]): ('inserted' | 'exists')[] {
+    return records.map((record) => {
+      if (this.tasks.has(record.id)) return 'exists';
+      this.tasks.set(record.id, {
+        ...record,
+        resumedAt: null,
+        lease: null,
+        deliveries: 0,
+        revision: undefined,
+        settledToken: undefined,
+      });
+      return 'inserted';
+    });
+  }
+
+  update(id: string, change: Partial<NewTaskRecord>, revision: number) {
+    const task = this.tasks.get(id);
+    if (!task) return 'missing';
+    if (task.revision !== revision) return 'conflict';
+    this.tasks.set(id, { ...task, ...change, revision: undefined });
+    return 'updated';
+  }
+
+  remove(selector: TaskSelector): number {
+    const selected = this.#select(selector);
+    for (const { id } of selected) this.tasks.delete(id);
+    return selected.length;
+  }
+
+  setPaused(selector: TaskSelector, paused: boolean, now: number): number {
+    const changed = this.#select(selector).filter((task) => task.paused !== paused);
+    for (const task of changed) {
+      const resumedAt = paused ? task.resumedAt : now;
+      this.tasks.set(task.id, { ...task, paused, resumedAt });
+    }
+    return changed.length;
+  }
+
+  /** Holds the answer of a claim to the rules, and does what it did. */
+  claim({ queues, limit, owner, leaseMs }: ClaimRequest, answer: ClaimResult, now: number): void {
+    same(answer.now, now, 'claim gives the time of the store');
+    const due = [...this.tasks.values()]
+      .filter((task) => queues.includes(task.queue) && isDue(task, now))
+      .map((task) => ({ queue: queues.indexOf(task.queue), wakeAt: wakeAt(task) ?? 0 }))
+      .sort((a, b) => a.queue - b.queue || a.wakeAt - b.wakeAt)
+      .slice(0, limit);
+    const taken = answer.tasks.map(({ id }) => {
+      const task = this.tasks.get(id);
+      holds(task !== undefined && isDue(task, now), `a claim takes due tasks: ${id} is not due`);
+      return { queue: queues.indexOf(task.queue), wakeAt: wakeAt(task) ?? 0 };
+    });
+    same(taken, due, 'the first `limit` due tasks are taken, by queue and then by wakeAt');
+    for (const { id, lease, lapsedOwner } of answer.tasks) {
+      const task = this.tasks.get(id);
+      holds(task !== undefined && isDue(task, now), `no task is taken twice: ${id}`);
+      const { token } = lease;
+      same(plainLease(lease), { token, owner, expiresAt: now + leaseMs }, 'a lease as asked for');
+      same(lapsedOwner, task.lease?.owner ?? null, 'lapsedOwner is whoever let a lease run out');
+      const last = this.#lastToken.get(id) ?? Number.NEGATIVE_INFINITY;
+      holds(token > last, `a token is greater than any that the id ever had: ${token}, ${last}`);
+      this.#lastToken.set(id, token);
+      const deliveries = task.deliveries + 1;
+      this.tasks.set(id, {
+        ...task,
+        lease: { token, owner, expiresAt: now + leaseMs },
+        deliveries,
+      });
+    }
+    this.#wakesBy(queues, answer.nextWakeAt);
+  }
+
+  extend(
+    leases: readonly LeaseRef[],
+    leaseMs: number,
+    now: number,
+  ): (number | undefined | 'lost')[] {
+    return leases.map(({ id, token }) => {
+      const task = this.tasks.get(id);
+      if (task?.lease?.token !== token || now >= task.lease.expiresAt) return 'lost';
+      this.tasks.set(id, { ...task, lease: { ...task.lease, expiresAt: now + leaseMs } });
+      return task.revision;
+    });
+  }
+
+  settle(settlements: readonly Settlement[]): ('settled' | 'conflict' | 'lost')[] {
+    return settlements.map(({ id, token, revision, next, history, spawn }) => {
+      const task = this.tasks.get(id);
+      if (task?.settledToken === token) return 'settled';
+      if (task?.lease?.token !== token) return 'lost';
+      if (task.revision !== revision) return 'conflict';
+      if (next) {
+        const changed = { ...next, paused: next.paused ?? task.paused, revision: undefined };
+        this.tasks.set(id, {
+          ...task,
+          ...changed,
+          lease: null,
+          deliveries: 0,
+          settledToken: token,
+        });
+      } else {
+        this.tasks.delete(id);
+      }
+      for (const entry of history) {
+        const entries = this.history.get(entry.taskId) ?? [];
+        if (!entries.includes(entry.id)) this.history.set(entry.taskId, [entry.id, ...entries]);
+      }
+      this.insert(spawn);
+      return 'settled';
+    });
+  }
+
+  release(leases: readonly Release[]): ('released' | 'lost')[] {
+    return leases.map(({ id, token, deferUntil }) => {
+      const task = this.tasks.get(id);
+      if (task?.lease?.token !== token) return 'lost';
+      const isDeferred = deferUntil !== undefined && task.runAt !== null && task.runAt < deferUntil;
+      const runAt = isDeferred ? deferUntil : task.runAt;
+      this.tasks.set(id, { ...task, lease: null, deliveries: task.deliveries - 1, runAt });
+      return 'released';
+    });
+  }
+
+  /** The ids of the tasks that match, sorted. */
+  list({ group, name, queue, status, paused }: TaskFilter): string[] {
+    const matching = [...this.tasks.values()].filter(
+      (task) =>
+        (group === undefined || task.group === group) &&
+        (name === undefined || task.name === name) &&
+        (queue === undefined || task.queue === queue) &&
+        (status === undefined || task.status === status) &&
+        (paused === undefined || task.paused === paused),
+    );
+    return matching.map(({ id }) => id).sort();
+  }
+
+  /** Takes note of a revision that the store has chosen, and gives the record as the contract has it. */
+  expected(id: string, stored: TaskRecord | undefined): TaskRecord | undefined {
+    const task = this.tasks.get(id);
+    if (!task) return undefined;
+    if (task.revision === undefined && stored) {
+      const { revision } = stored;
+      const used = this.#revisions.get(id) ?? new Set();
+      holds(!used.has(revision), `a changed record has a revision it never had: ${id} ${revision}`);
+      this.#revisions.set(id, used.add(revision));
+      task.revision = revision;
+    }
+    const { settledToken: _settledToken, revision = Number.NaN, ...record } = task;
+    return { ...record, revision, wakeAt: wakeAt(task) };
+  }
+
+  #select(selector: TaskSelector): ModelTask[] {
+    const tasks = [...this.tasks.values()];
+    if ('ids' in selector) return tasks.filter(({ id }) => selector.ids.includes(id));
+    if ('group' in selector) return tasks.filter(({ group }) => group === selector.group);
+    return tasks;
+  }
+
+  #wakesBy(queues: readonly string[], nextWakeAt: number | null): void {
+    const moments = [...this.tasks.values()]
+      .filter((task) => queues.includes(task.queue))
+      .map(wakeAt)
+      .filter((moment) => moment !== null);
+    if (moments.length === 0) {
+      same(nextWakeAt, null, 'nextWakeAt is null when no task has a wakeAt');
+      return;
+    }
+    const earliest = Math.min(...moments);
+    const isInTime = nextWakeAt !== null && nextWakeAt <= earliest;
+    holds(isInTime, `nextWakeAt is never later than the earliest: ${nextWakeAt}, ${earliest}`);
+  }
+}
+
+function wakeAt(task: ModelTask): number | null {
+  if (task.status !== 'scheduled') return null;
+  if (task.paused) return null;
+  if (task.lease) return task.lease.expiresAt;
+  return task.runAt;
+}
+
+function isDue(task: ModelTask, now: number): boolean {
+  const moment = wakeAt(task);
+  return moment !== null && moment <= now;
+}

@@ -1,0 +1,194 @@
+import type { ClaimedTask, DataStore } from '../data-store.js';
+import { holds, plain, present, same } from './check.js';
+import { ChildProcess } from './child-process.js';
+import type { Bench, CaseDefinition } from './harness.js';
+import { until } from './harness.js';
+import { finish, leaseOf, recordsOf, untouched } from './records.js';
+
+/** A store at work, and other processes at work on the same place. */
+interface Company {
+  readonly store: DataStore;
+  /** Starts processes; all that are left end with the case. */
+  start(count: number): ChildProcess[];
+}
+
+const runs = 3;
+
+/** Several processes on one place, by real time. Where the capability is not claimed there is nothing to promise. */
+export const processCases: readonly CaseDefinition[] = [
+  processCase({
+    name: 'processes that work at once settle every run of every task exactly once',
+    guarantee: 'G2',
+    async run({ store, start }) {
+      await store.insert(recordsOf(60, 'task-', { body: '[]', runAt: 0 }));
+      const accepted = await Promise.all(
+        start(4).map((child, index) => child.work(`owner-${index}`, 60_000, runs)),
+      );
+      const settled = accepted.flat();
+      for (const [id, tokens] of await recordedTokens(store)) {
+        const own = settled.filter((lease) => lease.id === id).map(({ token }) => token);
+        same(
+          tokens,
+          own.sort((a, b) => a - b),
+          'every settlement that was accepted is recorded once, in the order of growing tokens',
+        );
+      }
+    },
+  }),
+  processCase({
+    name: 'what a process held when it was killed is claimed again when its leases run out',
+    guarantee: 'G1',
+    async run({ store, start }) {
+      await store.insert(recordsOf(20, 'task-', { runAt: 0 }));
+      const [child] = start(1);
+      const request = { queues: ['q'], limit: 20, owner: 'killed', leaseMs: 400 };
+      const held = await present(child, 'a process was started').claim(request);
+      same(held.tasks.length, 20, 'a process claims tasks that another has inserted');
+      await child?.kill();
+      const taken = new Map<string, ClaimedTask>();
+      await until(async () => {
+        const { tasks, now } = await store.claim({ ...request, owner: 'heir', leaseMs: 60_000 });
+        for (const task of tasks) {
+          holds(!taken.has(task.id), `no task is given to two callers: ${task.id}`);
+          taken.set(task.id, task);
+          const before = held.tasks.find(({ id }) => id === task.id);
+          const lease = present(before, 'every task was held').lease;
+          holds(lease.expiresAt <= now, 'a lease holds until its end, though its owner is dead');
+          holds(task.lease.token > lease.token, 'every claim has a greater token');
+          same([task.lapsedOwner, task.deliveries], ['killed', 2], 'the heir is told who vanished');
+        }
+        return taken.size === 20;
+      }, 'every task of a process that was killed is claimed again');
+      const settled = await store.settle([...taken.values()].map((task) => finish(task)));
+      same(new Set(settled), new Set(['settled']), 'and settled');
+    },
+  }),
+  processCase({
+    name: 'processes that are killed in the middle of their work lose no task and no settlement',
+    guarantee: 'G1',
+    async run({ store, start }) {
+      await store.insert(recordsOf(150, 'task-', { body: '[]', runAt: 0 }));
+      const children = start(4);
+      const work = children.map((child, index) => child.work(`owner-${index}`, 500, runs));
+      // Those that are killed leave without an answer.
+      const ends = Promise.allSettled(work);
+      for (const [index, child] of children.slice(0, 3).entries()) {
+        const enough = 15 * (index + 1);
+        await until(
+          async () => (await store.count({ status: 'finished' })) >= enough,
+          'work is done',
+        );
+        await child.kill();
+      }
+      const outcomes = await ends;
+      const survivor = outcomes[3];
+      if (survivor?.status === 'rejected') throw survivor.reason;
+      const recorded = await recordedTokens(store);
+      same(recorded.size, 150, 'no task is lost');
+      for (const [id, tokens] of recorded) {
+        same(tokens.length, runs, `each run of ${id} is recorded exactly once, whoever did it`);
+        same(
+          [...tokens].sort((a, b) => a - b),
+          tokens,
+          'by growing tokens',
+        );
+      }
+      for (const { id, token } of survivor?.value ?? []) {
+        holds(recorded.get(id)?.includes(token) === true, 'no accepted settlement is lost');
+      }
+    },
+  }),
+  processCase({
+    name: 'a process that slept past its leases finds them lost and changes nothing',
+    guarantee: 'G2',
+    async run({ store, start }) {
+      await store.insert(recordsOf(3, 'task-', { runAt: 0 }));
+      const [sleeper] = start(1);
+      const child = present(sleeper, 'a process was started');
+      const request = { queues: ['q'], limit: 3, owner: 'sleeper', leaseMs: 50 };
+      const { tasks } = await child.claim(request);
+      const taken: ClaimedTask[] = [];
+      await until(async () => {
+        const claim = { ...request, owner: 'heir', leaseMs: 60_000 };
+        taken.push(...(await store.claim(claim)).tasks);
+        return taken.length === 3;
+      }, 'tasks whose leases have run out are claimed by another process');
+      const ids = tasks.map(({ id }) => id);
+      const stale = async () => [
+        ...(await child.extend(tasks.map(leaseOf), 60_000)),
+        ...(await child.settle(tasks.map((task) => finish(task)))),
+        ...(await child.release(tasks.map(leaseOf))),
+      ];
+      same(
+        await untouched(store, ids, stale, 'a stale owner changes nothing'),
+        Array(9).fill('lost'),
+        'extend, settle and release of a stale owner are lost',
+      );
+      const settled = await store.settle(taken.map((task) => finish(task)));
+      same(settled, Array(3).fill('settled'), 'the current owner settles');
+    },
+  }),
+  processCase({
+    name: 'processes that open a fresh place at the same moment all work on it',
+    guarantee: 'G8',
+    isFresh: true,
+    async run({ store, start }) {
+      const request = { queues: ['q'], limit: 1, owner: 'early', leaseMs: 60_000 };
+      const children = start(5);
+      const claims = await Promise.all(children.map((child) => child.claim(request)));
+      same(
+        claims.map(({ tasks }) => tasks.length),
+        Array(5).fill(0),
+        'a fresh place is empty',
+      );
+      await store.open();
+      await store.insert(recordsOf(5, 'task-', { runAt: 0 }));
+      const taken = await Promise.all(children.map((child) => child.claim(request)));
+      const tasks = taken.flatMap((answer) => answer.tasks);
+      same(new Set(tasks.map(({ id }) => id)).size, 5, 'each takes a task of its own');
+      const stored = await store.get(tasks.map(({ id }) => id));
+      same(stored.map(plain), tasks.map(plain), 'what a process was handed out is what is stored');
+    },
+  }),
+];
+
+interface ProcessCase extends Omit<CaseDefinition, 'run'> {
+  /** Whether the processes are to find a place that nobody has opened before. */
+  readonly isFresh?: true;
+  readonly run: (company: Company) => Promise<void>;
+}
+
+/** Makes a case that runs where several processes may open the store. */
+function processCase({ isFresh, run, ...definition }: ProcessCase): CaseDefinition {
+  return {
+    ...definition,
+    async run({ place, connectInRealTime }: Bench) {
+      const store = await connectInRealTime();
+      if (!store.capabilities.processes) return;
+      const target = present(
+        place.process,
+        'a store claims the `processes` capability, so its target has to give `process`',
+      );
+      const children: ChildProcess[] = [];
+      const start = (count: number) => {
+        const started = Array.from({ length: count }, () => new ChildProcess(target));
+        children.push(...started);
+        return started;
+      };
+      try {
+        if (!isFresh) await store.open();
+        await run({ store, start });
+      } finally {
+        await Promise.all(children.map((child) => child.kill()));
+        await store.close();
+      }
+    },
+  };
+}
+
+/** The tokens that the settlements of each task have noted in its body. All tasks have to be finished. */
+async function recordedTokens(store: DataStore): Promise<Map<string, number[]>> {
+  const { tasks } = await store.list({ limit: 1000 });
+  for (const task of tasks) same(task.status, 'finished', `${task.id} is settled to its end`);
+  return new Map(tasks.map((task) => [task.id, JSON.parse(task.body)]));
+}
