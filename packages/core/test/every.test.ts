@@ -161,6 +161,15 @@ describe('every, in calendar units', () => {
     expect(local({ hours: 24 }, options, '2026-03-28T00:00Z', 3)).toEqual(expected);
   });
 
+  it('adds exact lengths to an anchor in the second pass too', () => {
+    const options = { anchor: '2026-10-25T02:30+01:00', timeZone: 'Europe/Berlin' };
+    expect(local('1h', options, '2026-10-25T00:00Z', 3)).toEqual([
+      '2026-10-25T00:30Z',
+      '2026-10-25T01:30Z',
+      '2026-10-25T02:30Z',
+    ]);
+  });
+
   it('is in UTC by default', () => {
     expect(local('1w', { anchor: '2026-03-23T09:00Z' }, '2026-03-23T00:00Z', 3)).toEqual([
       '2026-03-23T09:00Z',

@@ -68,17 +68,6 @@ export const every: EveryKind = /* @__PURE__ */ Object.assign(createEvery, {
   from: (interval: Duration | CalendarDuration) => createEvery(interval),
 });
 
-/** The occurrences of one task, numbered from the anchor, which is number 0. */
-interface Grid {
-  /** The moment of a number. Never less than that of a smaller number. */
-  momentOf(n: number): number;
-  /** The largest number whose moment is at or before `at`. */
-  numberAt(at: number): number;
-  /** The first moment that may be an occurrence, and the last number. */
-  readonly first: number;
-  readonly last: number;
-}
-
 function createEvery(length: Duration | CalendarDuration, options: EveryOptions = {}): Trigger {
   const interval = parseInterval(length, 'every');
   const given = readOptions('every', options, {
@@ -98,12 +87,14 @@ function createEvery(length: Duration | CalendarDuration, options: EveryOptions 
   const isExact = months === 0 && days === 0;
   const mean = meanMs(interval);
 
-  function gridFor(context: TriggerContext): Grid {
+  /** The occurrence nearest to `from`, strictly after it or strictly before. */
+  function find(from: number, forward: boolean, context: TriggerContext): number | null {
     const origin = anchor ?? start ?? context.declaredAt;
     const originLocal = origin + zone.offsetAt(origin);
 
+    /** The moment `n` steps from the origin, which is never less than that of a smaller `n`. */
     function momentOf(n: number): number {
-      // The anchor stays where it is, also in the second pass of a fold.
+      // The origin stays where it is, also in the second pass of a fold.
       if (isExact || n === 0) return origin + n * milliseconds;
       const wall = new Date(originLocal);
       const day = wall.getUTCDate();
@@ -114,8 +105,9 @@ function createEvery(length: Duration | CalendarDuration, options: EveryOptions 
       return (zone.momentsOf(local)[0] ?? zone.gapEnd(local) ?? local) + n * milliseconds;
     }
 
-    function numberAt(at: number): number {
-      // Exact for exact intervals; otherwise months of unequal length put it out by one or two.
+    /** The largest `n` whose moment is at or before `at`. */
+    function stepAt(at: number): number {
+      // An exact interval divides exactly. Unequal months and changes of the offset put others out by one or two.
       let n = Math.floor((at - origin) / mean);
       while (momentOf(n) > at) n--;
       while (momentOf(n + 1) <= at) n++;
@@ -124,29 +116,21 @@ function createEvery(length: Duration | CalendarDuration, options: EveryOptions 
 
     const isOneSided = anchor === undefined || limit !== undefined;
     const first = start ?? (isOneSided ? context.declaredAt + 1 : MIN_TIME);
-    const last = limit === undefined ? Number.POSITIVE_INFINITY : numberAt(first - 1) + limit;
-    return { momentOf, numberAt, first, last };
+    const at = forward ? Math.max(from, first - 1) : Math.min(from - 1, end);
+    // Also when `from` is not a number.
+    if (!(at >= first - 1 && at <= end)) return null;
+    const last = limit === undefined ? Number.POSITIVE_INFINITY : stepAt(first - 1) + limit;
+    const n = forward ? stepAt(at) + 1 : Math.min(stepAt(at), last);
+    const moment = momentOf(n);
+    return n <= last && moment >= first && moment <= end ? moment : null;
   }
 
   return {
     kind: 'every',
     type: every,
     jitterMs: given.jitter ?? 0,
-    next(after, context) {
-      const { momentOf, numberAt, first, last } = gridFor(context);
-      const from = Math.max(after, first - 1);
-      if (!(from < end)) return null;
-      const n = numberAt(from) + 1;
-      const moment = momentOf(n);
-      return n <= last && moment <= end ? moment : null;
-    },
-    previous(before, context) {
-      const { momentOf, numberAt, first, last } = gridFor(context);
-      const from = Math.min(before - 1, end);
-      if (!(from >= first)) return null;
-      const moment = momentOf(Math.min(numberAt(from), last));
-      return moment >= first ? moment : null;
-    },
+    next: (after, context) => find(after, true, context),
+    previous: (before, context) => find(before, false, context),
     toJSON: () => ({
       kind: 'every',
       every: isExact
