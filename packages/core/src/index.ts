@@ -1,3 +1,4 @@
+export type { Clock } from './clock.js';
 export type {
   ClaimedTask,
   ClaimRequest,
@@ -19,6 +20,59 @@ export type {
   TaskStatus,
   WakeUp,
 } from './data-store.js';
-export type { SchedErrorCode } from './errors.js';
-export { errorCodes, isSchedError, SchedError } from './errors.js';
+export {
+  type Declaration,
+  declareTask,
+  type OnConflict,
+  type ScheduleOptions,
+} from './declaration.js';
+export type { CalendarDuration, Duration, Time } from './duration.js';
+export { errorCodes, isSchedError, SchedError, type SchedErrorCode } from './errors.js';
+export type { Listener, RunEvent, SchedulerEvents, TaskEvent } from './events.js';
+export type { PayloadCodec } from './payload.js';
+export type {
+  CatchUpMode,
+  CatchUpPolicy,
+  Delivery,
+  OverlapMode,
+  OverlapPolicy,
+  Policies,
+  ResolvedPolicies,
+  RetryPolicy,
+} from './policies.js';
+export type { RunError, SkipReason } from './record.js';
+export {
+  createScheduler,
+  type Health,
+  type Scheduler,
+  type SchedulerOptions,
+  type StoreReport,
+} from './scheduler.js';
+export {
+  defineTask,
+  PermanentError,
+  type RunContext,
+  type SchemaIssue,
+  type SchemaResult,
+  type StandardSchema,
+  type TaskDefinition,
+  type TaskOptions,
+} from './task.js';
+export type {
+  PageRequest,
+  ScheduledTask,
+  Selection,
+  SyncResult,
+  TaskChanges,
+  TaskClient,
+} from './task-client.js';
+export type { RunInfo, TaskInfo, TaskState } from './task-info.js';
 export type { Json, Trigger, TriggerContext, TriggerJson, TriggerKind } from './trigger.js';
+export { allOf } from './triggers/all-of.js';
+export { anyOf } from './triggers/any-of.js';
+export { type AtKind, at } from './triggers/at.js';
+export { type CronKind, type CronOptions, cron } from './triggers/cron.js';
+export { type EveryKind, type EveryOptions, every } from './triggers/every.js';
+export { except } from './triggers/except.js';
+export type { When } from './when.js';
+export type { WorkerOptions } from './worker/options.js';

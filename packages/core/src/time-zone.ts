@@ -62,8 +62,11 @@ const WINDOW_MS = 5 * DAY_MS;
 /** Windows begin half a second off, since transitions happen at whole seconds: so never at the edge of a window. */
 const WINDOW_START_MS = 500;
 
-/** Windows kept for a zone, almost 14 years of them, and zones kept in all. Past that the cache starts again. */
-const MAX_WINDOWS = 1000;
+/**
+ * Stretches kept for a zone, where neighbours count as one until the offset changes, and zones kept in all. Past that
+ * the cache starts again.
+ */
+const MAX_SPANS = 1000;
 const MAX_ZONES = 1000;
 
 /** The range of `Date`. */
@@ -134,60 +137,73 @@ function constantSpan(offset: number): (epochMs: number) => OffsetSpan {
   return () => span;
 }
 
-/** Answers from the windows learnt so far, and learns another when it must. */
+/** Answers from the stretches learnt so far, in order and without overlap, and learns another window when it must. */
 function learntSpans(readOffset: (epochMs: number) => number): (epochMs: number) => OffsetSpan {
-  const windows = new Map<number, readonly OffsetSpan[]>();
+  const spans: OffsetSpan[] = [];
   let last: OffsetSpan = { start: 0, end: 0, offset: 0, changedAt: 0, before: 0 };
+
+  /** The index of the first stretch that ends after a moment. */
+  function indexFor(at: number): number {
+    let low = 0;
+    let high = spans.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((spans[middle]?.end ?? 0) > at) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  /** Learns the window that holds a moment, and joins it to its neighbours. */
+  function learn(at: number): void {
+    if (spans.length >= MAX_SPANS) spans.length = 0;
+    const from = Math.floor((at - WINDOW_START_MS) / WINDOW_MS) * WINDOW_MS + WINDOW_START_MS;
+    const to = from + WINDOW_MS;
+    const index = indexFor(at);
+    const left = spans[index - 1]?.end === from ? spans[index - 1] : undefined;
+    const right = spans[index]?.start === to ? spans[index] : undefined;
+
+    let known = left ? from : from - DAY_MS;
+    let offset = left ? left.offset : readOffset(known);
+    let before = left ? left.before : offset;
+    let start = left ? left.start : from < -MAX_DATE_MS ? Number.NEGATIVE_INFINITY : from;
+    let changedAt = left ? left.changedAt : start;
+    const finalOffset = right ? right.offset : readOffset(to);
+    const learnt: OffsetSpan[] = [];
+    while (offset !== finalOffset) {
+      // Narrows down the second in which the offset changes. Both ends stay half a second off the change.
+      let changed = to;
+      while (changed - known > 1000) {
+        const middle = known + Math.floor((changed - known) / 2000) * 1000;
+        if (readOffset(middle) === offset) known = middle;
+        else changed = middle;
+      }
+      const end = changed - 500;
+      if (end > from) {
+        learnt.push({ start, end, offset, changedAt, before });
+        start = end;
+      }
+      changedAt = end;
+      before = offset;
+      known = changed;
+      offset = readOffset(changed);
+    }
+    const end = right ? right.end : to > MAX_DATE_MS ? Number.POSITIVE_INFINITY : to;
+    learnt.push({ start, end, offset, changedAt, before });
+    spans.splice(index - (left ? 1 : 0), (left ? 1 : 0) + (right ? 1 : 0), ...learnt);
+  }
 
   return function spanAt(epochMs) {
     if (epochMs >= last.start && epochMs < last.end) return last;
     const at = Math.min(Math.max(epochMs, -MAX_DATE_MS), MAX_DATE_MS);
-    const index = Math.floor((at - WINDOW_START_MS) / WINDOW_MS);
-    let spans = windows.get(index);
-    if (!spans) {
-      spans = learnWindow(index * WINDOW_MS + WINDOW_START_MS, readOffset);
-      if (windows.size >= MAX_WINDOWS) windows.clear();
-      windows.set(index, spans);
+    let span = spans[indexFor(at)];
+    if (!span || at < span.start) {
+      learn(at);
+      span = spans[indexFor(at)] ?? last;
     }
-    for (const span of spans) {
-      last = span;
-      if (at < span.end) break;
-    }
-    return last;
+    last = span;
+    return span;
   };
-}
-
-/** The stretches of one window. The first and the last reach out to infinity at the ends of the range of `Date`. */
-function learnWindow(from: number, readOffset: (epochMs: number) => number): OffsetSpan[] {
-  const to = from + WINDOW_MS;
-  const finalOffset = readOffset(to);
-  let known = from - DAY_MS;
-  let offset = readOffset(known);
-  let before = offset;
-  let start = from < -MAX_DATE_MS ? Number.NEGATIVE_INFINITY : from;
-  let changedAt = start;
-  const spans: OffsetSpan[] = [];
-  while (offset !== finalOffset) {
-    // Narrows down the second in which the offset changes. Both ends stay half a second off the change.
-    let changed = to;
-    while (changed - known > 1000) {
-      const middle = known + Math.floor((changed - known) / 2000) * 1000;
-      if (readOffset(middle) === offset) known = middle;
-      else changed = middle;
-    }
-    const end = changed - 500;
-    if (end > from) {
-      spans.push({ start, end, offset, changedAt, before });
-      start = end;
-    }
-    changedAt = end;
-    before = offset;
-    known = changed;
-    offset = readOffset(changed);
-  }
-  const end = to > MAX_DATE_MS ? Number.POSITIVE_INFINITY : to;
-  spans.push({ start, end, offset, changedAt, before });
-  return spans;
 }
 
 /** A function that asks the platform for the offset at a moment. */

@@ -1,1 +1,1 @@
-export {};
+export { createTestClock, type TestClock } from './test-clock.js';

@@ -26,8 +26,10 @@ export function cronTimes(fields: CronFields): CronTimes {
   const firstTime = timeFrom(0);
   const lastTime = timeUpTo(DAY_SECONDS - 1);
 
-  // The month that was looked at last, since the next question is likely to be about the same one. Bit 0 of `days` is
-  // its first day.
+  // The days that match in a month, for each of the 28 calendars that a month can have: bit 0 is its first day.
+  const calendars: number[] = [];
+
+  // The month that was looked at last, since the next question is likely to be about the same one.
   let month = 0;
   let monthStart = 0;
   let monthEnd = 0;
@@ -38,9 +40,13 @@ export function cronTimes(fields: CronFields): CronTimes {
     monthStart = firstDayOf(index);
     monthEnd = firstDayOf(index + 1);
     const inYear = index - 12 * Math.floor(index / 12);
-    days = has(months, inYear < 10 ? inYear + 3 : inYear - 9)
-      ? matchingDays(fields, mod7(monthStart + 4), monthEnd - monthStart)
-      : 0;
+    days = 0;
+    if (has(months, inYear < 10 ? inYear + 3 : inYear - 9)) {
+      const length = monthEnd - monthStart;
+      const firstWeekday = (((monthStart + 4) % 7) + 7) % 7;
+      const calendar = firstWeekday * 4 + length - 28;
+      days = calendars[calendar] ??= matchingDays(fields, firstWeekday, length);
+    }
   }
 
   function turnToMonthOf(day: number): void {
@@ -158,10 +164,6 @@ function matchingDays(fields: CronFields, firstWeekday: number, length: number):
     if (isLast || has(occurrences, Math.ceil(day / 7))) ofWeek |= 1 << (day - 1);
   }
   return fields.needsBothDayFields ? ofMonth & ofWeek : ofMonth | ofWeek;
-}
-
-function mod7(n: number): number {
-  return ((n % 7) + 7) % 7;
 }
 
 /** The smallest member of a set that is at least `n` (0 to 63), or -1. */

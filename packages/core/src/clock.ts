@@ -1,0 +1,47 @@
+/**
+ * Where the core takes time and timers from. Replaced in tests by the virtual clock of `@sched/core/testing`.
+ *
+ * It measures delays and the age of leases on this machine. What is due is decided by the store's clock alone.
+ */
+export interface Clock {
+  /** Milliseconds that passed since some fixed moment. Never goes back, whatever happens to the machine's clock. */
+  elapsed(): number;
+  /** Calls `callback` once, after at least `delayMs`. */
+  setTimeout(callback: () => void, delayMs: number): unknown;
+  clearTimeout(handle: unknown): void;
+  /**
+   * Says that something has begun which real time, not virtual time, will bring to an end. A virtual clock stands
+   * still until the returned function is called.
+   */
+  hold?(): () => void;
+}
+
+/** The longest delay that JavaScript's timers can hold. A longer one would fire at once. */
+const longestDelayMs = 2 ** 31 - 1;
+
+/** Real time. */
+export const systemClock: Clock = {
+  elapsed: () => performance.now(),
+  setTimeout(callback, delayMs) {
+    const handle: { timer?: ReturnType<typeof setTimeout> } = {};
+    const wait = (leftMs: number) => {
+      const isLast = leftMs <= longestDelayMs;
+      handle.timer = setTimeout(
+        isLast ? callback : () => wait(leftMs - longestDelayMs),
+        Math.min(leftMs, longestDelayMs),
+      );
+    };
+    wait(delayMs);
+    return handle;
+  },
+  clearTimeout: (handle) => clearTimeout((handle as { timer?: number } | undefined)?.timer),
+};
+
+/**
+ * Calls `callback` once everything that is ready now has been handled, so that work which comes up together is sent
+ * together.
+ */
+export function soon(callback: () => void): void {
+  if (typeof setImmediate === 'function') setImmediate(callback);
+  else setTimeout(callback, 0);
+}

@@ -1,0 +1,141 @@
+import type { SchedError } from './errors.js';
+import type { RunError, SkipReason } from './record.js';
+
+/** What every event about a task says of it. */
+export interface TaskEvent {
+  readonly id: string;
+  /** The task definition. */
+  readonly name: string;
+  /** Alias of the store that the task lives in. */
+  readonly store: string;
+}
+
+/** What every event about a run says of it. */
+export interface RunEvent extends TaskEvent {
+  readonly queue: string;
+  readonly nominal: Date;
+  /** 1 for the first attempt of an occurrence. */
+  readonly attempt: number;
+  readonly token: number;
+}
+
+/** Everything that happens, by name. */
+export interface SchedulerEvents {
+  /** A task was stored, changed, or found unchanged, by this scheduler. */
+  scheduled: TaskEvent & { readonly outcome: 'created' | 'updated' | 'replaced' | 'unchanged' };
+  removed: { readonly store: string; readonly count: number };
+  paused: { readonly store: string; readonly count: number };
+  resumed: { readonly store: string; readonly count: number };
+
+  /** The worker took a task. `lapsedOwner` had it before and vanished. */
+  claimed: RunEvent & { readonly lapsedOwner: string | null };
+  /** Its handler is being called. */
+  started: RunEvent & { readonly latenessMs: number };
+  /** The handler returned, and the store has recorded it. */
+  succeeded: RunEvent & { readonly durationMs: number; readonly nextRunAt: Date | null };
+  /** The handler failed for good, and the store has recorded it. `nextRunAt` is that of the next occurrence. */
+  failed: RunEvent & {
+    readonly durationMs: number;
+    readonly error: RunError;
+    readonly nextRunAt: Date | null;
+  };
+  /** The handler failed and will be called again. */
+  retried: RunEvent & {
+    readonly durationMs: number;
+    readonly error: RunError;
+    readonly retryAt: Date;
+  };
+  /** The run was aborted for no fault of its own: the scheduler stopped, or a newer occurrence replaced it. */
+  interrupted: RunEvent & {
+    readonly durationMs: number;
+    readonly error: RunError;
+    readonly nextRunAt: Date | null;
+  };
+  /** Occurrences that will not run, and why. */
+  skipped: TaskEvent & {
+    readonly reason: SkipReason;
+    readonly from: Date;
+    readonly to: Date;
+    /** How many, counted up to 1,000. */
+    readonly count: number;
+  };
+  /** An occurrence was given a task of its own, so that it can run beside others of its schedule. */
+  spawned: TaskEvent & { readonly childId: string; readonly nominal: Date };
+  /** A task that nobody here can run was put back for later. Reported once for each state of the task. */
+  deferred: TaskEvent & {
+    readonly reason: 'noHandler' | 'unreadable';
+    readonly until: Date;
+    readonly error: SchedError;
+  };
+  /** The lease of a task was lost. If it was running, its signal has been aborted. */
+  lost: TaskEvent & { readonly token: number };
+  /** A handler did not end after its signal was aborted; its slot was given to others. */
+  abandoned: RunEvent & { readonly error: SchedError };
+
+  /** A call to a store failed. The worker goes on trying. */
+  storeError: {
+    readonly store: string;
+    readonly call: string;
+    readonly error: SchedError;
+    /** Failures in a row, this one included. */
+    readonly failures: number;
+  };
+  storeRecovered: { readonly store: string; readonly downMs: number };
+  /** A listener threw, or its promise was rejected. */
+  listenerError: { readonly event: string; readonly error: unknown };
+  ready: { readonly owner: string };
+  stopped: { readonly owner: string };
+}
+
+/** A listener may be asynchronous; nobody waits for it. */
+export type Listener<E> = (event: E) => unknown;
+type AnyListener = (name: keyof SchedulerEvents, event: unknown) => unknown;
+
+/** A typed emitter. Listeners are called at once, in the order in which they were added; what they throw stops here. */
+export class Emitter {
+  readonly #listeners = new Map<keyof SchedulerEvents | '*', Set<AnyListener>>();
+
+  on<K extends keyof SchedulerEvents>(name: K, listener: Listener<SchedulerEvents[K]>): () => void {
+    return this.#add(name, (_name, event) => listener(event as SchedulerEvents[K]));
+  }
+
+  onAny(
+    listener: <K extends keyof SchedulerEvents>(name: K, event: SchedulerEvents[K]) => unknown,
+  ): () => void {
+    return this.#add('*', listener as AnyListener);
+  }
+
+  emit<K extends keyof SchedulerEvents>(name: K, event: SchedulerEvents[K]): void {
+    this.#call(this.#listeners.get(name), name, event);
+    this.#call(this.#listeners.get('*'), name, event);
+  }
+
+  #add(name: keyof SchedulerEvents | '*', listener: AnyListener): () => void {
+    let listeners = this.#listeners.get(name);
+    if (!listeners) {
+      listeners = new Set();
+      this.#listeners.set(name, listeners);
+    }
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  #call(
+    listeners: Set<AnyListener> | undefined,
+    name: keyof SchedulerEvents,
+    event: unknown,
+  ): void {
+    if (!listeners) return;
+    const report = (error: unknown) => {
+      if (name !== 'listenerError') this.emit('listenerError', { event: name, error });
+    };
+    for (const listener of listeners) {
+      try {
+        const result = listener(name, event);
+        if (result instanceof Promise) result.catch(report);
+      } catch (error) {
+        report(error);
+      }
+    }
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * What a task does when something out of the ordinary happens: an attempt fails, a run takes too long, occurrences
+ * were missed, or fall due while the task is still running.
+ *
+ * A definition sets defaults for its tasks, and each task may override them when it is scheduled.
+ */
+
+import { type Duration, parseDurationMs } from './duration.js';
+import { SchedError } from './errors.js';
+import { show } from './show.js';
+
+/** What happens when a handler throws or times out. */
+export interface RetryPolicy {
+  /** How many attempts may follow the first. 0 means none. Default 3. */
+  readonly limit?: number;
+  /** Default `exponential`: each delay is twice the one before. */
+  readonly backoff?: 'fixed' | 'exponential';
+  /** The first delay, or every delay when fixed. Default 1 second. */
+  readonly min?: Duration;
+  /** The longest delay. Default 1 hour. */
+  readonly max?: Duration;
+  /** The share of a delay, from 0 to 1, that chance may take off, so that failures do not retry in step. Default 0.2. */
+  readonly jitter?: number;
+  /**
+   * What a recurring task does when its attempts are exhausted: `continue` with the next occurrence (the default), or
+   * `pause`. A one-off is kept as `failed` in any case.
+   */
+  readonly whenExhausted?: 'continue' | 'pause';
+}
+
+/** What happens to occurrences that fall due while the task itself is running. */
+export type OverlapMode = 'skip' | 'queueOne' | 'queueAll' | 'allow' | 'replace';
+
+export interface OverlapPolicy {
+  /**
+   * - `skip` (default): they are skipped.
+   * - `queueOne`: the latest of them runs afterwards.
+   * - `queueAll`: all of them run afterwards, one after another.
+   * - `allow`: they run beside it, each as a task of its own.
+   * - `replace`: the run is aborted, and the latest of them runs.
+   */
+  readonly mode: OverlapMode;
+  /** For `allow`: how many runs there may be at once; what is over is skipped. Default: any number. */
+  readonly maxRunning?: number;
+}
+
+/** What happens to occurrences that passed while nothing could run them. */
+export type CatchUpMode = 'none' | 'latest' | 'all';
+
+export interface CatchUpPolicy {
+  /**
+   * - `none`: an occurrence that is more than `grace` late is skipped.
+   * - `latest` (default): only the latest runs.
+   * - `all`: all of them run, one after another.
+   */
+  readonly mode: CatchUpMode;
+  /** Occurrences older than this are skipped. Default: however old. */
+  readonly window?: Duration;
+  /** For `all`: how many may run, the latest ones. Default: all. */
+  readonly limit?: number;
+  /** For `none`: how late still counts as on time. Default 1 minute. */
+  readonly grace?: Duration;
+}
+
+/**
+ * `atLeastOnce` (default): a run whose worker vanished runs again. `atMostOnce`: it does not, and counts as failed;
+ * nor is a failed attempt retried.
+ */
+export type Delivery = 'atLeastOnce' | 'atMostOnce';
+
+/** The policies of a task, as users write them. */
+export interface Policies {
+  /** A number is short for `{ limit }`. */
+  readonly retry?: number | RetryPolicy;
+  /** How long one attempt may run before its signal is aborted. Default: as long as it likes. */
+  readonly timeout?: Duration;
+  readonly overlap?: OverlapMode | OverlapPolicy;
+  readonly catchUp?: CatchUpMode | CatchUpPolicy;
+  readonly delivery?: Delivery;
+  /**
+   * How often an occurrence may be handed to a worker that then vanishes, before it is failed: it probably kills its
+   * process. Default 5.
+   */
+  readonly maxDeliveries?: number;
+  /** Whether a task that has no occurrence left is kept as `finished` instead of being removed. Default false. */
+  readonly keepFinished?: boolean;
+}
+
+/** Policies as they are stored and used: every choice made, every length in milliseconds. */
+export interface ResolvedPolicies {
+  readonly retry: {
+    readonly limit: number;
+    readonly backoff: 'fixed' | 'exponential';
+    readonly minMs: number;
+    readonly maxMs: number;
+    readonly jitter: number;
+    readonly whenExhausted: 'continue' | 'pause';
+  };
+  readonly timeoutMs: number | null;
+  readonly overlap: { readonly mode: OverlapMode; readonly maxRunning: number | null };
+  readonly catchUp: {
+    readonly mode: CatchUpMode;
+    readonly windowMs: number | null;
+    readonly limit: number | null;
+    readonly graceMs: number;
+  };
+  readonly delivery: Delivery;
+  readonly maxDeliveries: number;
+  readonly keepFinished: boolean;
+}
+
+export const defaultPolicies: ResolvedPolicies = {
+  retry: {
+    limit: 3,
+    backoff: 'exponential',
+    minMs: 1000,
+    maxMs: 3_600_000,
+    jitter: 0.2,
+    whenExhausted: 'continue',
+  },
+  timeoutMs: null,
+  overlap: { mode: 'skip', maxRunning: null },
+  catchUp: { mode: 'latest', windowMs: null, limit: null, graceMs: 60_000 },
+  delivery: 'atLeastOnce',
+  maxDeliveries: 5,
+  keepFinished: false,
+};
+
+/**
+ * Checks policies and puts them into the stored form. Only what was given is in the result.
+ *
+ * @throws SchedError `SCHED_ARGUMENT_INVALID` or `SCHED_DURATION_INVALID`, naming the member
+ */
+export function resolvePolicies(policies: Policies): Partial<ResolvedPolicies> {
+  const { retry, timeout, overlap, catchUp, delivery, maxDeliveries, keepFinished } = policies;
+  const resolved: { -readonly [K in keyof ResolvedPolicies]?: ResolvedPolicies[K] } = {};
+  if (retry !== undefined) resolved.retry = resolveRetry(retry);
+  if (timeout !== undefined) resolved.timeoutMs = parseDurationMs(timeout, 'timeout');
+  if (overlap !== undefined) resolved.overlap = resolveOverlap(overlap);
+  if (catchUp !== undefined) resolved.catchUp = resolveCatchUp(catchUp);
+  if (delivery !== undefined) {
+    resolved.delivery = oneOf('delivery', delivery, ['atLeastOnce', 'atMostOnce']);
+  }
+  if (maxDeliveries !== undefined) {
+    resolved.maxDeliveries = wholeNumber('maxDeliveries', maxDeliveries, 1);
+  }
+  if (keepFinished !== undefined) {
+    resolved.keepFinished = oneOf('keepFinished', keepFinished, [true, false]);
+  }
+  if (resolved.delivery === 'atMostOnce' && resolved.retry && resolved.retry.limit > 0) {
+    throw new SchedError(
+      'SCHED_ARGUMENT_INVALID',
+      'delivery: "atMostOnce" and retry contradict each other: a retry is a second delivery. Give one of them.',
+    );
+  }
+  return resolved;
+}
+
+function resolveRetry(policy: number | RetryPolicy): ResolvedPolicies['retry'] {
+  const fallback = defaultPolicies.retry;
+  const given = typeof policy === 'number' ? { limit: policy } : members('retry', policy);
+  const retry: ResolvedPolicies['retry'] = {
+    limit: wholeNumber('retry.limit', given.limit ?? fallback.limit, 0),
+    backoff: oneOf('retry.backoff', given.backoff ?? fallback.backoff, ['fixed', 'exponential']),
+    minMs: given.min === undefined ? fallback.minMs : parseDurationMs(given.min, 'retry.min'),
+    maxMs: given.max === undefined ? fallback.maxMs : parseDurationMs(given.max, 'retry.max'),
+    jitter: given.jitter ?? fallback.jitter,
+    whenExhausted: oneOf('retry.whenExhausted', given.whenExhausted ?? fallback.whenExhausted, [
+      'continue',
+      'pause',
+    ]),
+  };
+  if (!(retry.jitter >= 0 && retry.jitter <= 1)) {
+    throw invalid('retry.jitter', retry.jitter, 'a number from 0 to 1');
+  }
+  if (given.max === undefined) return { ...retry, maxMs: Math.max(retry.minMs, retry.maxMs) };
+  if (retry.maxMs < retry.minMs) {
+    throw invalid('retry.max', given.max, 'at least as long as retry.min');
+  }
+  return retry;
+}
+
+function resolveOverlap(policy: OverlapMode | OverlapPolicy): ResolvedPolicies['overlap'] {
+  const given = typeof policy === 'string' ? { mode: policy } : members('overlap', policy);
+  const mode = oneOf<OverlapMode>('overlap', given.mode, [
+    'skip',
+    'queueOne',
+    'queueAll',
+    'allow',
+    'replace',
+  ]);
+  if (given.maxRunning === undefined) return { mode, maxRunning: null };
+  if (mode !== 'allow') {
+    throw invalid('overlap.maxRunning', given.maxRunning, 'absent unless mode is "allow"');
+  }
+  return { mode, maxRunning: wholeNumber('overlap.maxRunning', given.maxRunning, 1) };
+}
+
+function resolveCatchUp(policy: CatchUpMode | CatchUpPolicy): ResolvedPolicies['catchUp'] {
+  const given = typeof policy === 'string' ? { mode: policy } : members('catchUp', policy);
+  const fallback = defaultPolicies.catchUp;
+  return {
+    mode: oneOf('catchUp', given.mode, ['none', 'latest', 'all']),
+    windowMs:
+      given.window === undefined
+        ? fallback.windowMs
+        : parseDurationMs(given.window, 'catchUp.window'),
+    limit: given.limit === undefined ? null : wholeNumber('catchUp.limit', given.limit, 1),
+    graceMs:
+      given.grace === undefined ? fallback.graceMs : parseDurationMs(given.grace, 'catchUp.grace'),
+  };
+}
+
+function members<T extends object>(what: string, value: T): T {
+  if (typeof value !== 'object' || value === null) throw invalid(what, value, 'an object');
+  return value;
+}
+
+/** @throws SchedError `SCHED_ARGUMENT_INVALID` when it is none of them */
+export function oneOf<T>(what: string, value: T, choices: readonly T[]): T {
+  if (choices.includes(value)) return value;
+  throw invalid(
+    what,
+    value,
+    `one of ${choices.map((choice) => JSON.stringify(choice)).join(', ')}`,
+  );
+}
+
+/** @throws SchedError `SCHED_ARGUMENT_INVALID` when it is not a whole number of at least `minimum` */
+export function wholeNumber(what: string, value: number, minimum: number): number {
+  if (Number.isSafeInteger(value) && value >= minimum) return value;
+  throw invalid(what, value, `a whole number of at least ${minimum}`);
+}
+
+/** The error for an option of the wrong form. */
+export function invalid(what: string, value: unknown, wanted: string): SchedError {
+  return new SchedError('SCHED_ARGUMENT_INVALID', `${what} must be ${wanted}, not ${show(value)}.`);
+}

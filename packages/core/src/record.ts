@@ -1,0 +1,145 @@
+/**
+ * The body of a stored task: what the core remembers of it, as JSON text that an operator can read.
+ */
+
+import { isSchedError, SchedError } from './errors.js';
+import type { ResolvedPolicies } from './policies.js';
+import type { Json, TriggerJson } from './trigger.js';
+
+/** The version of the body that this code writes, and the newest that it can read. */
+export const bodyVersion = 1;
+
+/** An error as it is stored and reported. */
+export interface RunError {
+  /** The error's class, or `Error`. */
+  readonly name: string;
+  readonly message: string;
+  /** The error's own `code`, where it has one. */
+  readonly code?: string;
+}
+
+/** Why occurrences did not run. */
+export type SkipReason = 'missed' | 'overlap' | 'paused' | 'superseded';
+
+/** One entry of a task's history. Moments are epoch milliseconds by the store's clock. */
+export interface RunRecord {
+  /**
+   * - `succeeded`: the handler returned.
+   * - `failed`: it threw, timed out, was cancelled or vanished. With `retryAt`, another attempt follows.
+   * - `interrupted`: the scheduler stopped, or a newer occurrence replaced the run; nothing is wrong with it.
+   * - `skipped`: these occurrences never ran; `reason` says why.
+   */
+  readonly outcome: 'succeeded' | 'failed' | 'interrupted' | 'skipped';
+  readonly nominal: number;
+  readonly at: number;
+  readonly attempt?: number;
+  readonly token?: number;
+  readonly owner?: string;
+  readonly startedAt?: number;
+  readonly error?: RunError;
+  readonly retryAt?: number;
+  readonly reason?: SkipReason;
+  /** For `skipped`: the last of the occurrences, of which `nominal` is the first. */
+  readonly lastNominal?: number;
+  /** For `skipped`: how many, counted up to 1,000. */
+  readonly count?: number;
+  /** The task that ran, where it is not the one whose history this is. */
+  readonly childId?: string;
+}
+
+/** What the core remembers of a task beyond the envelope. */
+export interface TaskBody {
+  readonly v: number;
+  readonly trigger: TriggerJson;
+  /** When this trigger was declared, by the store's clock. */
+  readonly declaredAt: number;
+  /** Grows with each new trigger, so that a run in progress can tell that its schedule is no longer the current one. */
+  readonly edition: number;
+  /** The payload, as JSON. Absent when there is none, or when a codec has encoded it. */
+  readonly payload?: Json;
+  readonly encoded?: { readonly codec: string; readonly text: string };
+  /** Overrides of the definition's policies. */
+  readonly policies?: Partial<ResolvedPolicies>;
+  /** The occurrence that `runAt` is about; null when there is none left. */
+  readonly nominal: number | null;
+  readonly attempt: number;
+  /** When the first attempt of this occurrence began, once there has been one. */
+  readonly begunAt?: number;
+  /** Up to here occurrences that have passed are to run one by one: catch-up or overlap has been decided already. */
+  readonly backlogUntil?: number;
+  /** The tasks that were given occurrences of this one, as far as they may still be running. */
+  readonly children?: readonly string[];
+  /** The task of which this one is an occurrence. */
+  readonly parent?: string;
+  /** The token under which somebody asked for the run to be cancelled. */
+  readonly cancelToken?: number;
+  readonly last?: RunRecord;
+}
+
+export function writeBody(body: TaskBody): string {
+  return JSON.stringify(body);
+}
+
+/**
+ * @throws SchedError `SCHED_RECORD_UNREADABLE` when a newer version wrote it, or it is damaged
+ */
+export function readBody(text: string): TaskBody {
+  try {
+    const body: Partial<TaskBody> | null = JSON.parse(text);
+    if (typeof body === 'object' && body !== null) {
+      if (typeof body.v === 'number' && body.v > bodyVersion) {
+        throw unreadable(
+          `it was written by a newer version (${body.v}; this one reads up to ${bodyVersion}). Upgrade this process`,
+        );
+      }
+      if (
+        body.v === bodyVersion &&
+        typeof body.trigger?.kind === 'string' &&
+        typeof body.declaredAt === 'number' &&
+        typeof body.edition === 'number' &&
+        typeof body.attempt === 'number' &&
+        (body.nominal === null || typeof body.nominal === 'number')
+      ) {
+        return body as TaskBody;
+      }
+    }
+  } catch (error) {
+    if (isSchedError(error)) throw error;
+    throw unreadable('it is not JSON. Remove the task or mend its body', error);
+  }
+  throw unreadable('members are missing or of the wrong type. Remove the task or mend its body');
+}
+
+function unreadable(why: string, cause?: unknown): SchedError {
+  return new SchedError('SCHED_RECORD_UNREADABLE', `The task's record cannot be read: ${why}.`, {
+    cause,
+  });
+}
+
+/** What is kept of a thrown value, whatever it is. */
+export function describeError(thrown: unknown): RunError {
+  if (typeof thrown !== 'object' || thrown === null) {
+    return { name: 'Error', message: shorten(safely(() => String(thrown), 'unprintable')) };
+  }
+  const { name, message, code } = thrown as { name?: unknown; message?: unknown; code?: unknown };
+  return {
+    name: typeof name === 'string' ? name : 'Error',
+    message: shorten(
+      typeof message === 'string' ? message : safely(() => JSON.stringify(thrown) ?? '', ''),
+    ),
+    ...(typeof code === 'string' && { code }),
+  };
+}
+
+function safely(attempt: () => string, fallback: string): string {
+  try {
+    return attempt();
+  } catch {
+    return fallback;
+  }
+}
+
+/** Errors are kept in every record of a failure, so a message of megabytes must not be. */
+function shorten(message: string): string {
+  return message.length > 2000 ? `${message.slice(0, 2000)}…` : message;
+}

@@ -1,0 +1,242 @@
+import { type Clock, systemClock } from './clock.js';
+import type { DataStore } from './data-store.js';
+import { type Duration, parseDurationMs } from './duration.js';
+import { SchedError } from './errors.js';
+import { Emitter, type Listener, type SchedulerEvents } from './events.js';
+import type { PayloadCodec } from './payload.js';
+import { invalid, wholeNumber } from './policies.js';
+import { isPassing, StoreAccess } from './store-access.js';
+import type { TaskDefinition } from './task.js';
+import { type ClientContext, TaskClient } from './task-client.js';
+import type { TriggerKind } from './trigger.js';
+import { createTriggerRegistry } from './trigger-registry.js';
+import { at } from './triggers/at.js';
+import type { WorkerContext } from './worker/context.js';
+import { readWorkerOptions, type WorkerOptions } from './worker/options.js';
+import { Slots } from './worker/slots.js';
+import { Worker } from './worker/worker.js';
+
+export interface SchedulerOptions extends WorkerOptions {
+  /** Where the tasks live: a store, or several by alias, of which the first is the default. */
+  readonly store: DataStore | Readonly<Record<string, DataStore>>;
+  /** The definitions of the tasks that are scheduled or run here. */
+  readonly tasks?: readonly TaskDefinition<never, unknown>[];
+  /**
+   * The kinds of trigger that stored tasks may have, such as `[every, cron]`. Those of triggers that are used in a
+   * call are added by it; a process that only runs what others have scheduled has to name them.
+   */
+  readonly triggers?: readonly TriggerKind[];
+  /** Replaces the encoding of payloads. */
+  readonly codec?: PayloadCodec;
+  /** The largest payload, in bytes of its encoded form. Default 1 MiB. */
+  readonly maxPayloadBytes?: number;
+  /** Replaces real time, in tests. */
+  readonly clock?: Clock;
+}
+
+/** How a store is doing. */
+export interface StoreReport {
+  readonly name: string;
+  readonly isUp: boolean;
+  /** How long it took to answer, in milliseconds. */
+  readonly latencyMs: number;
+  /** The store's clock less this machine's, in milliseconds; null when it did not answer. */
+  readonly clockOffsetMs: number | null;
+  readonly error: SchedError | null;
+}
+
+export interface Health {
+  readonly state: 'idle' | 'running' | 'stopping' | 'stopped';
+  readonly owner: string;
+  /** Handlers at work. */
+  readonly running: number;
+  /** Tasks claimed ahead. */
+  readonly waiting: number;
+  /** Outcomes that the store has not confirmed yet. */
+  readonly settling: number;
+  readonly stores: Readonly<Record<string, StoreReport>>;
+}
+
+/** Schedules tasks and, once started, runs them. Made by {@link createScheduler}. */
+export class Scheduler extends TaskClient implements AsyncDisposable {
+  readonly #context: WorkerContext;
+  readonly #accesses: ReadonlyMap<string, StoreAccess>;
+  readonly #clients = new Map<string, TaskClient>();
+  readonly #workers = new Map<string, Worker>();
+  #state: Health['state'] = 'idle';
+  #stopping: Promise<void> | undefined;
+
+  /** Use {@link createScheduler}. */
+  constructor(options: SchedulerOptions) {
+    const { clock = systemClock, codec, maxPayloadBytes = 2 ** 20, store } = options;
+    const settings = readWorkerOptions(options);
+    const context: WorkerContext = {
+      ...{ clock, codec, settings },
+      events: new Emitter(),
+      definitions: indexDefinitions(options.tasks ?? []),
+      triggers: createTriggerRegistry([at, ...(options.triggers ?? [])]),
+      slots: new Slots(settings.concurrency),
+    };
+    const accesses = new Map<string, StoreAccess>();
+    for (const [alias, each] of Object.entries(isDataStore(store) ? { default: store } : store)) {
+      if (!isDataStore(each)) throw invalid(`store "${alias}"`, each, 'a data store');
+      accesses.set(alias, new StoreAccess(alias, each, clock, settings.storeTimeoutMs));
+    }
+    const [first] = accesses.values();
+    if (!first) throw invalid('store', store, 'a data store, or at least one by alias');
+    const clientContext: ClientContext = {
+      ...context,
+      maxPayloadBytes: wholeNumber('maxPayloadBytes', maxPayloadBytes, 1),
+      wakeAt: (alias, queue, time) => this.#workers.get(alias)?.wakeAt(queue, time),
+      cancel: (alias, id) => this.#workers.get(alias)?.cancel(id) ?? false,
+    };
+    super(clientContext, first);
+    this.#context = context;
+    this.#accesses = accesses;
+    for (const [alias, access] of accesses) {
+      this.#clients.set(alias, access === first ? this : new TaskClient(clientContext, access));
+    }
+  }
+
+  /**
+   * The tasks of one of several stores.
+   *
+   * @throws SchedError `SCHED_ARGUMENT_INVALID` when there is no store of that alias
+   */
+  store(alias: string): TaskClient {
+    const client = this.#clients.get(alias);
+    if (client) return client;
+    throw invalid('alias', alias, `one of ${[...this.#clients.keys()].join(', ')}`);
+  }
+
+  /**
+   * Begins to run tasks. A store that cannot be reached is tried again until it can.
+   *
+   * @throws SchedError when a store can never work as it is set up; `SCHED_CLOSED` after `stop`
+   */
+  async start(): Promise<void> {
+    if (this.#state === 'running') return;
+    this.#assertNotStopped();
+    this.#state = 'running';
+    const accesses = [...this.#accesses.values()];
+    const opened = await Promise.allSettled(accesses.map((access) => access.open()));
+    for (const result of opened) {
+      if (result.status === 'fulfilled' || isPassing(result.reason)) continue;
+      if (this.#state === 'running') this.#state = 'idle';
+      throw result.reason;
+    }
+    // It may have been stopped meanwhile.
+    if (this.#state !== 'running') return;
+    for (const access of accesses) {
+      const worker = new Worker(access, this.#context);
+      this.#workers.set(access.alias, worker);
+      worker.start();
+    }
+    this.#context.events.emit('ready', { owner: this.#context.settings.owner });
+  }
+
+  /**
+   * Stops for good. Takes no more tasks, gives back those that have not begun, and waits for those that are running. At
+   * the deadline their signals are aborted; what does not end then is left to its lease, and runs again elsewhere.
+   * Stores that nobody else in this process uses are closed.
+   *
+   * @param options.deadline how long handlers may go on. Default 30 s
+   */
+  async stop({ deadline = 30_000 }: { readonly deadline?: Duration } = {}): Promise<void> {
+    const deadlineMs = deadline === 0 ? 0 : parseDurationMs(deadline, 'deadline');
+    this.#stopping ??= this.#stop(deadlineMs);
+    await this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /** Calls `listener` for each event of that name. Gives a function that ends it. */
+  on<K extends keyof SchedulerEvents>(name: K, listener: Listener<SchedulerEvents[K]>): () => void {
+    return this.#context.events.on(name, listener);
+  }
+
+  /** Calls `listener` for every event: for logs and metrics. Gives a function that ends it. */
+  onAny(
+    listener: <K extends keyof SchedulerEvents>(name: K, event: SchedulerEvents[K]) => unknown,
+  ): () => void {
+    return this.#context.events.onAny(listener);
+  }
+
+  /** How this scheduler and its stores are doing. Asks each store for its time; never throws. */
+  async health(): Promise<Health> {
+    const counts = { running: 0, waiting: 0, settling: 0 };
+    for (const worker of this.#workers.values()) {
+      const { running, waiting, settling } = worker.counts;
+      counts.running += running;
+      counts.waiting += waiting;
+      counts.settling += settling;
+    }
+    const reports = [...this.#accesses].map(
+      async ([alias, access]) => [alias, await this.#examine(access)] as const,
+    );
+    const stores = Object.fromEntries(await Promise.all(reports));
+    return { state: this.#state, owner: this.#context.settings.owner, ...counts, stores };
+  }
+
+  async #examine(access: StoreAccess): Promise<StoreReport> {
+    const { clock } = this.#context;
+    const { name } = access.store;
+    const askedAt = clock.elapsed();
+    try {
+      const now = await access.call('now', (store) => store.now());
+      const latencyMs = clock.elapsed() - askedAt;
+      const clockOffsetMs = Math.round(now - Date.now() + latencyMs / 2);
+      return { name, isUp: true, latencyMs, clockOffsetMs, error: null };
+    } catch (error) {
+      const latencyMs = clock.elapsed() - askedAt;
+      return { name, isUp: false, latencyMs, clockOffsetMs: null, error: error as SchedError };
+    }
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    this.#state = 'stopping';
+    await Promise.all([...this.#workers.values()].map((worker) => worker.stop(deadlineMs)));
+    // A store that cannot even be closed has nothing left that is worth reporting to the caller.
+    await Promise.allSettled([...this.#accesses.values()].map((access) => access.close()));
+    this.#state = 'stopped';
+    this.#context.events.emit('stopped', { owner: this.#context.settings.owner });
+  }
+
+  #assertNotStopped(): void {
+    if (this.#state === 'idle') return;
+    throw new SchedError('SCHED_CLOSED', 'The scheduler has been stopped. Make a new one.');
+  }
+}
+
+/**
+ * Makes a scheduler. It connects to its store with the first call that needs it, and runs nothing before `start()`: a
+ * process may schedule without running, and run without scheduling.
+ *
+ * @throws SchedError `SCHED_ARGUMENT_INVALID`, `SCHED_DURATION_INVALID` or `SCHED_TASK_DUPLICATE`
+ */
+export function createScheduler(options: SchedulerOptions): Scheduler {
+  return new Scheduler(options);
+}
+
+function indexDefinitions(
+  tasks: readonly TaskDefinition<never, unknown>[],
+): ReadonlyMap<string, TaskDefinition<never, unknown>> {
+  const definitions = new Map<string, TaskDefinition<never, unknown>>();
+  for (const task of tasks) {
+    if (typeof task?.run !== 'function') throw invalid('tasks', task, 'made by defineTask');
+    if (definitions.has(task.name)) {
+      throw new SchedError(
+        'SCHED_TASK_DUPLICATE',
+        `Two task definitions are named "${task.name}". A stored task finds its handler by that name: rename one.`,
+      );
+    }
+    definitions.set(task.name, task);
+  }
+  return definitions;
+}
+
+function isDataStore(value: unknown): value is DataStore {
+  return typeof (value as DataStore | null | undefined)?.claim === 'function';
+}

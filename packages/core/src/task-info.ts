@@ -1,0 +1,135 @@
+/** What readers are told of a stored task. */
+
+import type { HistoryEntry, TaskRecord } from './data-store.js';
+import type { SchedError } from './errors.js';
+import { type PayloadCodec, readPayload } from './payload.js';
+import { type RunError, type RunRecord, readBody, type SkipReason } from './record.js';
+import type { TriggerJson } from './trigger.js';
+
+/**
+ * - `scheduled`: waits for its next run, which may be due.
+ * - `running`: a worker holds it.
+ * - `paused`: will not run until it is resumed. A run that was in progress when it was paused goes on.
+ * - `finished`: has no occurrence left, and is kept since `keepFinished` says so.
+ * - `failed`: its attempts are exhausted, and it has no further occurrence. `retry` gives it another chance.
+ */
+export type TaskState = 'scheduled' | 'running' | 'paused' | 'finished' | 'failed';
+
+/** One run of a task, or a number of occurrences that did not run. */
+export interface RunInfo {
+  readonly outcome: RunRecord['outcome'];
+  /** The occurrence; for `skipped`, the first of them. */
+  readonly nominal: Date;
+  /** For `skipped`: the last of them. */
+  readonly lastNominal?: Date;
+  /** For `skipped`: how many, counted up to 1,000. */
+  readonly count?: number;
+  /** For `skipped` and `interrupted`: why. */
+  readonly reason?: SkipReason;
+  readonly startedAt?: Date;
+  readonly endedAt: Date;
+  readonly attempt?: number;
+  readonly token?: number;
+  /** The worker. */
+  readonly owner?: string;
+  readonly error?: RunError;
+  /** When the next attempt of the same occurrence was to begin, where there was to be one. */
+  readonly retryAt?: Date;
+  /** The task that ran it, where it was given one of its own. */
+  readonly childId?: string;
+}
+
+/** A stored task. */
+export interface TaskInfo {
+  readonly id: string;
+  /** The task definition. */
+  readonly name: string;
+  readonly queue: string;
+  readonly group: string | null;
+  readonly state: TaskState;
+  /** Whether it is paused; also while a run is still in progress. */
+  readonly isPaused: boolean;
+  /** The payload as it is stored. */
+  readonly payload: unknown;
+  /** The stored form of its trigger; null when the record cannot be read. */
+  readonly trigger: TriggerJson | null;
+  /** When it will run next, or has been due since; null when it will not. Also set while paused. */
+  readonly runAt: Date | null;
+  /** The occurrence that the next run is for. */
+  readonly nominal: Date | null;
+  /** The attempt that the next run is. */
+  readonly attempt: number;
+  /** Who is running it, and until when its lease lasts. */
+  readonly lease: { readonly owner: string; readonly expiresAt: Date } | null;
+  readonly lastRun: RunInfo | null;
+  /** The task of which this is one occurrence. */
+  readonly parent: string | null;
+  /** Why the record cannot be read here. */
+  readonly error: SchedError | null;
+}
+
+export function describeTask(
+  record: TaskRecord,
+  codec: PayloadCodec | undefined,
+  now: number,
+): TaskInfo {
+  const { id, name, queue, group, lease, runAt } = record;
+  const envelope = {
+    ...{ id, name, queue, group },
+    state: stateOf(record, now),
+    isPaused: record.paused,
+    runAt: dateOf(runAt),
+    lease: lease && { owner: lease.owner, expiresAt: new Date(lease.expiresAt) },
+  };
+  try {
+    const body = readBody(record.body);
+    return {
+      ...envelope,
+      payload: readPayload(body, codec),
+      trigger: body.trigger,
+      nominal: dateOf(body.nominal),
+      attempt: body.attempt,
+      lastRun: body.last ? describeRun(body.last) : null,
+      parent: body.parent ?? null,
+      error: null,
+    };
+  } catch (error) {
+    return {
+      ...envelope,
+      ...{ payload: undefined, trigger: null, nominal: null, attempt: 1 },
+      ...{ lastRun: null, parent: null, error: error as SchedError },
+    };
+  }
+}
+
+export function describeEntry(entry: HistoryEntry): RunInfo {
+  return describeRun(JSON.parse(entry.body) as RunRecord);
+}
+
+function describeRun({
+  nominal,
+  lastNominal,
+  startedAt,
+  at,
+  retryAt,
+  ...rest
+}: RunRecord): RunInfo {
+  return {
+    ...rest,
+    nominal: new Date(nominal),
+    endedAt: new Date(at),
+    ...(lastNominal !== undefined && { lastNominal: new Date(lastNominal) }),
+    ...(startedAt !== undefined && { startedAt: new Date(startedAt) }),
+    ...(retryAt !== undefined && { retryAt: new Date(retryAt) }),
+  };
+}
+
+function stateOf({ status, paused, lease }: TaskRecord, now: number): TaskState {
+  if (status !== 'scheduled') return status;
+  if (lease && lease.expiresAt > now) return 'running';
+  return paused ? 'paused' : 'scheduled';
+}
+
+function dateOf(time: number | null): Date | null {
+  return time === null ? null : new Date(time);
+}

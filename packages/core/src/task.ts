@@ -1,0 +1,169 @@
+/**
+ * Task definitions: the code side of a task.
+ */
+
+import { SchedError } from './errors.js';
+import { invalid, type Policies, type ResolvedPolicies, resolvePolicies } from './policies.js';
+import { show } from './show.js';
+
+/** The result of a schema: the value, or what is wrong with it. */
+export type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
+
+export interface SchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/**
+ * What is used of a Standard Schema (https://standardschema.dev), which Zod, Valibot, ArkType and others implement.
+ */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+/** What a handler is given. */
+export interface RunContext<Payload = unknown> {
+  /** The payload as the schema parsed it just now. */
+  readonly payload: Payload;
+  /** The occurrence that this run is for: the time on the schedule, not the time at which it runs. */
+  readonly nominal: Date;
+  /** 1 for the first attempt of this occurrence. */
+  readonly attempt: number;
+  /**
+   * The fencing token: it grows with each claim of this task. Send it along with writes to systems that can refuse a
+   * smaller one, and a run that lost its lease without noticing cannot do harm.
+   */
+  readonly token: number;
+  /**
+   * Aborted when the lease is lost, the run is cancelled, times out or is replaced, and when the scheduler stops and
+   * its deadline has passed. `signal.reason` is a `SchedError` that says which.
+   */
+  readonly signal: AbortSignal;
+  /** The task that is running. */
+  readonly task: {
+    readonly id: string;
+    readonly name: string;
+    readonly queue: string;
+    readonly group: string | null;
+  };
+}
+
+/** Options of {@link defineTask}. The policies are defaults: `schedule` may override each. */
+export interface TaskOptions<Input, Output> extends Policies {
+  /** Checks payloads when they are scheduled, and parses them for the handler. */
+  readonly payload?: StandardSchema<Input, Output>;
+  /**
+   * Does the work. May be asynchronous; the task is done when it returns, and failed when it throws. May be absent in
+   * a process that only schedules.
+   */
+  readonly handler?: (run: RunContext<Output>) => unknown;
+  /** The queue of its tasks. Default `default`. */
+  readonly queue?: string;
+  /** The group of its tasks. Default none. */
+  readonly group?: string;
+}
+
+/** A named kind of work. Made by {@link defineTask}. */
+export interface TaskDefinition<Input = unknown, Output = Input> {
+  readonly name: string;
+  readonly schema: StandardSchema<Input, Output> | undefined;
+  readonly queue: string;
+  readonly group: string | null;
+  readonly policies: Partial<ResolvedPolicies>;
+  readonly hasHandler: boolean;
+  /** Calls the handler. */
+  run(context: RunContext<Output>): unknown;
+  /** Never there: it carries the payload's types. */
+  readonly types?: { readonly input: Input; readonly output: Output };
+}
+
+/** Thrown by a handler, fails the run without further attempts. */
+export class PermanentError extends Error {
+  override readonly name = 'PermanentError';
+  /** What the worker looks at, so that any error with this member is permanent. */
+  readonly permanent = true;
+}
+
+/**
+ * Defines a task: its name, its payload, what handles it, and the policies of its runs.
+ *
+ * The name is stored with every task, and finds the definition again in any process that runs it. Renaming a
+ * definition therefore orphans the tasks that it has.
+ *
+ * @throws SchedError `SCHED_ARGUMENT_INVALID` or `SCHED_DURATION_INVALID` when the name or an option is not valid
+ */
+export function defineTask<Input, Output>(
+  name: string,
+  options: TaskOptions<Input, Output> & { readonly payload: StandardSchema<Input, Output> },
+): TaskDefinition<Input, Output>;
+export function defineTask<Payload = unknown>(
+  name: string,
+  options?: TaskOptions<Payload, Payload> & { readonly payload?: never },
+): TaskDefinition<Payload, Payload>;
+export function defineTask<Input, Output>(
+  name: string,
+  options: TaskOptions<Input, Output> = {},
+): TaskDefinition<Input, Output> {
+  checkLabel('The name of a task', name);
+  const { payload, handler, queue = 'default', group, ...policies } = options;
+  if (handler !== undefined && typeof handler !== 'function') {
+    throw invalid(`handler of ${show(name)}`, handler, 'a function');
+  }
+  if (payload !== undefined && typeof payload?.['~standard']?.validate !== 'function') {
+    throw invalid(`payload of ${show(name)}`, payload, 'a Standard Schema, as Zod or Valibot make');
+  }
+  checkLabel('queue', queue);
+  if (group !== undefined) checkLabel('group', group);
+  return {
+    name,
+    schema: payload,
+    queue,
+    group: group ?? null,
+    policies: resolvePolicies(policies),
+    hasHandler: handler !== undefined,
+    run: (context) => handler?.(context),
+  };
+}
+
+/**
+ * Checks the name of a task, queue or group.
+ *
+ * @throws SchedError `SCHED_ARGUMENT_INVALID`
+ */
+export function checkLabel(what: string, value: string): void {
+  const problem = labelProblem(value);
+  if (problem) throw new SchedError('SCHED_ARGUMENT_INVALID', `${what} ${problem}.`);
+}
+
+/**
+ * Checks the id of a task.
+ *
+ * @throws SchedError `SCHED_ID_INVALID`
+ */
+export function checkId(id: string): void {
+  const problem = labelProblem(id);
+  if (problem) throw new SchedError('SCHED_ID_INVALID', `The id of a task ${problem}.`);
+}
+
+const encoder = /* @__PURE__ */ new TextEncoder();
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const controlCharacters = /[\u0000-\u001f\u007f-\u009f]/;
+
+function labelProblem(value: string): string | undefined {
+  if (typeof value !== 'string') return `must be text, not ${show(value)}`;
+  if (value === '') return 'must not be empty';
+  if (!value.isWellFormed()) return `${show(value)} holds half of a surrogate pair`;
+  if (controlCharacters.test(value)) return `${show(value)} must not hold control characters`;
+  const bytes = value.length > 85 ? encoder.encode(value).length : 0;
+  if (bytes > 255) {
+    return `must be at most 255 bytes of UTF-8, not ${bytes}: ${show(value)}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,56 @@
+import type { Emitter } from '../events.js';
+import type { Decision } from '../policy.js';
+import type { RunRecord } from '../record.js';
+import { type HeldTask, runEventOf } from './held-task.js';
+
+/** Tells listeners what the store has just recorded. */
+export function reportSettled(
+  events: Emitter,
+  store: string,
+  held: HeldTask,
+  decision: Decision,
+): void {
+  for (const record of decision.records) reportRecord(events, store, held, record, decision);
+  for (const child of decision.spawn) {
+    events.emit('spawned', {
+      id: held.task.id,
+      name: held.task.name,
+      store,
+      childId: child.id,
+      nominal: new Date(held.claim.body.nominal ?? child.runAt ?? 0),
+    });
+  }
+}
+
+function reportRecord(
+  events: Emitter,
+  store: string,
+  held: HeldTask,
+  record: RunRecord,
+  decision: Decision,
+): void {
+  const { outcome, error, retryAt, at, nominal } = record;
+  if (outcome === 'skipped') {
+    events.emit('skipped', {
+      id: held.task.id,
+      name: held.task.name,
+      store,
+      reason: record.reason ?? 'missed',
+      from: new Date(nominal),
+      to: new Date(record.lastNominal ?? nominal),
+      count: record.count ?? 1,
+    });
+    return;
+  }
+  const runAt = decision.next?.runAt ?? null;
+  const ended = {
+    ...runEventOf(held, store),
+    durationMs: at - (record.startedAt ?? at),
+    nextRunAt: runAt === null ? null : new Date(runAt),
+  };
+  if (outcome === 'succeeded') events.emit('succeeded', ended);
+  if (!error) return;
+  if (outcome === 'interrupted') events.emit('interrupted', { ...ended, error });
+  else if (retryAt === undefined) events.emit('failed', { ...ended, error });
+  else events.emit('retried', { ...ended, error, retryAt: new Date(retryAt) });
+}

@@ -1,0 +1,140 @@
+/**
+ * One attempt: calls the handler, watches over it, and says how it ended. Knows nothing of the store.
+ */
+
+import type { Clock } from '../clock.js';
+import { SchedError, type SchedErrorCode } from '../errors.js';
+import { decodePayload, type PayloadCodec } from '../payload.js';
+import { type Claim, type Outcome, triggerContext } from '../policy.js';
+import { describeError } from '../record.js';
+import type { TaskDefinition } from '../task.js';
+import { jitteredTime } from '../trigger.js';
+
+export interface RunOptions {
+  readonly clock: Clock;
+  readonly codec: PayloadCodec | undefined;
+  /** How long a handler may take to end after its signal was aborted, in milliseconds. */
+  readonly abortGraceMs: number;
+}
+
+/**
+ * How a run ended. `lost`: nothing may be recorded, since the task is no longer this worker's.
+ */
+export interface RunEnd {
+  readonly outcome: Outcome | { readonly kind: 'lost' };
+  /** The handler has not ended, although its signal was aborted. */
+  readonly isAbandoned: boolean;
+}
+
+export class Run {
+  /** By the store's clock. */
+  readonly startedAt: number;
+  readonly ended: Promise<RunEnd>;
+  readonly #controller = new AbortController();
+  readonly #clock: Clock;
+  readonly #abortGraceMs: number;
+  readonly #timers: unknown[] = [];
+  #isPermanent = false;
+  #end: (end: RunEnd) => void = () => {};
+
+  constructor(
+    claim: Claim,
+    task: TaskDefinition<never, unknown>,
+    now: number,
+    { clock, codec, abortGraceMs }: RunOptions,
+  ) {
+    this.startedAt = now;
+    this.#clock = clock;
+    this.#abortGraceMs = abortGraceMs;
+    this.ended = new Promise((resolve) => {
+      const letGo = clock.hold?.();
+      this.#end = (end) => {
+        for (const timer of this.#timers) clock.clearTimeout(timer);
+        letGo?.();
+        resolve(end);
+      };
+    });
+    this.#watch(claim);
+    this.#call(claim, task, codec).then(
+      () => this.#end({ outcome: { kind: 'succeeded' }, isAbandoned: false }),
+      (thrown: unknown) => this.#end({ outcome: this.#outcomeOf(thrown), isAbandoned: false }),
+    );
+  }
+
+  /** Aborts the handler's signal, and gives it a while to end. The first reason counts. */
+  abort(reason: SchedError): void {
+    const { signal } = this.#controller;
+    if (signal.aborted) return;
+    this.#timers.push(
+      this.#clock.setTimeout(
+        () => this.#end({ outcome: this.#outcomeOf(reason), isAbandoned: true }),
+        this.#abortGraceMs,
+      ),
+    );
+    this.#controller.abort(reason);
+  }
+
+  async #call(
+    { record, body, token }: Claim,
+    task: TaskDefinition<never, unknown>,
+    codec: PayloadCodec | undefined,
+  ): Promise<void> {
+    // What the schema refuses today it refuses at the next attempt.
+    this.#isPermanent = true;
+    const payload = await decodePayload(task, body, codec);
+    this.#isPermanent = false;
+    await task.run({
+      payload,
+      nominal: new Date(body.nominal ?? this.startedAt),
+      attempt: body.attempt,
+      token,
+      signal: this.#controller.signal,
+      task: { id: record.id, name: record.name, queue: record.queue, group: record.group },
+    });
+  }
+
+  #watch({ record, body, trigger, policies }: Claim): void {
+    const { timeoutMs, overlap } = policies;
+    if (timeoutMs !== null) {
+      this.#abortIn(
+        timeoutMs,
+        'SCHED_TIMEOUT',
+        `The handler of ${record.name} ran longer than its timeout of ${timeoutMs} ms.`,
+      );
+    }
+    if (overlap.mode === 'replace') {
+      const context = triggerContext(record.id, body);
+      const next = trigger.next(body.nominal ?? this.startedAt, context);
+      if (next === null) return;
+      this.#abortIn(
+        Math.max(0, jitteredTime(trigger, next, context) - this.startedAt),
+        'SCHED_REPLACED',
+        `The next occurrence of ${record.id} fell due and replaces this run.`,
+      );
+    }
+  }
+
+  #abortIn(delayMs: number, code: SchedErrorCode, message: string): void {
+    this.#timers.push(
+      this.#clock.setTimeout(() => this.abort(new SchedError(code, message)), delayMs),
+    );
+  }
+
+  /** What a handler throws after its signal was aborted is a consequence; the reason is what counts. */
+  #outcomeOf(thrown: unknown): RunEnd['outcome'] {
+    const { aborted, reason } = this.#controller.signal;
+    const error = describeError(aborted ? reason : thrown);
+    if (aborted) {
+      const { code } = reason as SchedError;
+      if (code === 'SCHED_LEASE_LOST') return { kind: 'lost' };
+      if (code === 'SCHED_REPLACED') return { kind: 'replaced', error };
+      if (code === 'SCHED_STOPPED') return { kind: 'stopped', error };
+      return { kind: 'failed', error, permanent: code === 'SCHED_CANCELLED' };
+    }
+    const permanent =
+      this.#isPermanent ||
+      (typeof thrown === 'object' &&
+        (thrown as { permanent?: unknown } | null)?.permanent === true);
+    return { kind: 'failed', error, permanent };
+  }
+}
