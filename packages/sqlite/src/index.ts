@@ -1,1 +1,7 @@
-export {};
+export type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.js';
+export type {
+  SqliteDatabaseOptions,
+  SqliteDataStoreOptions,
+  SqlitePathOptions,
+} from './options.js';
+export { SqliteDataStore } from './sqlite-data-store.js';

@@ -1,0 +1,100 @@
+import { SchedError } from '@sched/core';
+import type { Session } from './session.js';
+
+/** The version that this code reads and writes. */
+export const schemaVersion = 1;
+
+/** What leads from each version to the next; the first entry starts from nothing. Entries never change once released. */
+function steps(prefix: string): readonly string[] {
+  return [
+    `
+    CREATE TABLE ${prefix}meta (
+      key TEXT PRIMARY KEY,
+      value INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO ${prefix}meta VALUES ('schema', 1), ('counter', 0);
+
+    CREATE TABLE ${prefix}tasks (
+      serial INTEGER PRIMARY KEY,
+      id TEXT NOT NULL UNIQUE,
+      name TEXT NOT NULL,
+      queue TEXT NOT NULL,
+      group_name TEXT,
+      status TEXT NOT NULL,
+      paused INTEGER NOT NULL,
+      run_at INTEGER,
+      resumed_at INTEGER,
+      lease_token INTEGER,
+      lease_owner TEXT,
+      lease_expires_at INTEGER,
+      settled_token INTEGER,
+      deliveries INTEGER NOT NULL DEFAULT 0,
+      revision INTEGER NOT NULL,
+      wake_at INTEGER GENERATED ALWAYS AS (
+        CASE WHEN status = 'scheduled' AND NOT paused THEN coalesce(lease_expires_at, run_at) END
+      ) VIRTUAL,
+      body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX ${prefix}tasks_due ON ${prefix}tasks (queue, wake_at) WHERE wake_at IS NOT NULL;
+    CREATE INDEX ${prefix}tasks_group ON ${prefix}tasks (group_name) WHERE group_name IS NOT NULL;
+
+    CREATE TABLE ${prefix}history (
+      seq INTEGER PRIMARY KEY,
+      task_id TEXT NOT NULL,
+      id TEXT NOT NULL,
+      at INTEGER NOT NULL,
+      body TEXT NOT NULL,
+      UNIQUE (task_id, id)
+    ) STRICT;
+    CREATE INDEX ${prefix}history_newest ON ${prefix}history (task_id, at);
+    CREATE INDEX ${prefix}history_oldest ON ${prefix}history (at);
+    `,
+  ];
+}
+
+/**
+ * Brings the schema to {@link schemaVersion}. Runs inside a write transaction, so that of several processes that open
+ * a fresh file the first creates the schema and the others find it.
+ *
+ * @throws SchedError `SCHED_STORE_SCHEMA` when the schema is newer, or is not current and must not be changed
+ */
+export function migrate(session: Session, prefix: string, mayChange: boolean): void {
+  const version = readVersion(session, prefix);
+  if (version > schemaVersion) {
+    throw schemaError(
+      `The tables ${prefix}* have schema version ${version}, and this @sched/sqlite knows none above ${schemaVersion}. Install the version of @sched/sqlite that wrote them, or a later one.`,
+    );
+  }
+  if (version === schemaVersion) return;
+  if (!mayChange) {
+    throw outdatedSchema(
+      version === 0
+        ? `There are no tables ${prefix}*`
+        : `The tables ${prefix}* have schema version ${version}, not ${schemaVersion}`,
+    );
+  }
+  for (const step of steps(prefix).slice(version)) session.exec(step);
+}
+
+/** What `migrate: false` makes of a schema that is missing or old. */
+export function outdatedSchema(what: string): SchedError {
+  return schemaError(
+    `${what}, and migrate: false forbids to create or change any. Open the store once with migrate: true, or correct path or tablePrefix.`,
+  );
+}
+
+function readVersion(session: Session, prefix: string): number {
+  const table = session.get(
+    `SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE`,
+    `${prefix}meta`,
+  );
+  if (!table) return 0;
+  const row = session.get<{ value: number }>(
+    `SELECT value FROM ${prefix}meta WHERE key = 'schema'`,
+  );
+  return row?.value ?? 0;
+}
+
+function schemaError(message: string): SchedError {
+  return new SchedError('SCHED_STORE_SCHEMA', message);
+}
