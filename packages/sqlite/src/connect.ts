@@ -2,16 +2,16 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SchedError } from '@sched/core';
 import type { SqliteDatabase } from './client.js';
-import { openError } from './errors.js';
+import { isBusy, openError } from './errors.js';
 import type { Executor } from './executor.js';
 import { ownExecutor, patiently } from './executor.js';
 import type { Settings } from './options.js';
-import { migrate, outdatedSchema } from './schema.js';
+import { migrate, outdatedSchema, readVersion, schemaVersion } from './schema.js';
 import { ownSession } from './session.js';
 
 /** @throws SchedError as `DataStore.open` says */
 export async function connect(settings: Settings): Promise<Executor> {
-  const { source, busyTimeoutMs, synchronous } = settings;
+  const { source, tablePrefix, busyTimeoutMs, synchronous } = settings;
   const isOwn = typeof source === 'string';
   const database = isOwn ? openFile(source, settings) : source;
   const session = ownSession(database);
@@ -19,8 +19,13 @@ export async function connect(settings: Settings): Promise<Executor> {
     await patiently(() => {
       if (isOwn) session.exec(`PRAGMA synchronous = ${synchronous}`);
       if (isOwn && settings.migrate) session.exec('PRAGMA journal_mode = WAL');
-      // Takes the lock for writing even where nothing is to be written: a place that is read-only is found out now.
-      session.transaction(() => migrate(session, settings.tablePrefix, settings.migrate));
+      // Locks for writing even where there is nothing to write: what is read-only is found out now.
+      try {
+        session.transaction(() => migrate(session, tablePrefix, settings.migrate));
+      } catch (error) {
+        // Where there is nothing to write, whoever holds the lock need not be waited for.
+        if (!isBusy(error) || readVersion(session, tablePrefix) !== schemaVersion) throw error;
+      }
     }, busyTimeoutMs);
   } catch (error) {
     if (isOwn) database.close();

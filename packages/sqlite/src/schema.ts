@@ -83,7 +83,8 @@ export function outdatedSchema(what: string): SchedError {
   );
 }
 
-function readVersion(session: Session, prefix: string): number {
+/** 0 when there is no schema. */
+export function readVersion(session: Session, prefix: string): number {
   const table = session.get(
     `SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE`,
     `${prefix}meta`,
