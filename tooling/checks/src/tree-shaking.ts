@@ -7,12 +7,12 @@ import { builtFile } from './bundle-size.ts';
 import { root } from './workspace.ts';
 
 type Resolve = (specifier: string) => string;
-type Bundle = (code: string, resolve: Resolve) => Promise<Set<string>>;
+type Bundle = (code: string, resolve: Resolve) => Promise<{ code: string; map: string }>;
 
 const workspaceImport = /^@sched\//;
 const entry = 'sched:entry';
 
-/** Each gives the source files of which something is left after bundling a piece of code. */
+/** Each gives what is left of a piece of code after bundling, and where that came from. */
 export const bundlers: Record<'esbuild' | 'rollup', Bundle> = {
   async esbuild(code, resolve) {
     const { outputFiles } = await build({
@@ -35,7 +35,7 @@ export const bundlers: Record<'esbuild' | 'rollup', Bundle> = {
       ],
     });
     const text = (name: string) => outputFiles.find(({ path }) => path.endsWith(name))?.text ?? '';
-    return sources(text('bundle.js.map'));
+    return { code: text('bundle.js'), map: text('bundle.js.map') };
   },
 
   async rollup(code, resolve) {
@@ -65,19 +65,26 @@ export const bundlers: Record<'esbuild' | 'rollup', Bundle> = {
       sourcemap: 'hidden',
       file: join(root, 'bundle.js'),
     });
-    return sources(output[0].map?.toString() ?? '');
+    return { code: output[0].code, map: output[0].map?.toString() ?? '' };
   },
 };
 
-/** The files, relative to the repository, from which at least one character of a bundle came. */
-function sources(map: string): Set<string> {
-  const found = new Set<string>();
-  eachMapping(new TraceMap(map), ({ source }) => {
-    if (source !== null && source !== entry && source !== '<stdin>') {
-      found.add(relative(root, join(root, source)));
-    }
+/** How many characters of a bundle came from each file; the files relative to the repository. */
+function contributions({ code, map }: { code: string; map: string }): Map<string, number> {
+  const lines = code.split('\n');
+  const segments: { source: string | null; line: number; column: number }[] = [];
+  eachMapping(new TraceMap(map), ({ source, generatedLine, generatedColumn }) => {
+    segments.push({ source, line: generatedLine, column: generatedColumn });
   });
-  return found;
+  const lengths = new Map<string, number>();
+  for (const [index, { source, line, column }] of segments.entries()) {
+    if (source === null) continue;
+    const next = segments[index + 1];
+    const end = next?.line === line ? next.column : (lines[line - 1]?.length ?? column);
+    const file = relative(root, join(root, source));
+    lengths.set(file, (lengths.get(file) ?? 0) + end - column);
+  }
+  return lengths;
 }
 
 /** A part of the packages, recognised by where its source lies. */
@@ -86,15 +93,24 @@ export interface Part {
   files: RegExp;
 }
 
-/** Says which of the parts left something in a bundle of a piece of code. */
+/**
+ * As much of a part may stay behind, in characters. A bundler has to keep a constant such as
+ * `2 * DAY_MS`, because it cannot know that this has no effect; any function is longer.
+ */
+const crumbs = 100;
+
+/** Says which of the parts a bundle of a piece of code contains. */
 export async function partsIn(
   bundler: Bundle,
   code: string,
   parts: Part[],
   resolve: Resolve = builtFile,
 ): Promise<string[]> {
-  const found = [...(await bundler(code, resolve))];
+  const found = [...contributions(await bundler(code, resolve))];
   return parts
-    .filter(({ files }) => found.some((source) => files.test(source)))
+    .filter(({ files }) => {
+      const lengths = found.filter(([file]) => files.test(file)).map(([, length]) => length);
+      return lengths.reduce((sum, length) => sum + length, 0) > crumbs;
+    })
     .map(({ name }) => name);
 }

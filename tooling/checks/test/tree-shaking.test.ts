@@ -50,15 +50,35 @@ describe.for(Object.entries(bundlers))('%s', ([, bundler]) => {
     expect(found).not.toContain('scheduler');
   });
 
-  test('a module that registers itself fails', async () => {
-    const folder = scratchFolder({
-      'index.js': "export { every } from './every.js';\nexport { cron } from './cron.js';\n",
-      'every.js': 'export const every = () => 1;\n',
-      'cron.js': 'export const cron = () => 2;\n(globalThis.kinds ??= []).push(cron);\n',
-      'package.json': '{"type":"module"}',
-    });
+  describe('in a package of two triggers', () => {
     const cron = [{ name: 'cron', files: /cron\.js$/ }];
-    const resolve = () => `${folder}/index.js`;
-    expect(await partsIn(bundler, core('every'), cron, resolve)).toEqual(['cron']);
+
+    /** What importing `every` brings in of the other trigger, whose module also holds some code. */
+    function partsBeside(code: string): Promise<string[]> {
+      const folder = scratchFolder({
+        'package.json': '{"type":"module"}',
+        'index.js': "export { every } from './every.js';\nexport { cron } from './cron.js';\n",
+        'every.js': 'export const day = 24 * 3600;\nexport const every = () => day;\n',
+        'cron.js': [
+          "import { day } from './every.js';",
+          'const names = ["january", "february", "march", "april", "may", "june", "july", "august"];',
+          'export function cron(text) { return names.indexOf(text) * day; }',
+          code,
+        ].join('\n'),
+      });
+      return partsIn(bundler, core('every'), cron, () => `${folder}/index.js`);
+    }
+
+    test('one that is not imported stays out', async () => {
+      expect(await partsBeside('')).toEqual([]);
+    });
+
+    test('one that registers itself fails', async () => {
+      expect(await partsBeside('(globalThis.kinds ??= []).push(cron);')).toEqual(['cron']);
+    });
+
+    test('a constant that a bundler has to keep is nothing', async () => {
+      expect(await partsBeside('const window = 5 * day;')).toEqual([]);
+    });
   });
 });
