@@ -62,10 +62,7 @@ const WINDOW_MS = 5 * DAY_MS;
 /** Windows begin half a second off, since transitions happen at whole seconds: so never at the edge of a window. */
 const WINDOW_START_MS = 500;
 
-/**
- * Stretches kept for a zone, where neighbours count as one until the offset changes, and zones kept in all. Past that
- * the cache starts again.
- */
+/** Stretches kept for a zone (followed forward, it takes one for each change of its clocks), and zones kept in all. */
 const MAX_SPANS = 1000;
 const MAX_ZONES = 1000;
 
@@ -90,16 +87,19 @@ export function timeZone(name: string): TimeZone {
 }
 
 function makeTimeZone(name: string, readOffset: (epochMs: number) => number): TimeZone {
-  // These never change their clocks, so there is nothing to learn.
-  const spanAt = /^(?:utc|gmt|etc\/.+)$/i.test(name)
-    ? constantSpan(readOffset(0))
-    : learntSpans(readOffset);
+  const spanAt = learntSpans(name, readOffset);
 
-  /** Calls `visit` with each stretch that a local time could lie in, or in the gap before, until it says stop. */
-  function around(localMs: number, visit: (span: OffsetSpan) => boolean): void {
+  /** The stretches in which a local time could lie, or in the gap before them. */
+  function around(localMs: number): readonly OffsetSpan[] {
+    const spans: OffsetSpan[] = [];
     // No wall clock was ever a whole day ahead of UTC or behind it.
-    let span = spanAt(localMs - DAY_MS);
-    while (!visit(span) && span.end <= localMs + DAY_MS) span = spanAt(span.end);
+    let at = localMs - DAY_MS;
+    do {
+      const span = spanAt(at);
+      spans.push(span);
+      at = span.end;
+    } while (at <= localMs + DAY_MS);
+    return spans;
   }
 
   return {
@@ -107,40 +107,32 @@ function makeTimeZone(name: string, readOffset: (epochMs: number) => number): Ti
     offsetAt: (epochMs) => spanAt(epochMs).offset,
     spanAt,
     momentsOf(localMs) {
-      const moments: number[] = [];
-      around(localMs, ({ start, end, offset }) => {
-        const at = localMs - offset;
-        if (at >= start && at < end) moments.push(at);
-        return false;
-      });
-      return moments;
+      const moments = around(localMs)
+        .filter(({ start, end, offset }) => localMs - offset >= start && localMs - offset < end)
+        .map(({ offset }) => localMs - offset);
+      // A stretch that has grown while it was being looked at is there twice.
+      return [...new Set(moments)];
     },
     gapEnd(localMs) {
-      let gapEnd: number | null = null;
-      around(localMs, ({ changedAt, before, offset }) => {
-        if (localMs >= changedAt + before && localMs < changedAt + offset) gapEnd = changedAt;
-        return gapEnd !== null;
-      });
-      return gapEnd;
+      const after = around(localMs).find(
+        ({ changedAt, before, offset }) =>
+          localMs >= changedAt + before && localMs < changedAt + offset,
+      );
+      return after ? after.changedAt : null;
     },
   };
-}
-
-function constantSpan(offset: number): (epochMs: number) => OffsetSpan {
-  const span = {
-    start: Number.NEGATIVE_INFINITY,
-    end: Number.POSITIVE_INFINITY,
-    offset,
-    changedAt: Number.NEGATIVE_INFINITY,
-    before: offset,
-  };
-  return () => span;
 }
 
 /** Answers from the stretches learnt so far, in order and without overlap, and learns another window when it must. */
-function learntSpans(readOffset: (epochMs: number) => number): (epochMs: number) => OffsetSpan {
+function learntSpans(
+  name: string,
+  readOffset: (epochMs: number) => number,
+): (epochMs: number) => OffsetSpan {
+  // Zones that never change their clocks leave nothing to learn.
+  const isFixed = /^(?:utc|gmt|etc\/.+)$/i.test(name);
+  const start = isFixed ? Number.NEGATIVE_INFINITY : 0;
+  let last = constantSpan(start, -start, isFixed ? readOffset(0) : 0);
   const spans: OffsetSpan[] = [];
-  let last: OffsetSpan = { start: 0, end: 0, offset: 0, changedAt: 0, before: 0 };
 
   /** The index of the first stretch that ends after a moment. */
   function indexFor(at: number): number {
@@ -154,43 +146,42 @@ function learntSpans(readOffset: (epochMs: number) => number): (epochMs: number)
     return low;
   }
 
-  /** Learns the window that holds a moment, and joins it to its neighbours. */
+  /** Learns the window that holds a moment, and joins it to the stretch before where that is known. */
   function learn(at: number): void {
     if (spans.length >= MAX_SPANS) spans.length = 0;
     const from = Math.floor((at - WINDOW_START_MS) / WINDOW_MS) * WINDOW_MS + WINDOW_START_MS;
     const to = from + WINDOW_MS;
     const index = indexFor(at);
-    const left = spans[index - 1]?.end === from ? spans[index - 1] : undefined;
-    const right = spans[index]?.start === to ? spans[index] : undefined;
+    const neighbour = spans[index - 1];
+    const isJoined = neighbour?.end === from;
 
-    let known = left ? from : from - DAY_MS;
-    let offset = left ? left.offset : readOffset(known);
-    let before = left ? left.before : offset;
-    let start = left ? left.start : from < -MAX_DATE_MS ? Number.NEGATIVE_INFINITY : from;
-    let changedAt = left ? left.changedAt : start;
-    const finalOffset = right ? right.offset : readOffset(to);
+    let known = isJoined ? from : from - DAY_MS;
+    let span = isJoined
+      ? neighbour
+      : constantSpan(from < -MAX_DATE_MS ? Number.NEGATIVE_INFINITY : from, to, readOffset(known));
+    const finalOffset = readOffset(to);
     const learnt: OffsetSpan[] = [];
-    while (offset !== finalOffset) {
+    while (span.offset !== finalOffset) {
       // Narrows down the second in which the offset changes. Both ends stay half a second off the change.
       let changed = to;
       while (changed - known > 1000) {
         const middle = known + Math.floor((changed - known) / 2000) * 1000;
-        if (readOffset(middle) === offset) known = middle;
+        if (readOffset(middle) === span.offset) known = middle;
         else changed = middle;
       }
-      const end = changed - 500;
-      if (end > from) {
-        learnt.push({ start, end, offset, changedAt, before });
-        start = end;
-      }
-      changedAt = end;
-      before = offset;
       known = changed;
-      offset = readOffset(changed);
+      const changedAt = changed - 500;
+      if (changedAt > from) learnt.push({ ...span, end: changedAt });
+      span = {
+        start: Math.max(changedAt, from),
+        end: to,
+        offset: readOffset(changed),
+        changedAt,
+        before: span.offset,
+      };
     }
-    const end = right ? right.end : to > MAX_DATE_MS ? Number.POSITIVE_INFINITY : to;
-    learnt.push({ start, end, offset, changedAt, before });
-    spans.splice(index - (left ? 1 : 0), (left ? 1 : 0) + (right ? 1 : 0), ...learnt);
+    learnt.push({ ...span, end: to > MAX_DATE_MS ? Number.POSITIVE_INFINITY : to });
+    spans.splice(index - Number(isJoined), Number(isJoined), ...learnt);
   }
 
   return function spanAt(epochMs) {
@@ -204,6 +195,10 @@ function learntSpans(readOffset: (epochMs: number) => number): (epochMs: number)
     last = span;
     return span;
   };
+}
+
+function constantSpan(start: number, end: number, offset: number): OffsetSpan {
+  return { start, end, offset, changedAt: start, before: offset };
 }
 
 /** A function that asks the platform for the offset at a moment. */

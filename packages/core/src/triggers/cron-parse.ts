@@ -155,33 +155,35 @@ export function parseCron(expression: string): CronFields {
 
 /** The six fields, with the second added where there are five. */
 function splitFields(expression: string): Piece[] {
-  const isText = typeof expression === 'string';
-  const name = isText ? expression.trim().toLowerCase() : '';
-  const fail = (column: number, fault: string, code: SchedErrorCode = 'SCHED_CRON_SYNTAX') =>
-    cronError(code, `${show(expression)} ${fault}`, expression, 'expression', column);
-  if (name.startsWith('@')) {
-    const expanded = Object.hasOwn(macros, name) ? macros[name] : undefined;
+  const text = typeof expression === 'string' ? expression.trimEnd() : '';
+  const whole = { expression, spec: { name: 'expression' } };
+  const macro = text.trimStart().toLowerCase();
+  if (macro.startsWith('@')) {
+    const expanded = Object.hasOwn(macros, macro) ? macros[macro] : undefined;
     if (expanded !== undefined) return splitFields(expanded);
-    throw fail(
-      expression.indexOf('@') + 1,
-      `is not a name that a scheduler can follow. Write ${Object.keys(macros).join(', ')}, or five fields.`,
-      /^@(?:reboot|every)\b/.test(name) ? 'SCHED_CRON_UNSUPPORTED' : 'SCHED_CRON_SYNTAX',
+    throw refuse(
+      { ...whole, column: text.indexOf('@') + 1 },
+      /^@(?:reboot|every)\b/.test(macro) ? 'SCHED_CRON_UNSUPPORTED' : 'SCHED_CRON_SYNTAX',
+      'there is no such name for a schedule',
+      `${Object.keys(macros).join(', ')}, or five fields`,
     );
   }
-  const words = isText ? [...expression.matchAll(/\S+/g)] : [];
-  if (words.length !== 5 && words.length !== 6) {
-    throw fail(
-      isText ? (words[6]?.index ?? expression.trimEnd().length) + 1 : 1,
-      `has ${words.length} fields. Write five: minute, hour, day of month, month, day of week; or six, with the ` +
-        'second first. (There is no field for the year: use start and end.)',
-    );
-  }
+  const words = [...text.matchAll(/\S+/g)];
   const skipped = fieldSpecs.length - words.length;
+  if (skipped !== 0 && skipped !== 1) {
+    throw refuse(
+      { ...whole, column: (words[6]?.index ?? text.length) + 1 },
+      'SCHED_CRON_SYNTAX',
+      `it has ${words.length} fields`,
+      'five: minute, hour, day of month, month, day of week; or six, with the second first ' +
+        '(there is none for the year: use start and end)',
+    );
+  }
   return fieldSpecs.map((spec, i) => {
     const word = words[i - skipped];
-    const text = word?.[0] ?? '0';
-    const isAny = text === '?' && spec.star === 'needsBothDayFields';
-    return { expression, spec, text: isAny ? '*' : text, column: (word?.index ?? 0) + 1 };
+    const field = word?.[0] ?? '0';
+    const isAny = field === '?' && spec.star === 'needsBothDayFields';
+    return { expression, spec, text: isAny ? '*' : field, column: (word?.index ?? 0) + 1 };
   });
 }
 
@@ -220,12 +222,12 @@ function addRange(entry: Piece, set: NumberSet): void {
   const { spec } = entry;
   const [range = entry, step, surplus] = split(entry, '/');
   if (surplus) {
-    throw refuse(surplus, 'SCHED_CRON_SYNTAX', 'there is a second step', 'Write one step');
+    throw refuse(surplus, 'SCHED_CRON_SYNTAX', 'there is a second step', 'one step');
   }
   const isAll = range.text === '*';
   const [first = range, last = first, third] = isAll ? [] : split(range, '-');
   if (third) {
-    throw refuse(third, 'SCHED_CRON_SYNTAX', 'the range has a third end', 'Write it as 1-5');
+    throw refuse(third, 'SCHED_CRON_SYNTAX', 'the range has a third end', 'it as 1-5');
   }
   const from = isAll ? spec.min : readValue(first);
   let to = isAll ? spec.max : readValue(last);
@@ -236,7 +238,7 @@ function addRange(entry: Piece, set: NumberSet): void {
       range,
       'SCHED_CRON_RANGE',
       `the range ${show(range.text)} runs backwards`,
-      `Write ${first.text}-${spec.max},${spec.min}-${last.text}`,
+      `${first.text}-${spec.max},${spec.min}-${last.text}`,
     );
   }
   if (step && !isAll && last === first) {
@@ -244,7 +246,7 @@ function addRange(entry: Piece, set: NumberSet): void {
       step,
       'SCHED_CRON_UNSUPPORTED',
       'a step needs a range',
-      `Write ${first.text}-${spec.max}/${step.text}`,
+      `${first.text}-${spec.max}/${step.text}`,
     );
   }
   const by = step ? readNumber(step, 1, spec.names?.length ?? spec.max - spec.min + 1) : 1;
@@ -262,7 +264,7 @@ function readValue(piece: Piece): number {
     piece,
     isForm ? 'SCHED_CRON_UNSUPPORTED' : 'SCHED_CRON_SYNTAX',
     text === '' ? 'a value is missing' : `${show(text)} cannot stand here`,
-    `Write *, or ${spec.advice}`,
+    `*, or ${spec.advice}`,
   );
 }
 
@@ -277,7 +279,7 @@ function readNumber(piece: Piece, min: number, max: number): number {
     text === ''
       ? 'a number is missing'
       : `${show(text)} is ${isNumber ? 'out of range' : 'not a whole number'}`,
-    `Write ${min} to ${max}`,
+    `${min} to ${max}`,
   );
 }
 
@@ -303,18 +305,16 @@ function add(set: NumberSet, n: number): void {
   set[n < 32 ? 0 : 1] |= 1 << n;
 }
 
-function refuse(piece: Piece, code: SchedErrorCode, fault: string, advice: string): SchedError {
-  const { expression, spec, column } = piece;
-  const where = `The ${spec.name} field of ${show(expression)}, column ${column}`;
-  return cronError(code, `${where}: ${fault}. ${advice}.`, expression, spec.name, column);
-}
-
-function cronError(
+function refuse(
+  { expression, spec, column }: Pick<Piece, 'expression' | 'column'> & { spec: { name: string } },
   code: SchedErrorCode,
-  message: string,
-  expression: unknown,
-  field: string,
-  column: number,
+  fault: string,
+  advice: string,
 ): SchedError {
-  return new SchedError(code, message, { details: { expression, field, column } });
+  const field = spec.name;
+  return new SchedError(
+    code,
+    `Cron ${show(expression)}, ${field}, column ${column}: ${fault}. Write ${advice}.`,
+    { details: { expression, field, column } },
+  );
 }

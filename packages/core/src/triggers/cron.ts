@@ -152,7 +152,7 @@ function occurrences(rules: Rules): Pick<Trigger, 'next' | 'previous'> {
 
   /** Whether the gap before a stretch swallowed any of the schedule's times. */
   function swallowed({ changedAt, before, offset }: OffsetSpan): boolean {
-    return before < offset && times.atOrAfter(changedAt + before) < changedAt + offset;
+    return before < offset && times(changedAt + before, true) < changedAt + offset;
   }
 
   /** Up to when local times of a stretch come for the second time, and do not count. */
@@ -167,7 +167,7 @@ function occurrences(rules: Rules): Pick<Trigger, 'next' | 'previous'> {
         const span = zone.spanAt(at);
         if (shiftsFromGaps && at === span.changedAt && swallowed(span)) return at;
         const from = Math.max(at, secondPassEnd(span));
-        const found = times.atOrAfter(from + span.offset) - span.offset;
+        const found = times(from + span.offset, true) - span.offset;
         if (found < span.end) return found <= last ? found : null;
         at = Math.max(span.end, found - MAX_DISTANCE_MS);
       }
@@ -178,7 +178,7 @@ function occurrences(rules: Rules): Pick<Trigger, 'next' | 'previous'> {
       while (at >= first) {
         const span = zone.spanAt(at);
         const { start, changedAt, offset } = span;
-        const found = times.atOrBefore(at + offset) - offset;
+        const found = times(at + offset, false) - offset;
         if (found >= Math.max(start, secondPassEnd(span))) return found >= first ? found : null;
         if (shiftsFromGaps && start === changedAt && swallowed(span)) {
           return start >= first ? start : null;
