@@ -45,7 +45,7 @@ export function createTriggerRegistry(kinds: readonly TriggerKind[]): TriggerReg
       );
     }
     const present = known.get(type.kind);
-    if (present && present !== type && present.parse !== type.parse) {
+    if (present && present.parse !== type.parse) {
       throw new SchedError(
         'SCHED_ARGUMENT_INVALID',
         `Two different kinds of trigger are called ${show(type.kind)}. Give yours a prefix of its own, such as ` +

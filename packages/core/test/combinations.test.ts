@@ -307,6 +307,10 @@ describe('combinations, misused', () => {
     for (const wrong of [undefined, null, 5, 'daily', {}, [], [threes], every, threes.toJSON()]) {
       expect(codeOf(() => combine(threes, wrong as Trigger))).toBe('SCHED_TRIGGER_INVALID');
     }
+    for (const member of ['kind', 'type', 'next', 'previous', 'toJSON']) {
+      const wrong = { ...threes, [member]: undefined } as unknown as Trigger;
+      expect(codeOf(() => combine(wrong))).toBe('SCHED_TRIGGER_INVALID');
+    }
     expect(() => combine(threes, 'daily' as unknown as Trigger)).toThrow(
       `Argument 2 of ${name} is "daily", which is not a trigger.`,
     );

@@ -95,7 +95,7 @@ describe('parseDurationMs', () => {
   });
 
   it('shows no more of a value than fits on a line', () => {
-    const error = thrown(() => parseDurationMs('x'.repeat(100_000), 'timeout'));
+    const error = thrown(() => parseDurationMs('x'.repeat(1000), 'timeout'));
     expect(String(error).length).toBeLessThan(500);
   });
 });
