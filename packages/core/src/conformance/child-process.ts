@@ -26,9 +26,11 @@ const settlementOf = (task, now, runs) => {
   return { id: task.id, token: task.lease.token, revision: task.revision, next, history: [], spawn: [] };
 };
 
-const work = async (owner, leaseMs, runs) => {
+const work = async (owner, leaseMs, runs, seconds) => {
   const accepted = [];
+  const deadline = Date.now() + seconds * 1000;
   for (;;) {
+    if (Date.now() > deadline) throw new Error('after ' + seconds + ' seconds there is still work');
     const { tasks, now, nextWakeAt } = await store.claim({ queues: ['q'], limit: 3, owner, leaseMs });
     if (tasks.length === 0 && nextWakeAt === null) return accepted;
     const answers = await store.settle(tasks.map((task) => settlementOf(task, now, runs)));
@@ -99,9 +101,9 @@ export class ChildProcess {
     return this.#call('settle', settlements);
   }
 
-  /** Claims and settles until nothing is left, and gives the leases whose settlement was accepted. */
-  work(owner: string, leaseMs: number, runs: number): Promise<LeaseRef[]> {
-    return this.#call('work', owner, leaseMs, runs);
+  /** Claims and settles until nothing is left, for so many seconds at most, and gives the leases whose settlement was accepted. */
+  work(owner: string, leaseMs: number, runs: number, seconds: number): Promise<LeaseRef[]> {
+    return this.#call('work', owner, leaseMs, runs, seconds);
   }
 
   /** Ends the process at once, in the middle of whatever it is doing. */

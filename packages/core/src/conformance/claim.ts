@@ -53,6 +53,20 @@ export const claimCases: readonly CaseDefinition[] = [
     },
   },
   {
+    name: 'a task whose owners vanish is due again at the end of each lease, for as long as it takes',
+    guarantee: 'G1',
+    async run({ open, clock }) {
+      const store = await open();
+      await store.insert([record('a'), record('b', { queue: 'other' })]);
+      for (let lapses = 0; lapses < 10; lapses++) {
+        const queues = ['q', 'other'];
+        const ids = idsOf(await claim(store, { queues }));
+        same(ids.sort(), ['a', 'b'], `a task whose lease has run out is claimed: lapse ${lapses}`);
+        clock.advance(leaseMs + lapses);
+      }
+    },
+  },
+  {
     name: 'a claim sets the lease and counts the delivery, and changes nothing else',
     guarantee: 'G2',
     async run({ open, clock }) {

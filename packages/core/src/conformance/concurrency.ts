@@ -75,7 +75,8 @@ export const concurrencyCases: readonly CaseDefinition[] = [
       await store.insert([record('a', { body: '0' })]);
       const edits = 10;
       await everyone(stores, async (handle) => {
-        for (let done = 0; done < edits; ) {
+        for (let done = 0, tries = 0; done < edits; tries++) {
+          holds(tries < 10_000, 'an edit of the current revision is applied sooner or later');
           const task = await read(handle, 'a');
           const answer = await handle.update('a', { body: `${Number(task.body) + 1}` }, task);
           if (answer === 'updated') done++;

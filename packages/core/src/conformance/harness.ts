@@ -86,10 +86,14 @@ export class Bench {
 }
 
 /** Waits until something has happened, in real time. For what only the outside world can bring about. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string) {
-  const deadline = Date.now() + 20_000;
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  seconds: number,
+): Promise<void> {
+  const deadline = Date.now() + seconds * 1000;
   while (!(await condition())) {
-    holds(Date.now() < deadline, `${what}, within 20 seconds`);
+    holds(Date.now() < deadline, `${what}, within ${seconds} seconds`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

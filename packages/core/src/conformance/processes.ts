@@ -13,6 +13,8 @@ interface Company {
 }
 
 const runs = 3;
+/** How many seconds whatever processes do together may take. */
+const patience = 20;
 
 /** Several processes on one place, by real time. Where the capability is not claimed there is nothing to promise. */
 export const processCases: readonly CaseDefinition[] = [
@@ -22,7 +24,7 @@ export const processCases: readonly CaseDefinition[] = [
     async run({ store, start }) {
       await store.insert(recordsOf(60, 'task-', { body: '[]', runAt: 0 }));
       const accepted = await Promise.all(
-        start(4).map((child, index) => child.work(`owner-${index}`, 60_000, runs)),
+        start(4).map((child, index) => child.work(`owner-${index}`, 60_000, runs, patience)),
       );
       const settled = accepted.flat();
       for (const [id, tokens] of await recordedTokens(store)) {
@@ -46,19 +48,27 @@ export const processCases: readonly CaseDefinition[] = [
       same(held.tasks.length, 20, 'a process claims tasks that another has inserted');
       await child?.kill();
       const taken = new Map<string, ClaimedTask>();
-      await until(async () => {
-        const { tasks, now } = await store.claim({ ...request, owner: 'heir', leaseMs: 60_000 });
-        for (const task of tasks) {
-          holds(!taken.has(task.id), `no task is given to two callers: ${task.id}`);
-          taken.set(task.id, task);
-          const before = held.tasks.find(({ id }) => id === task.id);
-          const lease = present(before, 'every task was held').lease;
-          holds(lease.expiresAt <= now, 'a lease holds until its end, though its owner is dead');
-          holds(task.lease.token > lease.token, 'every claim has a greater token');
-          same([task.lapsedOwner, task.deliveries], ['killed', 2], 'the heir is told who vanished');
-        }
-        return taken.size === 20;
-      }, 'every task of a process that was killed is claimed again');
+      await until(
+        async () => {
+          const { tasks, now } = await store.claim({ ...request, owner: 'heir', leaseMs: 60_000 });
+          for (const task of tasks) {
+            holds(!taken.has(task.id), `no task is given to two callers: ${task.id}`);
+            taken.set(task.id, task);
+            const before = held.tasks.find(({ id }) => id === task.id);
+            const lease = present(before, 'every task was held').lease;
+            holds(lease.expiresAt <= now, 'a lease holds until its end, though its owner is dead');
+            holds(task.lease.token > lease.token, 'every claim has a greater token');
+            same(
+              [task.lapsedOwner, task.deliveries],
+              ['killed', 2],
+              'the heir is told who vanished',
+            );
+          }
+          return taken.size === 20;
+        },
+        'every task of a process that was killed is claimed again',
+        patience,
+      );
       const settled = await store.settle([...taken.values()].map((task) => finish(task)));
       same(new Set(settled), new Set(['settled']), 'and settled');
     },
@@ -69,15 +79,15 @@ export const processCases: readonly CaseDefinition[] = [
     async run({ store, start }) {
       await store.insert(recordsOf(150, 'task-', { body: '[]', runAt: 0 }));
       const children = start(4);
-      const work = children.map((child, index) => child.work(`owner-${index}`, 500, runs));
+      const work = children.map((child, index) =>
+        child.work(`owner-${index}`, 500, runs, patience),
+      );
       // Those that are killed leave without an answer.
       const ends = Promise.allSettled(work);
       for (const [index, child] of children.slice(0, 3).entries()) {
-        const enough = 15 * (index + 1);
-        await until(
-          async () => (await store.count({ status: 'finished' })) >= enough,
-          'work is done',
-        );
+        // By then the child has certainly begun, and much is left to do.
+        const hasBegun = async () => (await runsRecorded(store)) >= 60 * (index + 1);
+        await until(hasBegun, 'tasks are claimed and settled', patience);
         await child.kill();
       }
       const outcomes = await ends;
@@ -108,11 +118,15 @@ export const processCases: readonly CaseDefinition[] = [
       const request = { queues: ['q'], limit: 3, owner: 'sleeper', leaseMs: 50 };
       const { tasks } = await child.claim(request);
       const taken: ClaimedTask[] = [];
-      await until(async () => {
-        const claim = { ...request, owner: 'heir', leaseMs: 60_000 };
-        taken.push(...(await store.claim(claim)).tasks);
-        return taken.length === 3;
-      }, 'tasks whose leases have run out are claimed by another process');
+      await until(
+        async () => {
+          const claim = { ...request, owner: 'heir', leaseMs: 60_000 };
+          taken.push(...(await store.claim(claim)).tasks);
+          return taken.length === 3;
+        },
+        'tasks whose leases have run out are claimed by another process',
+        patience,
+      );
       const ids = tasks.map(({ id }) => id);
       const stale = async () => [
         ...(await child.extend(tasks.map(leaseOf), 60_000)),
@@ -184,6 +198,11 @@ function processCase({ isFresh, run, ...definition }: ProcessCase): CaseDefiniti
       }
     },
   };
+}
+
+async function runsRecorded(store: DataStore): Promise<number> {
+  const { tasks } = await store.list({ limit: 1000 });
+  return tasks.reduce((sum, task) => sum + JSON.parse(task.body).length, 0);
 }
 
 /** The tokens that the settlements of each task have noted in its body. All tasks have to be finished. */

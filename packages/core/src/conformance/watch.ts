@@ -4,6 +4,9 @@ import type { CaseDefinition } from './harness.js';
 import { start, until } from './harness.js';
 import { again, claimOne, leaseOf, read, record } from './records.js';
 
+/** How many seconds `soon` may be. */
+const soon = 5;
+
 /** Something that makes a task of queue `q` claimable, or claimable earlier. */
 interface Cause {
   readonly what: string;
@@ -87,7 +90,7 @@ export const watchCases: readonly CaseDefinition[] = [
         await cause();
         if (store.capabilities.watch) {
           const isHeard = () => heard.some((each) => each.queue === 'q' && each.wakeAt <= wakeAt);
-          await until(isHeard, `watch notifies soon after a task is ${what}`);
+          await until(isHeard, `watch notifies soon after a task is ${what}`, soon);
         } else {
           await store.now();
           same(heard, [], 'without the capability watch never notifies');
@@ -110,7 +113,7 @@ export const watchCases: readonly CaseDefinition[] = [
       await store.insert([record('a')]);
       if (store.capabilities.watch) {
         const both = () => heard.first?.length !== 0 && heard.second?.length !== 0;
-        await until(both, 'every watcher of every handle is notified');
+        await until(both, 'every watcher of every handle is notified', soon);
       } else {
         same(heard, { stopped: [], first: [], second: [] }, 'without the capability: never');
       }
@@ -131,7 +134,7 @@ export const watchCases: readonly CaseDefinition[] = [
       await other.watch((wakeUp) => heardElsewhere.push(wakeUp));
       await other.insert([record('a')]);
       if (other.capabilities.watch) {
-        await until(() => heardElsewhere.length > 0, 'watch notifies of an insert');
+        await until(() => heardElsewhere.length > 0, 'watch notifies of an insert', soon);
       }
       same(heard, [], '`close` stops the notifications');
     },

@@ -1,0 +1,15 @@
+import type { BrokenStore } from './broken-store.js';
+import { capabilityStores } from './capabilities.js';
+import { editStores } from './edits.js';
+import { inputStores, lossStores } from './losses.js';
+import { ownershipStores } from './ownership.js';
+import { timeStores } from './time.js';
+
+export const brokenStores: readonly BrokenStore[] = [
+  ...ownershipStores,
+  ...timeStores,
+  ...editStores,
+  ...lossStores,
+  ...inputStores,
+  ...capabilityStores,
+];

@@ -1,0 +1,194 @@
+import type {
+  ClaimRequest,
+  ClaimResult,
+  LeaseRef,
+  NewTaskRecord,
+  Release,
+  Settlement,
+  TaskRecord,
+} from '@sched/core';
+import { MemoryDataStore } from '@sched/memory';
+import type { BrokenStore } from './broken-store.js';
+import { broken, DistortingStore, SkewedStore, turn } from './broken-store.js';
+
+/** Stores that let two own one task, or let a stale owner act. */
+export const ownershipStores: readonly BrokenStore[] = [
+  broken(
+    'gives claimers that race the same tasks',
+    'G2',
+    'no task is given to two callers',
+    class extends MemoryDataStore {
+      #answer: Promise<ClaimResult> | undefined;
+
+      override claim(request: ClaimRequest): Promise<ClaimResult> {
+        this.#answer ??= super.claim(request).finally(() => {
+          this.#answer = undefined;
+        });
+        return this.#answer;
+      }
+    },
+  ),
+  broken(
+    'claims a task one millisecond before the end of its lease',
+    'G2',
+    'a lease is live while now < expiresAt',
+    class extends MemoryDataStore {
+      override async claim(request: ClaimRequest): Promise<ClaimResult> {
+        const { tasks } = await this.list({ limit: 100_000 });
+        const now = await this.now();
+        for (const { id, lease } of tasks) {
+          const isEnding = lease?.expiresAt === now + 1;
+          if (isEnding) await this.release([{ id, token: lease.token }]);
+        }
+        return super.claim(request);
+      }
+    },
+  ),
+  broken(
+    'does not look at the token of a settlement',
+    'G2',
+    'a settlement that is lost changes nothing: another has claimed the task since',
+    class extends MemoryDataStore {
+      override async settle(settlements: readonly Settlement[]) {
+        return super.settle(await underCurrentToken(this, settlements));
+      }
+    },
+  ),
+  broken(
+    'does not look at the token of a release',
+    'G2',
+    'a token that is not the current lease’s is lost',
+    class extends MemoryDataStore {
+      override async release(leases: readonly Release[]) {
+        return super.release(await underCurrentToken(this, leases));
+      }
+    },
+  ),
+  broken(
+    'does not look at the token of an extension',
+    'G2',
+    'a token that is not the current lease’s is lost',
+    class extends MemoryDataStore {
+      override async extend(leases: readonly LeaseRef[], leaseMs: number) {
+        return super.extend(await underCurrentToken(this, leases), leaseMs);
+      }
+    },
+  ),
+  broken(
+    'revives a lease that has run out when nobody has claimed the task since',
+    'G2',
+    'an extend that is too late changes nothing',
+    class extends SkewedStore {
+      override async extend(leases: readonly LeaseRef[], leaseMs: number) {
+        const tasks = await this.get(leases.map(({ id }) => id));
+        return Promise.all(
+          leases.map(async ({ id, token }, index) =>
+            tasks[index]?.lease?.token === token ? this.forceExtend(id, leaseMs) : 'lost',
+          ),
+        );
+      }
+    },
+  ),
+  broken(
+    'extends a lease that it found live though another has claimed the task since',
+    'G2',
+    'a lease that was extended is live, so nobody else claims the task',
+    class extends SkewedStore {
+      override async extend(leases: readonly LeaseRef[], leaseMs: number) {
+        const ids = leases.map(({ id }) => id);
+        const [now, tasks] = await Promise.all([this.now(), this.get(ids)]);
+        await turn();
+        return Promise.all(
+          leases.map(async ({ id, token }, index) => {
+            const lease = tasks[index]?.lease;
+            const wasLive = lease?.token === token && now < lease.expiresAt;
+            return wasLive ? this.forceExtend(id, leaseMs) : 'lost';
+          }),
+        );
+      }
+    },
+  ),
+  broken(
+    'says that a lease is extended and leaves it as it was',
+    'G2',
+    'extend changes the end of the lease',
+    class extends MemoryDataStore {
+      override async extend(leases: readonly LeaseRef[]) {
+        const now = await this.now();
+        const tasks = await this.get(leases.map(({ id }) => id));
+        return leases.map(({ token }, index) => {
+          const task = tasks[index];
+          const isLive = task?.lease?.token === token && now < task.lease.expiresAt;
+          return isLive ? task.revision : 'lost';
+        });
+      }
+    },
+  ),
+  broken(
+    'starts tokens afresh when a task is created again',
+    'G2',
+    'a claim after removal and re-creation has a greater token',
+    class extends DistortingStore {
+      /** By id: the revision that the task was created with, above which its tokens begin. */
+      readonly #bases = new Map<string, number>();
+
+      protected override show<T extends TaskRecord>(task: T): T {
+        const token = (task.lease?.token ?? 0) - this.#base(task.id);
+        return task.lease ? { ...task, lease: { ...task.lease, token } } : task;
+      }
+
+      override async insert(records: readonly NewTaskRecord[]) {
+        const answers = await super.insert(records);
+        const tasks = await this.get(records.map(({ id }) => id));
+        for (const [index, task] of tasks.entries()) {
+          if (task && answers[index] === 'inserted') this.#bases.set(task.id, task.revision);
+        }
+        return answers;
+      }
+
+      override extend(leases: readonly LeaseRef[], leaseMs: number) {
+        return super.extend(this.#kept(leases), leaseMs);
+      }
+
+      override settle(settlements: readonly Settlement[]) {
+        return super.settle(this.#kept(settlements));
+      }
+
+      override release(leases: readonly Release[]) {
+        return super.release(this.#kept(leases));
+      }
+
+      #base(id: string): number {
+        return this.#bases.get(id) ?? 0;
+      }
+
+      #kept<T extends LeaseRef>(leases: readonly T[]): T[] {
+        return leases.map((lease) => ({ ...lease, token: lease.token + this.#base(lease.id) }));
+      }
+    },
+  ),
+  broken(
+    'settles one task no more than once a call',
+    'G2',
+    'the second of two equal settlements finds that the first was applied',
+    class extends MemoryDataStore {
+      override async settle(settlements: readonly Settlement[]) {
+        const answers = await super.settle(settlements);
+        const firsts = settlements.map(({ id }) => settlements.findIndex((each) => each.id === id));
+        return answers.map((answer, index) => (firsts[index] === index ? answer : 'lost'));
+      }
+    },
+  ),
+];
+
+/** Puts the token of the current lease in the place of whatever was presented. */
+async function underCurrentToken<T extends LeaseRef>(
+  store: MemoryDataStore,
+  leases: readonly T[],
+): Promise<T[]> {
+  const tasks = await store.get(leases.map(({ id }) => id));
+  return leases.map((lease, index) => ({
+    ...lease,
+    token: tasks[index]?.lease?.token ?? lease.token,
+  }));
+}
