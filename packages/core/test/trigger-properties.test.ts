@@ -194,7 +194,11 @@ const combined: fc.Arbitrary<Known> = fc.letrec<{ node: Known }>((tie) => ({
     })),
     fc.array(tie('node'), { minLength: 1, maxLength: 3 }).map((parts) => ({
       trigger: allOf(...parts.map(({ trigger }) => trigger)),
-      moments: parts.map(({ moments }) => moments).reduce((a, b) => a.intersection(b)),
+      moments: new Set(
+        [...(parts[0]?.moments ?? [])].filter((each) =>
+          parts.every(({ moments }) => moments.has(each)),
+        ),
+      ),
     })),
     fc
       .tuple(
