@@ -19,7 +19,6 @@ export async function connect(settings: Settings): Promise<Executor> {
     await patiently(() => {
       if (isOwn) session.exec(`PRAGMA synchronous = ${synchronous}`);
       if (isOwn && settings.migrate) session.exec('PRAGMA journal_mode = WAL');
-      // Locks for writing even where there is nothing to write: what is read-only is found out now.
       try {
         session.transaction(() => migrate(session, tablePrefix, settings.migrate));
       } catch (error) {

@@ -52,6 +52,12 @@ export function callError(error: unknown, busyTimeoutMs: number): SchedError {
   const code = resultCode(error);
   const fail = (...[kind, text]: [SchedError['code'], string]) =>
     new SchedError(kind, text, { cause: error });
+  if (isStaleSnapshot(error)) {
+    return fail(
+      'SCHED_STORE_UNAVAILABLE',
+      'Another connection has written since this transaction first read, so it can no longer write. Roll it back and do it again; begin it with BEGIN IMMEDIATE.',
+    );
+  }
   if (isBusy(error)) {
     return fail(
       'SCHED_STORE_UNAVAILABLE',
@@ -61,10 +67,10 @@ export function callError(error: unknown, busyTimeoutMs: number): SchedError {
   if (code === sqlite.tooBig) {
     return fail('SCHED_PAYLOAD_TOO_LARGE', `A record is longer than SQLite allows: ${message}.`);
   }
-  if (code === sqlite.error && /no such (table|column)/.test(message)) {
+  if (code === sqlite.error && /no such (table|column|index)|already exists/.test(message)) {
     return fail(
       'SCHED_STORE_SCHEMA',
-      `The tables are not as @sched/sqlite made them (${message}). Open a store on this very database first, and use the same tablePrefix.`,
+      `The tables are not those of @sched/sqlite: ${message}. Check tablePrefix, and that this is the right database and a store has been opened on it.`,
     );
   }
   if (

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { DataStoreOptions } from '@sched/core';
 import { SchedError } from '@sched/core';
 import type { SqliteDatabase } from './client.js';
+import { ownSession } from './session.js';
 
 interface CommonOptions extends DataStoreOptions {
   /** What the names of the tables begin with. A letter or `_`, then up to 47 letters, digits and `_`. Default `sched_`. */
@@ -124,8 +125,8 @@ export function isFile(source: Settings['source']): boolean {
   if (typeof source === 'string') return source !== ':memory:';
   try {
     // Empty for databases in memory and for temporary ones. https://www.sqlite.org/pragma.html#pragma_database_list
-    const statement = source.prepare("SELECT file FROM pragma_database_list WHERE name = 'main'");
-    return Boolean((statement.get() as { file?: string } | undefined)?.file);
+    const sql = "SELECT file FROM pragma_database_list WHERE name = 'main'";
+    return Boolean(ownSession(source).get<{ file: string | null }>(sql)?.file);
   } catch (error) {
     throw new SchedError('SCHED_STORE_CONFIG', 'database must be open.', { cause: error });
   }

@@ -65,7 +65,11 @@ export function migrate(session: Session, prefix: string, mayChange: boolean): v
       `The tables ${prefix}* have schema version ${version}, and this @sched/sqlite knows none above ${schemaVersion}. Install the version of @sched/sqlite that wrote them, or a later one.`,
     );
   }
-  if (version === schemaVersion) return;
+  if (version === schemaVersion) {
+    // Changes nothing, and fails where nothing can be changed.
+    session.run(`DELETE FROM ${prefix}meta WHERE false`);
+    return;
+  }
   if (!mayChange) {
     throw outdatedSchema(
       version === 0

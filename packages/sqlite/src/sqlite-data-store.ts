@@ -251,7 +251,7 @@ export class SqliteDataStore implements DataStore {
           this.#sql.history,
           taskId,
           this.#oldest(clock()),
-          Math.min(limit, historyLimit),
+          Math.min(limit, historyLimit, Number.MAX_SAFE_INTEGER),
         )
         .map((entry) => ({ ...entry })),
     );

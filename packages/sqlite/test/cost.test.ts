@@ -1,0 +1,186 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { HistoryEntry, NewTaskRecord } from '@sched/core';
+import type { SqliteDataStoreOptions } from '@sched/sqlite';
+import { SqliteDataStore } from '@sched/sqlite';
+import { describe, expect, test } from 'vitest';
+import { conditions, createStatements } from '../src/statements.js';
+import { claimAll, record } from './support.js';
+
+async function openOn(database: DatabaseSync, options: Partial<SqliteDataStoreOptions> = {}) {
+  const given = { clock: () => 1000, ...options, database } as SqliteDataStoreOptions;
+  const store = new SqliteDataStore(given);
+  await store.open();
+  return store;
+}
+
+describe('query plans', () => {
+  const { list, count, remove, setPaused, ...fixed } = createStatements('sched_');
+  const plansOf = (database: DatabaseSync, sql: string) =>
+    database
+      .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .all()
+      .map(({ detail }) => String(detail));
+
+  /** Statement by name, and the index that has to serve it. */
+  const statements: [string, string, string[]][] = [
+    ['nextWakeAt', fixed.nextWakeAt, ['sched_tasks_due']],
+    ['due', fixed.due, ['sched_tasks_due']],
+    ['list', list(''), ['INTEGER PRIMARY KEY']],
+    ['list by group', list(conditions({ group: 'g' }).where), ['sched_tasks_group']],
+    ['list without group', list(conditions({ group: null }).where), ['INTEGER PRIMARY KEY']],
+    [
+      'list by everything',
+      list(conditions({ group: 'g', name: 'n', queue: 'q', status: 'failed', paused: true }).where),
+      ['sched_tasks_group'],
+    ],
+    ['list by status', list(conditions({ status: 'failed' }).where), ['INTEGER PRIMARY KEY']],
+    ['count by group', count(conditions({ group: 'g' }).where), ['sched_tasks_group']],
+    ['remove by group', remove('group_name = ?'), ['sched_tasks_group']],
+    ['remove by id', remove('id = ?'), ['sqlite_autoindex_sched_tasks']],
+    ['pause by group', setPaused('group_name = ?'), ['sched_tasks_group']],
+    ['pause by id', setPaused('id = ?'), ['sqlite_autoindex_sched_tasks']],
+    ['history', fixed.history, ['sched_history_newest']],
+    ['forgetExcess', fixed.forgetExcess, ['INTEGER PRIMARY KEY', 'sched_history_newest']],
+    ['forgetStale', fixed.forgetStale, ['INTEGER PRIMARY KEY', 'sched_history_oldest']],
+    ...(['get', 'update', 'extend', 'settle', 'settleByRemoval', 'fences', 'release'] as const).map(
+      (name): [string, string, string[]] => [name, fixed[name], ['sqlite_autoindex_sched_tasks']],
+    ),
+    ['lease', fixed.lease, ['INTEGER PRIMARY KEY']],
+    ['horizon', fixed.horizon, ['INTEGER PRIMARY KEY']],
+    ['reserve', fixed.reserve, ['PRIMARY KEY']],
+  ];
+
+  test('every statement but the plain inserts is looked at', () => {
+    const names = statements.map(([name]) => name);
+    expect(Object.keys(fixed).filter((name) => !names.includes(name))).toEqual([
+      ...['insert', 'append'],
+    ]);
+  });
+
+  describe.each([
+    ['without statistics', false],
+    ['after ANALYZE on lopsided data', true],
+  ])('%s', (_, isAnalyzed) => {
+    test.each(statements)(
+      '%s searches its index, and neither scans nor sorts',
+      async (...given) => {
+        const [, sql, indexes] = given;
+        const database = new DatabaseSync(':memory:');
+        const store = await openOn(database);
+        if (isAnalyzed) {
+          const records = Array.from({ length: 200 }, (_, index) =>
+            record(`t${index}`, { group: 'g', runAt: 1000 }),
+          );
+          await store.insert(records);
+          database.exec('ANALYZE');
+        }
+        const steps = plansOf(database, sql).filter(
+          (detail) => !detail.startsWith('LIST SUBQUERY'),
+        );
+        expect(steps).toHaveLength(indexes.length);
+        for (const [index, name] of indexes.entries()) {
+          expect(steps[index]).toMatch(/^SEARCH /);
+          expect(steps[index]).toContain(name);
+        }
+        database.close();
+      },
+    );
+  });
+
+  test('paused, finished and failed tasks are not in the due index', async () => {
+    const database = new DatabaseSync(':memory:');
+    const store = await openOn(database);
+    await store.insert([
+      record('due'),
+      record('paused', { paused: true }),
+      record('finished', { status: 'finished', runAt: null }),
+      record('failed', { status: 'failed', runAt: null }),
+    ]);
+    const sql = `SELECT count(*) AS entries FROM sched_tasks INDEXED BY sched_tasks_due
+      WHERE wake_at IS NOT NULL`;
+    expect(database.prepare(sql).get()).toEqual({ entries: 1 });
+  });
+});
+
+describe('history', () => {
+  let runs = 0;
+
+  /** Runs the task once more, with this in its history. */
+  async function run(store: SqliteDataStore, taskId: string, at: number): Promise<void> {
+    await store.insert([record(taskId, { runAt: 0 })]);
+    const { tasks } = await store.claim(claimAll);
+    const history = [{ taskId, id: `run-${++runs}`, at, body: '{}' }];
+    const next = { status: 'scheduled', runAt: 0, body: '{}' } as const;
+    await store.settle(
+      tasks.map(({ id, lease, revision }) => ({
+        ...{ id, token: lease.token, revision, next, history, spawn: [] },
+      })),
+    );
+  }
+
+  const ats = (entries: readonly HistoryEntry[]) => entries.map(({ at }) => at);
+  const rows = (database: DatabaseSync) =>
+    Number(database.prepare('SELECT count(*) AS n FROM sched_history').get()?.n);
+
+  test('more than the limit is deleted, oldest first', async () => {
+    const database = new DatabaseSync(':memory:');
+    const store = await openOn(database, { historyLimit: 3 });
+    for (const at of [5, 9, 7, 8, 6]) await run(store, 'a', at);
+    expect(ats(await store.history('a', 99))).toEqual([9, 8, 7]);
+    expect(rows(database)).toBe(3);
+  });
+
+  test('a large limit is kept to within reason, and read exactly', async () => {
+    const database = new DatabaseSync(':memory:');
+    const store = await openOn(database, { historyLimit: 160 });
+    for (let at = 0; at < 1000; at++) await run(store, 'a', at);
+    expect(ats(await store.history('a', 9999))).toHaveLength(160);
+    // Each run deletes the excess with a probability of 1 in 10: that 300 in a row do not is not seen in a lifetime.
+    expect(rows(database)).toBeLessThan(460);
+  });
+
+  test('a limit of none keeps and writes none', async () => {
+    const database = new DatabaseSync(':memory:');
+    const store = await openOn(database, { historyLimit: 0 });
+    await run(store, 'a', 5);
+    expect(await store.history('a', 99)).toEqual([]);
+    expect(rows(database)).toBe(0);
+  });
+
+  test('what is too old is not given, and is deleted as other tasks run', async () => {
+    const database = new DatabaseSync(':memory:');
+    let now = 0;
+    const store = await openOn(database, { historyMaxAgeMs: 100, clock: () => now });
+    for (let index = 0; index < 10; index++) await run(store, `old-${index}`, index);
+    expect(ats(await store.history('old-0', 1))).toEqual([0]);
+    now = 100;
+    expect(ats(await store.history('old-0', 1))).toEqual([0]);
+    now = 5000;
+    expect(await store.history('old-0', 1)).toEqual([]);
+    await store.remove({ all: true });
+    const left: number[] = [];
+    for (let index = 0; index < 5; index++) {
+      await run(store, 'new', 5000 + index);
+      left.push(rows(database));
+    }
+    expect(left).toEqual([9, 8, 7, 6, 5]);
+  });
+});
+
+test('a listing looks at a stretch of the tasks a page, and finds the last of them', async () => {
+  const store = await openOn(new DatabaseSync(':memory:'));
+  const records: NewTaskRecord[] = Array.from({ length: 25_000 }, (_, index) =>
+    record(`t${index}`),
+  );
+  await store.insert([...records, record('needle', { name: 'rare' })]);
+  const pages: number[] = [];
+  const found: string[] = [];
+  for (let after: string | null = '0'; after !== null; ) {
+    const page = await store.list({ name: 'rare', limit: 10, after });
+    pages.push(page.tasks.length);
+    found.push(...page.tasks.map(({ id }) => id));
+    after = page.next;
+  }
+  expect(found).toEqual(['needle']);
+  expect(pages).toEqual([0, 0, 1]);
+});
