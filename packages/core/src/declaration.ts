@@ -60,7 +60,7 @@ export interface Prepared {
 }
 
 export interface PrepareContext {
-  readonly definitions: ReadonlyMap<string, TaskDefinition<never, unknown>>;
+  readonly definitions: ReadonlyMap<string, TaskDefinition>;
   readonly triggers: TriggerRegistry;
   readonly codec: PayloadCodec | undefined;
   readonly maxPayloadBytes: number;
@@ -92,7 +92,7 @@ export async function prepare(
 export function definitionOf(
   name: string,
   { definitions }: Pick<PrepareContext, 'definitions'>,
-): TaskDefinition<never, unknown> {
+): TaskDefinition {
   const definition = definitions.get(name);
   if (definition) return definition;
   throw new SchedError(

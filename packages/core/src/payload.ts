@@ -27,7 +27,7 @@ export type StoredPayload = Pick<TaskBody, 'payload' | 'encoded'>;
  * @throws SchedError `SCHED_PAYLOAD_NOT_JSON`, `SCHED_PAYLOAD_INVALID` or `SCHED_PAYLOAD_TOO_LARGE`
  */
 export async function encodePayload(
-  task: TaskDefinition<never, unknown>,
+  task: TaskDefinition,
   payload: unknown,
   codec: PayloadCodec | undefined,
   maxBytes: number,
@@ -62,7 +62,7 @@ export async function encodePayload(
  *   encoded by another codec
  */
 export async function decodePayload(
-  task: TaskDefinition<never, unknown>,
+  task: TaskDefinition,
   stored: StoredPayload,
   codec: PayloadCodec | undefined,
 ): Promise<unknown> {
@@ -86,8 +86,8 @@ export function readPayload(
   );
 }
 
-async function validate(task: TaskDefinition<never, unknown>, value: unknown): Promise<unknown> {
-  const schema: StandardSchema<never, unknown> | undefined = task.schema;
+async function validate(task: TaskDefinition, value: unknown): Promise<unknown> {
+  const schema: StandardSchema | undefined = task.schema;
   if (!schema) return value;
   let result = schema['~standard'].validate(value);
   if (result instanceof Promise) result = await result;

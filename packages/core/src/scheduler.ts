@@ -20,7 +20,7 @@ export interface SchedulerOptions extends WorkerOptions {
   /** Where the tasks live: a store, or several by alias, of which the first is the default. */
   readonly store: DataStore | Readonly<Record<string, DataStore>>;
   /** The definitions of the tasks that are scheduled or run here. */
-  readonly tasks?: readonly TaskDefinition<never, unknown>[];
+  readonly tasks?: readonly TaskDefinition[];
   /**
    * The kinds of trigger that stored tasks may have, such as `[every, cron]`. Those of triggers that are used in a
    * call are added by it; a process that only runs what others have scheduled has to name them.
@@ -221,9 +221,9 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
 }
 
 function indexDefinitions(
-  tasks: readonly TaskDefinition<never, unknown>[],
-): ReadonlyMap<string, TaskDefinition<never, unknown>> {
-  const definitions = new Map<string, TaskDefinition<never, unknown>>();
+  tasks: readonly TaskDefinition[],
+): ReadonlyMap<string, TaskDefinition> {
+  const definitions = new Map<string, TaskDefinition>();
   for (const task of tasks) {
     if (typeof task?.run !== 'function') throw invalid('tasks', task, 'made by defineTask');
     if (definitions.has(task.name)) {

@@ -10,7 +10,7 @@ import type { Slots } from './slots.js';
 export interface WorkerContext {
   readonly clock: Clock;
   readonly events: Emitter;
-  readonly definitions: ReadonlyMap<string, TaskDefinition<never, unknown>>;
+  readonly definitions: ReadonlyMap<string, TaskDefinition>;
   readonly triggers: TriggerRegistry;
   readonly codec: PayloadCodec | undefined;
   readonly slots: Slots;

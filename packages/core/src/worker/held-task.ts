@@ -8,7 +8,7 @@ import type { Run } from './run.js';
 export interface HeldTask {
   readonly task: ClaimedTask;
   readonly claim: Claim;
-  readonly definition: TaskDefinition<never, unknown>;
+  readonly definition: TaskDefinition;
   /** When it was claimed, by this machine's clock. */
   readonly heldSince: number;
   /**

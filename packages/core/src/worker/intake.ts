@@ -49,7 +49,7 @@ export class Intake {
   }
 
   /** @throws SchedError when the body, the trigger or the payload's codec is not known here */
-  read(record: TaskRecord, token: number, definition: TaskDefinition<never, unknown>): Claim {
+  read(record: TaskRecord, token: number, definition: TaskDefinition): Claim {
     const { triggers, codec, settings } = this.#context;
     const body = readBody(record.body);
     if (body.encoded && body.encoded.codec !== codec?.name) {
@@ -68,7 +68,7 @@ export class Intake {
     };
   }
 
-  #definitionOf({ id, name }: TaskRecord): TaskDefinition<never, unknown> {
+  #definitionOf({ id, name }: TaskRecord): TaskDefinition {
     const definition = this.#context.definitions.get(name);
     if (definition?.hasHandler) return definition;
     throw new SchedError(

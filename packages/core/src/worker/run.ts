@@ -39,7 +39,7 @@ export class Run {
 
   constructor(
     claim: Claim,
-    task: TaskDefinition<never, unknown>,
+    task: TaskDefinition,
     now: number,
     { clock, codec, abortGraceMs }: RunOptions,
   ) {
@@ -76,7 +76,7 @@ export class Run {
 
   async #call(
     { record, body, token }: Claim,
-    task: TaskDefinition<never, unknown>,
+    task: TaskDefinition,
     codec: PayloadCodec | undefined,
   ): Promise<void> {
     // What the schema refuses today it refuses at the next attempt.

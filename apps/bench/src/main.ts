@@ -1,0 +1,51 @@
+import { parseArgs } from 'node:util';
+import { measure, table } from './run.ts';
+import { cronNext } from './scenarios/cron-next.ts';
+import { memoryDrain, memoryLateness, memorySize } from './scenarios/memory.ts';
+import { sqliteBacklog, sqliteDrain, sqliteLateness } from './scenarios/sqlite.ts';
+
+const scenarios = [
+  cronNext,
+  memorySize,
+  memoryDrain,
+  memoryLateness,
+  sqliteDrain,
+  sqliteBacklog,
+  sqliteLateness,
+];
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '5' },
+    scale: { type: 'string', default: '1' },
+    help: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(values.rounds);
+const scale = Number(values.scale);
+const unknown = positionals.filter((name) => scenarios.every((scenario) => scenario.name !== name));
+
+if (values.help || unknown.length > 0 || !(rounds >= 1) || !(scale > 0)) {
+  const names = scenarios.map(({ name, title }) => `  ${name.padEnd(16)} ${title}`);
+  console.log(
+    [
+      'Usage: pnpm bench [scenario …] [--rounds 5] [--scale 1]',
+      '',
+      '--scale multiplies the amounts: 0.1 for a quick look.',
+      '',
+      ...names,
+    ].join('\n'),
+  );
+  if (!values.help) process.exitCode = 2;
+} else {
+  console.log(
+    `Node ${process.version}, ${rounds} rounds, scale ${scale}. Ratios count, not figures: machines differ and are shared.`,
+  );
+  for (const scenario of scenarios) {
+    if (positionals.length > 0 && !positionals.includes(scenario.name)) continue;
+    console.log(`\n${scenario.name}: ${scenario.title}`);
+    const say = (text: string) => process.stderr.write(`  ${text}\n`);
+    console.log(table(await measure(scenario, rounds, scale, say)));
+  }
+}
