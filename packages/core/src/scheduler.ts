@@ -220,9 +220,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   return new Scheduler(options);
 }
 
-function indexDefinitions(
-  tasks: readonly TaskDefinition[],
-): ReadonlyMap<string, TaskDefinition> {
+function indexDefinitions(tasks: readonly TaskDefinition[]): ReadonlyMap<string, TaskDefinition> {
   const definitions = new Map<string, TaskDefinition>();
   for (const task of tasks) {
     if (typeof task?.run !== 'function') throw invalid('tasks', task, 'made by defineTask');
