@@ -1,8 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import type { Reporter } from 'vitest/node';
 
 const packages = fileURLToPath(new URL('../../packages', import.meta.url));
+
+/** The database servers that tests run on; a package that lists it in its manifest needs some. */
+const services = '@sched-tooling/services';
+const { devDependencies = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
 
 /** Runs a package's `test/**\/*.test.ts`, each file in a process of its own. */
 export default defineConfig({
@@ -15,6 +20,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: services in devDependencies ? [`${services}/global-setup`] : [],
     pool: 'forks',
     retry: 0,
     allowOnly: false,
@@ -30,7 +36,8 @@ export default defineConfig({
 
 /**
  * Fails a run in which a test was skipped, left as a todo or allowed to retry: such a run is green
- * without having shown anything.
+ * without having shown anything. The one excuse is a server that this machine does not have, which
+ * is named, and which is none where `CI` is set.
  */
 function noExcuses(): Reporter {
   let selecting = false;
@@ -42,13 +49,20 @@ function noExcuses(): Reporter {
     onTestRunEnd(modules) {
       if (selecting) return;
       const excuses: string[] = [];
+      const wanting: string[] = [];
       for (const module of modules) {
         for (const test of module.children.allTests()) {
           const where = `${module.relativeModuleId} > ${test.fullName}`;
-          if (test.result().state === 'skipped') excuses.push(`skipped: ${where}`);
+          const result = test.result();
+          if (result.state === 'skipped' && 'missingService' in test.meta() && !process.env.CI) {
+            wanting.push(`NOT TESTED  ${where}: ${result.note}`);
+          } else if (result.state === 'skipped') {
+            excuses.push(`skipped: ${where}`);
+          }
           if (test.options.retry) excuses.push(`may retry: ${where}`);
         }
       }
+      if (wanting.length > 0) console.error(`${wanting.join('\n')}\n`);
       if (excuses.length === 0) return;
       process.exitCode = 1;
       console.error(`Every test must run, once:\n${excuses.map((line) => `  ${line}\n`).join('')}`);

@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const prefix = 'sched-services-';
+
+/** Where downloads are kept: made once, used by every run. */
+export function cacheFolder(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sched-services');
+}
+
+/** The socket in a run's folder on which the keeper of its servers listens. */
+export const controlSocket = (folder: string) => join(folder, 'control.sock');
+
+/** A new folder for one run. */
+export function runFolder(): string {
+  return openFolder(mkdtempSync(join(tmpdir(), prefix)));
+}
+
+/** The folder of the servers that `up` starts: one for each checkout. */
+export function upFolder(): string {
+  const root = fileURLToPath(new URL('../../..', import.meta.url));
+  const id = createHash('sha256').update(root).digest('hex').slice(0, 8);
+  return join(tmpdir(), `${prefix}up-${id}-${process.getuid?.() ?? 0}`);
+}
+
+/** Makes a folder that servers which run under another account can reach but not list. */
+export function openFolder(folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o711);
+  return folder;
+}
+
+/** Whether something listens on a socket. */
+export function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = createConnection(socket);
+    connection.once('connect', () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once('error', () => resolve(false));
+  });
+}
+
+/** Removes what runs left behind that were killed before they could: their keeper is gone. */
+export async function sweep(parent = tmpdir()): Promise<void> {
+  const minuteAgo = Date.now() - 60_000;
+  for (const name of readdirSync(parent).filter((entry) => entry.startsWith(prefix))) {
+    const folder = join(parent, name);
+    const stat = statSync(folder, { throwIfNoEntry: false });
+    // A young one may belong to a keeper that does not listen yet.
+    if (stat === undefined || stat.uid !== process.getuid?.() || stat.mtimeMs > minuteAgo) continue;
+    if (await answers(controlSocket(folder))) continue;
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
