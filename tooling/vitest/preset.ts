@@ -7,7 +7,8 @@ const packages = fileURLToPath(new URL('../../packages', import.meta.url));
 
 /** The database servers that tests run on; a package that lists it in its manifest needs some. */
 const services = '@sched-tooling/services';
-const { devDependencies = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
+const { name, devDependencies = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
+const needsServices = name === services || services in devDependencies;
 
 /** Runs a package's `test/**\/*.test.ts`, each file in a process of its own. */
 export default defineConfig({
@@ -20,7 +21,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: services in devDependencies ? [`${services}/global-setup`] : [],
+    globalSetup: needsServices ? [`${services}/global-setup`] : [],
     pool: 'forks',
     retry: 0,
     allowOnly: false,

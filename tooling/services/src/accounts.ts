@@ -2,7 +2,7 @@
 
 import { chownSync, cpSync, existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Program, type Site, Unavailable } from './contract.ts';
+import type { Program, Site } from './contract.ts';
 import { type Account, run } from './processes.ts';
 
 /** The account for servers that refuse to run as root; undefined when this is not root. */
@@ -16,7 +16,7 @@ export async function unprivileged(): Promise<Account | undefined> {
       // No such account; the next one.
     }
   }
-  throw new Unavailable('it refuses to run as root, and there is no other account to run it under');
+  throw new Error('it refuses to run as root, and there is no other account to run it under');
 }
 
 /** Gives files to an account, if there is one to give them to. */

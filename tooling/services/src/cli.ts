@@ -32,7 +32,7 @@ async function startAll(socket: string, wanted: string[]): Promise<Outcome[]> {
   return Promise.all(
     wanted.map(async (name) => {
       const begun = Date.now();
-      const outcome = await ask(socket, 'start', { name }, (text) => {
+      const outcome = await ask(socket, 'start', { id: name }, (text) => {
         const seconds = Math.round((Date.now() - begun) / 1000);
         if (text !== 'starting' || seconds > 1) console.log(`         ${name}: ${text}`);
       });
@@ -71,8 +71,8 @@ async function status(): Promise<number> {
 async function restart([name, how]: string[]): Promise<number> {
   const socket = process.env[controlVariable] ?? (await upSocket());
   if (socket === undefined || name === undefined) throw new Error('Nothing is up to restart.');
-  await ask(socket, 'halt', { name, kill: how === '--kill' });
-  await ask(socket, 'resume', { name });
+  await ask(socket, 'halt', { id: name, kill: how === '--kill' });
+  await ask(socket, 'resume', { id: name });
   return 0;
 }
 

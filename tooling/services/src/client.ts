@@ -26,9 +26,10 @@ export const controlVariable = 'SCHED_TEST_SERVICES';
 
 /** What can be asked for; each is a path of the keeper's HTTP server. */
 export interface Requests {
-  start: { name: string };
-  halt: { name: string; kill: boolean };
-  resume: { name: string };
+  start: { id: string };
+  halt: { id: string; kill: boolean };
+  resume: { id: string };
+  discard: { id: string };
   outcomes: Record<string, never>;
   end: Record<string, never>;
 }
@@ -37,6 +38,7 @@ export interface Results {
   start: Outcome;
   halt: null;
   resume: null;
+  discard: null;
   outcomes: Outcome[];
   end: null;
 }
@@ -82,11 +84,21 @@ export interface RunningService {
   restart(options?: { kill?: boolean }): Promise<void>;
 }
 
-/** Gives a server, started if need be; throws if it cannot be had. */
-export async function service(name: string): Promise<RunningService> {
-  const outcome = await outcomeOf(name);
+/** Which server of a kind. */
+export interface Which {
+  /** Not the one that all test files share: then stopping it disturbs nobody. */
+  own?: boolean;
+}
+
+/**
+ * Gives a server, started if need be; throws if it cannot be had. One of its own lives until the
+ * test run ends.
+ */
+export async function service(name: string, which: Which = {}): Promise<RunningService> {
+  const id = idOf(name, which);
+  const outcome = await outcomeOf(id);
   if ('missing' in outcome) throw new Error(`${outcome.title} is missing: ${outcome.missing}`);
-  return runningService(outcome);
+  return runningService(id, outcome);
 }
 
 /**
@@ -101,18 +113,23 @@ export async function describeOn<const Names extends string | readonly string[]>
   names: Names,
   title: string,
   body: (...servers: ServersOf<Names>) => void,
+  which: Which = {},
 ): Promise<void> {
-  const { describe, test } = await import('vitest');
+  const { afterAll, describe, test } = await import('vitest');
   const wanted: readonly string[] = typeof names === 'string' ? [names] : names;
-  const outcomes = await Promise.all(wanted.map(outcomeOf));
+  const ids = wanted.map((name) => idOf(name, which));
+  const outcomes = await Promise.all(ids.map(outcomeOf));
   const on = outcomes.map((outcome) => outcome.title).join(' and ');
   const missing = outcomes.filter((outcome) => 'missing' in outcome);
   if (missing.some(({ optional }) => optional)) return;
   if (missing.length === 0) {
-    const servers = outcomes.flatMap((outcome) =>
-      'missing' in outcome ? [] : [runningService(outcome)],
+    const servers = outcomes.flatMap((outcome, index) =>
+      'missing' in outcome ? [] : [runningService(ids[index] ?? '', outcome)],
     );
-    describe(`${title} on ${on}`, () => body(...(servers as ServersOf<Names>)));
+    describe(`${title} on ${on}`, () => {
+      body(...(servers as ServersOf<Names>));
+      if (which.own) afterAll(() => Promise.all(ids.map(discard)));
+    });
     return;
   }
   const why = missing.map((one) => `${one.title} is missing: ${one.missing}`).join('\n');
@@ -127,37 +144,50 @@ export async function describeOnEach(
   names: readonly string[],
   title: string,
   body: (server: RunningService) => void,
+  which: Which = {},
 ): Promise<void> {
-  // Started at the same time, registered in order.
-  await Promise.all(names.map(outcomeOf));
-  for (const name of names) await describeOn(name, title, body);
+  // Those that are shared start at the same time; tests are registered in order.
+  if (!which.own) await Promise.all(names.map(outcomeOf));
+  for (const name of names) await describeOn(name, title, body, which);
 }
 
 type ServersOf<Names> = Names extends readonly string[]
   ? { [K in keyof Names]: RunningService }
   : [RunningService];
 
-async function outcomeOf(name: string): Promise<Outcome> {
+function idOf(name: string, { own = false }: Which): string {
+  return own ? `${name}@${crypto.randomUUID().slice(0, 8)}` : name;
+}
+
+async function outcomeOf(id: string): Promise<Outcome> {
   const socket = process.env[controlVariable];
-  if (socket !== undefined) return ask(socket, 'start', { name });
+  if (socket !== undefined) return ask(socket, 'start', { id });
+  const [name = ''] = id.split('@');
   const url = process.env[variableOf(name)];
   if (url) return { name, title: name, urls: url.split(','), about: '', restartable: false };
   const missing = `neither ${variableOf(name)} nor ${controlVariable} is set`;
   return { name, title: name, missing, optional: false };
 }
 
-function runningService(outcome: Exclude<Outcome, { missing: string }>): RunningService {
-  const { name, title, urls, restartable } = outcome;
+async function discard(id: string): Promise<void> {
+  const socket = process.env[controlVariable];
+  if (socket !== undefined) await ask(socket, 'discard', { id });
+}
+
+function runningService(
+  id: string,
+  { name, title, urls, restartable }: Exclude<Outcome, { missing: string }>,
+): RunningService {
   const control = () => {
     const socket = process.env[controlVariable];
     if (!restartable || socket === undefined) throw new Error(`${title} is not ours to stop.`);
     return socket;
   };
   const stop = async ({ kill = false } = {}) => {
-    await ask(control(), 'halt', { name, kill });
+    await ask(control(), 'halt', { id, kill });
   };
   const start = async () => {
-    await ask(control(), 'resume', { name });
+    await ask(control(), 'resume', { id });
   };
   return {
     name,

@@ -1,6 +1,5 @@
 // The services of compose.yaml, for machines that have a Docker engine but not the servers.
 
-import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './ports.ts';
@@ -11,20 +10,21 @@ import type { Compose } from './supervisor.ts';
 const file = fileURLToPath(new URL('../compose.yaml', import.meta.url));
 const never = new Promise<string>(() => {});
 
-/** Runs services of the compose file as a project of its own, on free ports. */
+/** Runs services of the compose file on free ports, each instance of it as a project of its own. */
 export function dockerCompose(runFolder: string): Compose {
-  const project = basename(runFolder).toLowerCase();
-  const ports: Record<string, string> = {};
+  const projects = new Map<string, Record<string, string>>();
   let answer: Promise<boolean> | undefined;
-  let used = false;
 
-  const docker = (...args: string[]) =>
-    run('docker', ['compose', '--file', file, '--project-name', project, ...args], { env: ports });
+  function docker(instance: string, ...args: string[]) {
+    const project = [basename(runFolder), instance].join('-').toLowerCase();
+    const base = ['compose', '--file', file, '--project-name', project];
+    return run('docker', [...base, ...args], { env: projects.get(instance) ?? {} });
+  }
 
   return {
     available() {
       answer ??=
-        which('docker') === undefined || !existsSync(file)
+        which('docker') === undefined
           ? Promise.resolve(false)
           : run('docker', ['info'], { timeoutMs: 10_000 }).then(
               () => true,
@@ -32,26 +32,30 @@ export function dockerCompose(runFolder: string): Compose {
             );
       return answer;
     },
-    async server({ name, compose }) {
+    async server({ name, compose }, instance) {
       if (compose === undefined) throw new Error(`${name} is not in the compose file.`);
+      const ports = projects.get(instance) ?? {};
+      projects.set(instance, ports);
       for (const variable of compose.ports) ports[variable] ??= String(await freePort());
       const mine = compose.ports.map((variable) => Number(ports[variable]));
       return {
         urls: compose.urls(mine),
-        version: (await docker('config', '--images', name)).trim().split('\n').join(', '),
+        version: (await docker(instance, 'config', '--images', name)).trim().split('\n').join(', '),
         source: 'from the compose file',
         async start() {
-          used = true;
-          await docker('up', '--detach', name);
+          await docker(instance, 'up', '--detach', name);
           await untilReady(() => compose.ready(mine), never, 180_000);
         },
         async stop(how) {
-          if (how !== 'end') await docker(how === 'kill' ? 'kill' : 'stop', name);
+          if (how !== 'end') await docker(instance, how === 'kill' ? 'kill' : 'stop', name);
         },
       };
     },
-    async end() {
-      if (used) await docker('down', '--volumes', '--timeout', '1');
+    async end(instance) {
+      for (const project of instance === undefined ? projects.keys() : [instance]) {
+        if (projects.has(project)) await docker(project, 'down', '--volumes', '--timeout', '1');
+        projects.delete(project);
+      }
     },
   };
 }

@@ -1,8 +1,5 @@
 // What a service is. Each is one file in `services`, and none of them knows how it is asked for.
 
-/** Thrown where a service cannot be had on this machine in this way. The message is for people. */
-export class Unavailable extends Error {}
-
 /** A program that a server runs. */
 export interface Program {
   path: string;

@@ -21,9 +21,10 @@ export async function serve(
   ended: () => void,
 ): Promise<Server> {
   const handlers: Handlers = {
-    start: ({ name }, progress) => supervisor.start(name, progress),
-    halt: ({ name, kill }) => supervisor.halt(name, kill ? 'kill' : 'polite').then(() => null),
-    resume: ({ name }) => supervisor.resume(name).then(() => null),
+    start: ({ id }, progress) => supervisor.start(id, progress),
+    halt: ({ id, kill }) => supervisor.halt(id, kill ? 'kill' : 'polite').then(() => null),
+    resume: ({ id }) => supervisor.resume(id).then(() => null),
+    discard: ({ id }) => supervisor.discard(id).then(() => null),
     outcomes: () => supervisor.outcomes(),
     end: () => supervisor.end().then(() => null),
   };

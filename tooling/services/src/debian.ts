@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { alone, cached } from './cache.ts';
-import { type Program, type Site, Unavailable } from './contract.ts';
+import type { Program, Site } from './contract.ts';
 import { cacheFolder } from './folders.ts';
 import { message, run } from './processes.ts';
 import { find, isAtLeast, versionOf, which } from './programs.ts';
@@ -31,13 +31,11 @@ export async function findOrUnpack(site: Site, wanted: Wanted): Promise<Program>
   const root = await unpacked(site, program, wanted.packages);
   const bin = ['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(root, folder));
   const path = which(program, [...expand(root, wanted.folders), ...bin]);
-  if (!path?.startsWith(root)) throw new Unavailable(`no ${program} in ${wanted.packages}`);
+  if (!path?.startsWith(root)) throw new Error(`no ${program} in ${wanted.packages}`);
   const env = { LD_LIBRARY_PATH: libraryFolders(root).join(':') };
   const version = await versionOf(path, versionArgs, env);
   if (!isAtLeast(version, minimum)) {
-    throw new Unavailable(
-      `${program} ${minimum} is needed; this system's packages have ${version}`,
-    );
+    throw new Error(`${program} ${minimum} is needed; this system's packages have ${version}`);
   }
   return { path, version, env, folder: root, source: 'unpacked from Debian packages' };
 }
@@ -69,7 +67,7 @@ function libraryFolders(root: string): string[] {
 /** The folder that holds packages, with those of their dependencies that this system lacks. */
 async function unpacked(site: Site, name: string, packages: string[]): Promise<string> {
   if (which('apt-get') === undefined || which('dpkg-deb') === undefined) {
-    throw new Unavailable(`no ${name} on this machine, and it is no Debian that could fetch one`);
+    throw new Error(`no ${name} on this machine, and it is no Debian that could fetch one`);
   }
   const release = releaseName();
   return cached(`${release}-${name}`, async (folder) => {
@@ -112,7 +110,7 @@ async function fetch(folder: string, packages: string[]): Promise<string[]> {
   await apt('clean');
   await apt('install', '--yes', '--download-only', '--no-install-recommends', ...packages).catch(
     (error) => {
-      throw new Unavailable(message(error));
+      throw new Error(message(error));
     },
   );
   return readdirSync(archives)

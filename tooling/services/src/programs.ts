@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { type Program, Unavailable } from './contract.ts';
+import type { Program } from './contract.ts';
 import { run } from './processes.ts';
 
 // Debian keeps servers where only root's PATH leads.
@@ -30,7 +30,7 @@ export async function versionOf(
 ): Promise<string> {
   const said = await run(path, args, { env });
   const version = /\d+(?:\.\d+)+/.exec(said)?.[0];
-  if (version === undefined) throw new Unavailable(`${path} does not say which version it is`);
+  if (version === undefined) throw new Error(`${path} does not say which version it is`);
   return version;
 }
 
