@@ -8,7 +8,6 @@ import { which } from './programs.ts';
 import type { Compose } from './supervisor.ts';
 
 const file = fileURLToPath(new URL('../compose.yaml', import.meta.url));
-const never = new Promise<string>(() => {});
 
 /** Runs services of the compose file on free ports, each instance of it as a project of its own. */
 export function dockerCompose(runFolder: string): Compose {
@@ -44,7 +43,11 @@ export function dockerCompose(runFolder: string): Compose {
         source: 'from the compose file',
         async start() {
           await docker(instance, 'up', '--detach', name);
-          await untilReady(() => compose.ready(mine), never, 180_000);
+          await untilReady(
+            () => compose.ready(mine),
+            () => undefined,
+            180_000,
+          );
         },
         async stop(how) {
           if (how !== 'end') await docker(instance, how === 'kill' ? 'kill' : 'stop', name);

@@ -5,7 +5,7 @@ import { createConnection } from 'node:net';
 
 const timeoutMs = 2_000;
 
-/** Sends something and resolves as soon as what came back satisfies; rejects with the last answer. */
+/** Sends something and resolves as soon as the answer satisfies; rejects if it throws or ends. */
 export function exchange(
   port: number,
   request: Uint8Array | string,
@@ -27,7 +27,11 @@ export function exchange(
     socket.once('close', () => fail('it closed the connection'));
     socket.on('data', (chunk) => {
       answer = Buffer.concat([answer, chunk]);
-      if (!satisfied(answer)) return;
+      try {
+        if (!satisfied(answer)) return;
+      } catch (error) {
+        return fail(String(error));
+      }
       resolve(answer);
       socket.destroy();
     });
@@ -38,6 +42,20 @@ export function exchange(
 /** A Redis that has loaded its data, asked with a password. */
 export async function redisAnswers(port: number, password: string): Promise<void> {
   await exchange(port, `AUTH ${password}\r\nPING\r\n`, (answer) => answer.includes('+PONG'));
+}
+
+/** A node of a Redis cluster that knows all masters and where every slot is. */
+export async function redisClusterAnswers(
+  port: number,
+  password: string,
+  masters: number,
+): Promise<void> {
+  const complete = ['cluster_state:ok', 'cluster_slots_ok:16384', `cluster_size:${masters}`];
+  await exchange(port, `AUTH ${password}\r\nCLUSTER INFO\r\nPING\r\n`, (answer) => {
+    const done = answer.includes('+PONG');
+    if (done && !complete.every((part) => answer.includes(part))) throw new Error('not complete');
+    return done;
+  });
 }
 
 /** A PostgreSQL, or something like it, that is past its start: it asks the client who it is. */
@@ -51,4 +69,26 @@ export async function postgresAnswers(
   head.writeInt32BE(head.length + parameters.length, 0);
   head.writeInt32BE(196_608, 4);
   await exchange(port, Buffer.concat([head, parameters]), (answer) => answer[0] === 0x52);
+}
+
+/** A MySQL or MariaDB that greets its clients: the first packet is a handshake, not an error. */
+export async function mysqlAnswers(port: number): Promise<void> {
+  await exchange(port, '', (answer) => answer.length > 4 && answer[4] === 10);
+}
+
+/** A DynamoDB that lists its tables, for credentials that DynamoDB Local does not check. */
+export async function dynamodbAnswers(port: number): Promise<void> {
+  const credential = 'Credential=local/20000101/local/dynamodb/aws4_request';
+  const answer = await fetch(`http://127.0.0.1:${port}`, {
+    method: 'POST',
+    body: '{}',
+    headers: {
+      'content-type': 'application/x-amz-json-1.0',
+      'x-amz-target': 'DynamoDB_20120810.ListTables',
+      authorization: `AWS4-HMAC-SHA256 ${credential}, SignedHeaders=host, Signature=none`,
+    },
+    signal: AbortSignal.timeout(timeoutMs),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${answer.status} ${text}`);
 }

@@ -26,14 +26,19 @@ export interface ServerCommand {
 export interface ServerProcess {
   start(): Promise<void>;
   stop(how: 'polite' | 'kill' | 'end'): Promise<void>;
+  /** How the process ended; undefined while it runs. */
+  ended(): string | undefined;
 }
 
 export function serverProcess(options: ServerCommand): ServerProcess {
   const { signals = {}, readyWithinMs = 90_000 } = options;
   let child: ChildProcess | undefined;
-  let ended: Promise<string> | undefined;
+  let end: Promise<void> = Promise.resolve();
+  let ended: string | undefined = 'it was not started';
 
   return {
+    ended: () => ended,
+
     async start() {
       if (child !== undefined) return;
       const log = openSync(options.logFile, 'a');
@@ -47,33 +52,33 @@ export function serverProcess(options: ServerCommand): ServerProcess {
       });
       closeSync(log);
       child = started;
-      ended = new Promise((resolve) => {
+      ended = undefined;
+      end = new Promise<string>((resolve) => {
         started.once('error', (error) => resolve(error.message));
         started.once('exit', (code, signal) => resolve(`it ended with ${signal ?? code}`));
-      });
-      ended.then(() => {
-        if (child === started) child = undefined;
+      }).then((how) => {
+        ended = how;
+        child = undefined;
       });
       try {
-        await untilReady(options.ready, ended, readyWithinMs);
+        await untilReady(options.ready, this.ended, readyWithinMs);
       } catch (error) {
         await this.stop('kill');
-        throw new Error(`${message(error)}\n${tail(options.logFile)}`);
+        throw new Error(`${message(error)}\n${tail(options.logFile)}`.trim());
       }
     },
 
     async stop(how) {
       const stopping = child;
-      if (stopping === undefined || ended === undefined) return;
-      const polite = how === 'end' ? signals.end : (signals.polite ?? 'SIGTERM');
-      if (how !== 'kill' && polite !== undefined) {
-        stopping.kill(polite);
-        await Promise.race([ended, delay(15_000, undefined, { ref: false })]);
+      if (stopping === undefined) return;
+      const signal = how === 'end' ? signals.end : (signals.polite ?? 'SIGTERM');
+      if (how !== 'kill' && signal !== undefined) {
+        stopping.kill(signal);
+        await Promise.race([end, delay(15_000, undefined, { ref: false })]);
       }
       // The whole group: some servers start helpers that would outlive them.
       kill(stopping);
-      await ended;
-      child = undefined;
+      await end;
     },
   };
 }
@@ -81,20 +86,17 @@ export function serverProcess(options: ServerCommand): ServerProcess {
 /** Asks again and again until the answer comes, the process ends or the time is up. */
 export async function untilReady(
   ready: () => Promise<void>,
-  ended: Promise<string>,
+  ended: () => string | undefined,
   withinMs: number,
 ): Promise<void> {
   const deadline = Date.now() + withinMs;
-  let end: string | undefined;
-  ended.then((reason) => {
-    end = reason;
-  });
   for (;;) {
     const failure = await ready().then(
       () => undefined,
       (error: unknown) => message(error),
     );
     // Asked last: an answer from someone else's server on this port must not count.
+    const end = ended();
     if (end !== undefined) throw new Error(`It did not start: ${end}.`);
     if (failure === undefined) return;
     if (Date.now() > deadline) {

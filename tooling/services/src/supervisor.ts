@@ -140,7 +140,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       progress: (text) => tell(entry, text),
       async need(name) {
         const other = id.replace(service.name, name);
-        const outcome = await start(other, site.progress);
+        const outcome = await start(other);
         if ('missing' in outcome) throw new Error(`it needs ${name}: ${outcome.missing}`);
         return outcome.urls.join(',');
       },

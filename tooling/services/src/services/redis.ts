@@ -5,13 +5,13 @@ import { serverProcess } from '../processes.ts';
 
 export const password = 'sched';
 
-const redisUrl = (port: number) => `redis://:${password}@127.0.0.1:${port}/0`;
+export const redisUrl = (port: number) => `redis://:${password}@127.0.0.1:${port}/0`;
 
 /** Redis' programs: found here, or out of Debian's packages. */
-export function redisPrograms(site: Site) {
+export function redisPrograms(site: Site, minimum = '6.2') {
   return findOrUnpack(site, {
     program: 'redis-server',
-    minimum: '6.2',
+    minimum,
     packages: ['redis-server'],
   });
 }

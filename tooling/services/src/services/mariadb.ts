@@ -1,0 +1,75 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Service } from '../contract.ts';
+import { findOrUnpack } from '../debian.ts';
+import { mysqlAnswers } from '../probes.ts';
+import { run, serverProcess } from '../processes.ts';
+import { which } from '../programs.ts';
+
+/** The account of the tests, which may do everything, its password and its database. */
+const user = 'sched';
+
+export const mysqlUrl = (port: number) => `mysql://${user}:${user}@127.0.0.1:${port}/${user}`;
+
+/** What a server runs at each start, to make that account. */
+export const accountStatements = [
+  `CREATE DATABASE IF NOT EXISTS ${user} CHARACTER SET utf8mb4;`,
+  `CREATE USER IF NOT EXISTS '${user}'@'%' IDENTIFIED BY '${user}';`,
+  `GRANT ALL PRIVILEGES ON *.* TO '${user}'@'%' WITH GRANT OPTION;`,
+  '',
+].join('\n');
+
+export const mariadb: Service = {
+  name: 'mariadb',
+  title: 'MariaDB 10.11',
+  async create(site) {
+    const {
+      path,
+      version,
+      source,
+      folder,
+      env = {},
+    } = await findOrUnpack(site, {
+      program: 'mariadbd',
+      minimum: '10.6',
+      packages: ['mariadb-server-core', 'mariadb-client-core'],
+    });
+    const base = folder === undefined ? dirname(dirname(path)) : join(folder, 'usr');
+    const installer = which('mariadb-install-db', [join(base, 'bin'), join(base, 'scripts')]);
+    if (installer === undefined) throw new Error(`${path} has no mariadb-install-db beside it`);
+    const asRoot = process.getuid?.() === 0 ? ['--user=root'] : [];
+    const port = await site.freePort();
+    const data = join(site.folder, 'data');
+    const temporary = join(site.folder, 'temporary');
+    site.progress('making a data folder');
+    mkdirSync(temporary);
+    await run(
+      installer,
+      [
+        ...['--no-defaults', `--basedir=${base}`, `--datadir=${data}`, `--tmpdir=${temporary}`],
+        ...['--auth-root-authentication-method=normal', '--skip-test-db', ...asRoot],
+      ],
+      { env },
+    );
+    const initFile = join(site.folder, 'account.sql');
+    writeFileSync(initFile, accountStatements);
+    const server = serverProcess({
+      command: path,
+      args: [
+        ...['--no-defaults', `--basedir=${base}`, `--datadir=${data}`, `--tmpdir=${temporary}`],
+        ...[...asRoot, `--port=${port}`, '--bind-address=127.0.0.1', '--skip-name-resolve'],
+        ...[`--socket=${join(site.folder, 'mariadb.sock')}`, `--init-file=${initFile}`],
+        `--innodb-flush-log-at-trx-commit=${site.durable ? 1 : 2}`,
+      ],
+      env,
+      logFile: join(site.folder, 'mariadb.log'),
+      ready: () => mysqlAnswers(port),
+    });
+    return { urls: [mysqlUrl(port)], version, source, ...server };
+  },
+  compose: {
+    ports: ['MARIADB_PORT'],
+    urls: (ports) => ports.map(mysqlUrl),
+    ready: ([port = 0]) => mysqlAnswers(port),
+  },
+};
