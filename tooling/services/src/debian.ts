@@ -1,15 +1,9 @@
-// Servers out of Debian packages, unpacked into the cache folder. Nothing is installed: no root is
-// needed, no daemon starts, and nothing of the system changes.
-
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { alone, cached } from './cache.ts';
+import { hasApt, hostRelease, unpack } from './apt.ts';
+import { cached } from './cache.ts';
 import type { Program, Site } from './contract.ts';
-import { cacheFolder } from './folders.ts';
-import { message, run } from './processes.ts';
 import { find, isAtLeast, versionOf, which } from './programs.ts';
-
-const dayMs = 24 * 60 * 60 * 1000;
 
 export interface Wanted {
   program: string;
@@ -18,14 +12,13 @@ export interface Wanted {
   packages: string[];
   /** Where else than in the usual folders it may be; relative to the root of the file system. */
   folders?: string[];
-  versionArgs?: string[];
 }
 
 /** Finds a program on this machine, or unpacks the Debian packages that have it. */
 export async function findOrUnpack(site: Site, wanted: Wanted): Promise<Program> {
-  const { program, minimum, versionArgs } = wanted;
+  const { program, minimum } = wanted;
   const folders = expand('/', wanted.folders);
-  const found = await find(program, minimum, { folders, ...(versionArgs && { versionArgs }) });
+  const found = await find(program, minimum, { folders });
   if (found !== undefined) return found;
 
   const root = await unpacked(site, program, wanted.packages);
@@ -33,7 +26,7 @@ export async function findOrUnpack(site: Site, wanted: Wanted): Promise<Program>
   const path = which(program, [...expand(root, wanted.folders), ...bin]);
   if (!path?.startsWith(root)) throw new Error(`no ${program} in ${wanted.packages}`);
   const env = { LD_LIBRARY_PATH: libraryFolders(root).join(':') };
-  const version = await versionOf(path, versionArgs, env);
+  const version = await versionOf(path, ['--version'], env);
   if (!isAtLeast(version, minimum)) {
     throw new Error(`${program} ${minimum} is needed; this system's packages have ${version}`);
   }
@@ -66,54 +59,12 @@ function libraryFolders(root: string): string[] {
 
 /** The folder that holds packages, with those of their dependencies that this system lacks. */
 async function unpacked(site: Site, name: string, packages: string[]): Promise<string> {
-  if (which('apt-get') === undefined || which('dpkg-deb') === undefined) {
-    throw new Error(`no ${name} on this machine, and it is no Debian that could fetch one`);
+  if (!hasApt()) {
+    throw new Error(`no ${name} on this machine, which is no Debian that could fetch one`);
   }
-  const release = releaseName();
-  return cached(`${release}-${name}`, async (folder) => {
+  const release = hostRelease();
+  return cached(`${release.name}-${name}`, async (folder) => {
     site.progress(`fetching Debian packages: ${packages.join(', ')}`);
-    // One at a time: they share lists and archives.
-    await alone(`apt-${release}`, async () => {
-      const archives = await fetch(join(cacheFolder(), `apt-${release}`), packages);
-      for (const file of archives) await run('dpkg-deb', ['--extract', file, folder]);
-    });
+    await unpack(release, packages, folder);
   });
-}
-
-function releaseName(): string {
-  const text = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
-  const value = (key: string) => new RegExp(`^${key}="?([^"\n]*)`, 'm').exec(text)?.[1] ?? '';
-  return [value('ID'), value('VERSION_CODENAME') || value('VERSION_ID')].join('-');
-}
-
-/** Has apt download packages with its state in a folder of ours, and gives the files. */
-async function fetch(folder: string, packages: string[]): Promise<string[]> {
-  const archives = join(folder, 'cache', 'archives');
-  mkdirSync(join(folder, 'state', 'lists', 'partial'), { recursive: true });
-  mkdirSync(join(archives, 'partial'), { recursive: true });
-  const apt = (...args: string[]) =>
-    run('apt-get', [
-      ...['-o', `Dir::State=${join(folder, 'state')}`],
-      ...['-o', 'Dir::State::status=/var/lib/dpkg/status'],
-      ...['-o', `Dir::Cache=${join(folder, 'cache')}`],
-      ...['-o', 'APT::Sandbox::User=root'],
-      ...['-o', 'Acquire::Retries=3'],
-      ...args,
-    ]);
-  const updated = join(folder, 'updated');
-  const age = Date.now() - (statSync(updated, { throwIfNoEntry: false })?.mtimeMs ?? 0);
-  if (age > dayMs) {
-    // One source that does not answer is no reason to give up; what lacks shows below.
-    await apt('update').catch(() => '');
-    writeFileSync(updated, '');
-  }
-  await apt('clean');
-  await apt('install', '--yes', '--download-only', '--no-install-recommends', ...packages).catch(
-    (error) => {
-      throw new Error(message(error));
-    },
-  );
-  return readdirSync(archives)
-    .filter((name) => name.endsWith('.deb'))
-    .map((name) => join(archives, name));
 }

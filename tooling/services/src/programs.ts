@@ -22,17 +22,18 @@ export function which(name: string, folders: string[] = []): string | undefined 
     .find(isProgram);
 }
 
-/** The first version number in what a program says of itself. */
+/** The version in what a program says of itself: the first number that looks like one. */
 export async function versionOf(
   path: string,
   args = ['--version'],
   env: Record<string, string> = {},
 ): Promise<string> {
-  const said = await run(path, args, { env });
-  const version = /\d+(?:\.\d+)+/.exec(said)?.[0];
+  const version = versionIn(await run(path, args, { env }));
   if (version === undefined) throw new Error(`${path} does not say which version it is`);
   return version;
 }
+
+const versionIn = (text: string) => /\d+(?:\.\d+)+/.exec(text)?.[0];
 
 /** Compares dotted version numbers. */
 export function isAtLeast(version: string, minimum: string): boolean {
@@ -44,14 +45,23 @@ export function isAtLeast(version: string, minimum: string): boolean {
   return true;
 }
 
+export interface FindOptions {
+  /** Where else to look, before PATH. */
+  folders?: string[];
+  /** What a namesake that is something else says of itself. */
+  notIf?: RegExp;
+}
+
 /** Finds a program on this machine that is recent enough; undefined if there is none. */
 export async function find(
   name: string,
   minimum: string,
-  options: { folders?: string[]; versionArgs?: string[] } = {},
+  { folders, notIf }: FindOptions = {},
 ): Promise<Program | undefined> {
-  const path = which(name, options.folders);
+  const path = which(name, folders);
   if (path === undefined) return undefined;
-  const version = await versionOf(path, options.versionArgs);
-  return isAtLeast(version, minimum) ? { path, version, source: 'found here' } : undefined;
+  const said = await run(path, ['--version']);
+  const version = versionIn(said);
+  if (version === undefined || notIf?.test(said) || !isAtLeast(version, minimum)) return undefined;
+  return { path, version, source: 'found here' };
 }

@@ -1,10 +1,19 @@
 import type { Service } from '../contract.ts';
 import { dynamodb } from './dynamodb.ts';
 import { mariadb } from './mariadb.ts';
+import { mysql } from './mysql.ts';
 import { pgbouncer } from './pgbouncer.ts';
 import { postgres } from './postgres.ts';
 import { redis } from './redis.ts';
 import { redisCluster } from './redis-cluster.ts';
 
 /** Every service, in the order in which they are reported. */
-export const services: Service[] = [postgres, pgbouncer, mariadb, redis, redisCluster, dynamodb];
+export const services: Service[] = [
+  postgres,
+  pgbouncer,
+  mariadb,
+  mysql,
+  redis,
+  redisCluster,
+  dynamodb,
+];
