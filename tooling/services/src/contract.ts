@@ -16,6 +16,8 @@ export interface Program {
 export interface Site {
   /** A folder of the service's own, for its data and its logs; gone when the run ends. */
   folder: string;
+  /** Another one, in memory if there is room: for servers that cannot be kept from waiting for disks. */
+  quickFolder: string;
   /** Whether servers write to disk as they would in production; otherwise as fast as they can. */
   durable: boolean;
   /** A free port of the loopback interface, reserved for this service. */

@@ -1,8 +1,17 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { createConnection } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const prefix = 'sched-services-';
@@ -27,6 +36,18 @@ export function upFolder(): string {
   return join(tmpdir(), `${prefix}up-${id}-${process.getuid?.() ?? 0}`);
 }
 
+const memory = '/dev/shm';
+const roomyBytes = 2 ** 30;
+
+/**
+ * The counterpart of a run's folder in memory; the folder itself where there is none, or little room.
+ */
+export function memoryFolder(folder: string): string {
+  if (!existsSync(memory)) return folder;
+  const { bavail, bsize } = statfsSync(memory);
+  return bavail * bsize < roomyBytes ? folder : join(memory, basename(folder));
+}
+
 /** Makes a folder that servers which run under another account can reach but not list. */
 export function openFolder(folder: string): string {
   mkdirSync(folder, { recursive: true });
@@ -49,12 +70,14 @@ export function answers(socket: string): Promise<boolean> {
 /** Removes what runs left behind that were killed before they could: their keeper is gone. */
 export async function sweep(parent = tmpdir()): Promise<void> {
   const minuteAgo = Date.now() - 60_000;
-  for (const name of readdirSync(parent).filter((entry) => entry.startsWith(prefix))) {
-    const folder = join(parent, name);
-    const stat = statSync(folder, { throwIfNoEntry: false });
-    // A young one may belong to a keeper that does not listen yet.
-    if (stat === undefined || stat.uid !== process.getuid?.() || stat.mtimeMs > minuteAgo) continue;
-    if (await answers(controlSocket(folder))) continue;
-    rmSync(folder, { recursive: true, force: true });
+  for (const place of [parent, memory].filter((folder) => existsSync(folder))) {
+    for (const name of readdirSync(place).filter((entry) => entry.startsWith(prefix))) {
+      const folder = join(place, name);
+      const stat = statSync(folder, { throwIfNoEntry: false });
+      // A young one may belong to a keeper that does not listen yet.
+      if (stat?.uid !== process.getuid?.() || (stat?.mtimeMs ?? 0) > minuteAgo) continue;
+      if (await answers(controlSocket(join(parent, name)))) continue;
+      rmSync(folder, { recursive: true, force: true });
+    }
   }
 }

@@ -2,6 +2,7 @@
 // question of time, and a port that is open says little.
 
 import { createConnection } from 'node:net';
+import { type BsonValue, commandMessage, isComplete, isTrue } from './bson.ts';
 
 const timeoutMs = 2_000;
 
@@ -37,6 +38,14 @@ export function exchange(
     });
     if (request.length > 0) socket.write(request);
   });
+}
+
+function printable(answer: Buffer): string {
+  return answer
+    .toString('latin1')
+    .replaceAll(/[^ -~]+/g, ' ')
+    .trim()
+    .slice(0, 200);
 }
 
 /** A Redis that has loaded its data, asked with a password. */
@@ -91,4 +100,21 @@ export async function dynamodbAnswers(port: number): Promise<void> {
   });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${answer.status} ${text}`);
+}
+
+/** Has a MongoDB, or something like it, run a command; rejects with what it says if it refuses. */
+export async function mongodbCommand(
+  port: number,
+  command: Record<string, BsonValue>,
+): Promise<Buffer> {
+  const message = commandMessage({ ...command, $db: 'admin' });
+  const reply = await exchange(port, message, isComplete);
+  if (!isTrue(reply, 'ok')) throw new Error(printable(reply));
+  return reply;
+}
+
+/** A MongoDB that takes writes. */
+export async function mongodbAnswers(port: number): Promise<void> {
+  const reply = await mongodbCommand(port, { hello: 1 });
+  if (!isTrue(reply, 'isWritablePrimary')) throw new Error('it does not take writes yet');
 }

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Outcome, variableOf } from './client.ts';
 import type { Server, Service, Site, StopMode } from './contract.ts';
-import { openFolder } from './folders.ts';
+import { memoryFolder, openFolder } from './folders.ts';
 import { freePort } from './ports.ts';
 import { endRuns, message } from './processes.ts';
 
@@ -131,11 +131,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   function onMachine(entry: Entry): Promise<Server> {
     const { id, service, folders } = entry;
-    const folder = openFolder(join(options.folder, [id, ...folders.keys()].join('-')));
-    folders.push(folder);
+    const name = [id, folders.length].join('-');
+    const folder = openFolder(join(options.folder, name));
+    const durable = Boolean(env.SCHED_TEST_DURABLE);
+    const quickFolder = durable ? folder : openFolder(join(memoryFolder(options.folder), name));
+    folders.push(folder, quickFolder);
     const site: Site = {
       folder,
-      durable: Boolean(env.SCHED_TEST_DURABLE),
+      quickFolder,
+      durable,
       freePort,
       progress: (text) => tell(entry, text),
       async need(name) {
@@ -202,7 +206,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         await stop([...entries.values()]);
         allowRuns();
         await compose.end();
-        rmSync(options.folder, { recursive: true, force: true });
+        for (const folder of [options.folder, memoryFolder(options.folder)]) {
+          rmSync(folder, { recursive: true, force: true });
+        }
       })();
       return ending;
     },

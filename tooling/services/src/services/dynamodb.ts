@@ -41,7 +41,7 @@ export const dynamodb: Service = {
       args: [
         ...[`-Dsqlite4java.library.path=${libraries}`, '-cp', join(libraries, '*')],
         'com.amazonaws.services.dynamodbv2.local.main.ServerRunner',
-        ...['-dbPath', site.folder, '-sharedDb', '-disableTelemetry', '-port', String(port)],
+        ...['-dbPath', site.quickFolder, '-sharedDb', '-disableTelemetry', '-port', String(port)],
       ],
       cwd: site.folder,
       logFile: join(site.folder, 'dynamodb.log'),

@@ -6,6 +6,7 @@ import { pgbouncer } from './pgbouncer.ts';
 import { postgres } from './postgres.ts';
 import { redis } from './redis.ts';
 import { redisCluster } from './redis-cluster.ts';
+import { secantusdb } from './secantusdb.ts';
 
 /** Every service, in the order in which they are reported. */
 export const services: Service[] = [
@@ -15,5 +16,6 @@ export const services: Service[] = [
   mysql,
   redis,
   redisCluster,
+  secantusdb,
   dynamodb,
 ];
