@@ -1,6 +1,6 @@
 // Some servers refuse to run as root. Where this is root, they run under another account.
 
-import { chownSync, cpSync, existsSync, statSync } from 'node:fs';
+import { chownSync, existsSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Program, Site } from './contract.ts';
 import { type Account, run } from './processes.ts';
@@ -25,7 +25,10 @@ export function own(account: Account | undefined, ...paths: string[]): void {
   for (const path of paths) chownSync(path, account.uid, account.gid);
 }
 
-/** A program that an account gets at. Root's cache folder is closed to all others: then a copy. */
+/**
+ * A program that an account gets at. Root's cache folder is closed to all others: then one in the
+ * server's folder, of links where that is the same file system.
+ */
 export async function reachable(
   site: Site,
   account: Account | undefined,
@@ -34,7 +37,11 @@ export async function reachable(
   const { folder } = program;
   if (account === undefined || folder === undefined || isOpen(folder)) return program;
   const copy = join(site.folder, 'programs');
-  cpSync(folder, copy, { recursive: true, verbatimSymlinks: true });
+  const copyTo = (...how: string[]) => run('cp', ['--archive', ...how, folder, copy]);
+  await copyTo('--link').catch(() => {
+    rmSync(copy, { recursive: true, force: true });
+    return copyTo();
+  });
   const moved = (text: string) => text.replaceAll(folder, copy);
   return {
     ...program,

@@ -48,6 +48,8 @@ export function isAtLeast(version: string, minimum: string): boolean {
 export interface FindOptions {
   /** Where else to look, before PATH. */
   folders?: string[];
+  /** How to ask it for its version, if not by `--version`. */
+  versionArgs?: string[];
   /** What a namesake that is something else says of itself. */
   notIf?: RegExp;
 }
@@ -56,11 +58,11 @@ export interface FindOptions {
 export async function find(
   name: string,
   minimum: string,
-  { folders, notIf }: FindOptions = {},
+  { folders, versionArgs = ['--version'], notIf }: FindOptions = {},
 ): Promise<Program | undefined> {
   const path = which(name, folders);
   if (path === undefined) return undefined;
-  const said = await run(path, ['--version']);
+  const said = await run(path, versionArgs);
   const version = versionIn(said);
   if (version === undefined || notIf?.test(said) || !isAtLeast(version, minimum)) return undefined;
   return { path, version, source: 'found here' };

@@ -1,6 +1,9 @@
 import type { Service } from '../contract.ts';
+import { documentdb } from './documentdb.ts';
 import { dynamodb } from './dynamodb.ts';
+import { ferretdb } from './ferretdb.ts';
 import { mariadb } from './mariadb.ts';
+import { mongodb } from './mongodb.ts';
 import { mysql } from './mysql.ts';
 import { pgbouncer } from './pgbouncer.ts';
 import { postgres } from './postgres.ts';
@@ -16,6 +19,9 @@ export const services: Service[] = [
   mysql,
   redis,
   redisCluster,
+  documentdb,
+  ferretdb,
   secantusdb,
+  mongodb,
   dynamodb,
 ];

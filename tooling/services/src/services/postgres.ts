@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { own, reachable, unprivileged } from '../accounts.ts';
-import type { Service } from '../contract.ts';
+import type { Program, Service, Site } from '../contract.ts';
 import { findOrUnpack } from '../debian.ts';
 import { postgresAnswers } from '../probes.ts';
-import { run, serverProcess } from '../processes.ts';
+import { type Account, run, type ServerProcess, serverProcess } from '../processes.ts';
 import { isAtLeast } from '../programs.ts';
 
 /** The superuser of the test server, and its password. */
@@ -18,12 +18,7 @@ export const postgres: Service = {
   title: 'PostgreSQL 15',
   async create(site) {
     const account = await unprivileged();
-    const {
-      path,
-      version,
-      source,
-      env = {},
-    } = await reachable(
+    const program = await reachable(
       site,
       account,
       await findOrUnpack(site, {
@@ -33,45 +28,11 @@ export const postgres: Service = {
         folders: ['/usr/lib/postgresql/*/bin'],
       }),
     );
-    const port = await site.freePort();
+    const { version, source } = program;
     const data = join(site.folder, 'data');
-
-    site.progress('making a database cluster');
-    mkdirSync(data, { mode: 0o700 });
-    const passwordFile = join(site.folder, 'password');
-    writeFileSync(passwordFile, postgresUser);
-    own(account, site.folder, data, passwordFile);
-    await run(
-      join(dirname(path), 'initdb'),
-      [
-        ...['--pgdata', data, '--username', postgresUser, '--pwfile', passwordFile],
-        ...['--auth', 'scram-sha-256', '--encoding', 'UTF8', '--no-locale', '--no-sync'],
-        // Text sorts as in a language, not by bytes, as on most servers out there.
-        ...(isAtLeast(version, '15.0')
-          ? ['--locale-provider', 'icu', '--icu-locale', 'en-US']
-          : []),
-      ],
-      { env, account, cwd: site.folder },
-    );
-
-    const settings = {
-      listen_addresses: '127.0.0.1',
-      port,
-      unix_socket_directories: '',
-      max_connections: 300,
-      fsync: site.durable ? 'on' : 'off',
-    };
-    const server = serverProcess({
-      command: path,
-      args: ['-D', data, ...Object.entries(settings).flatMap(([k, v]) => ['-c', `${k}=${v}`])],
-      env,
-      account,
-      cwd: site.folder,
-      logFile: join(site.folder, 'postgres.log'),
-      ready: () => postgresAnswers(port, postgresUser),
-      // Fast and immediate shutdown; an immediate one still gives the shared memory back.
-      signals: { polite: 'SIGINT', end: 'SIGQUIT' },
-    });
+    await makeCluster(site, program, { data, account, auth: 'scram-sha-256' });
+    const port = await site.freePort();
+    const server = postgresServer(site, program, { data, port, account });
     return { urls: [postgresUrl(port)], version, source, ...server };
   },
   compose: {
@@ -80,3 +41,62 @@ export const postgres: Service = {
     ready: async ([port = 0]) => postgresAnswers(port, postgresUser),
   },
 };
+
+/** Makes a database cluster, with `initdb` from beside the server. */
+export async function makeCluster(
+  site: Site,
+  { path, version, env = {} }: Program,
+  { data, account, auth }: { data: string; account: Account | undefined; auth: string },
+): Promise<void> {
+  site.progress('making a database cluster');
+  mkdirSync(data, { mode: 0o700 });
+  const passwordFile = join(site.folder, 'password');
+  writeFileSync(passwordFile, postgresUser);
+  own(account, site.folder, data, passwordFile);
+  await run(
+    join(dirname(path), 'initdb'),
+    [
+      ...['--pgdata', data, '--username', postgresUser, '--pwfile', passwordFile],
+      ...['--auth', auth, '--encoding', 'UTF8', '--no-locale', '--no-sync'],
+      // Text sorts as in a language, not by bytes, as on most servers out there.
+      ...(isAtLeast(version, '15.0') ? ['--locale-provider', 'icu', '--icu-locale', 'en-US'] : []),
+    ],
+    { env, account, cwd: site.folder },
+  );
+}
+
+interface ClusterOptions {
+  data: string;
+  port: number;
+  account: Account | undefined;
+  settings?: Record<string, string>;
+}
+
+/** A server on a cluster. */
+export function postgresServer(
+  site: Site,
+  { path, env = {} }: Program,
+  { data, port, account, settings = {} }: ClusterOptions,
+): ServerProcess {
+  const all = {
+    listen_addresses: '127.0.0.1',
+    port,
+    unix_socket_directories: '',
+    max_connections: 300,
+    // In files of the cluster, which go with it, however the server ends.
+    dynamic_shared_memory_type: 'mmap',
+    fsync: site.durable ? 'on' : 'off',
+    ...settings,
+  };
+  return serverProcess({
+    command: path,
+    args: ['-D', data, ...Object.entries(all).flatMap(([k, v]) => ['-c', `${k}=${v}`])],
+    env,
+    account,
+    cwd: site.folder,
+    logFile: join(site.folder, 'postgres.log'),
+    ready: () => postgresAnswers(port, postgresUser),
+    // Fast and immediate shutdown; an immediate one still gives the shared memory back.
+    signals: { polite: 'SIGINT', end: 'SIGQUIT' },
+  });
+}
