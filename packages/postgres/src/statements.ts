@@ -1,0 +1,146 @@
+import type { TaskFilter, TaskSelector } from '@sched/core';
+import { timeOr } from './schema.js';
+
+const columns = `t.id, name, queue, group_name, status, paused, run_at, body, resumed_at,
+  lease_token, lease_owner, lease_expires_at, deliveries, revision, wake_at`;
+
+/** How many tasks one page of a listing looks at, so that it is answered in time however few of them match. */
+const horizon = 10_000;
+
+/** After every id: the last character of all, as often as an id can hold it. */
+const lastId = 'repeat(chr(1114111), 75)';
+
+/**
+ * Every statement of the contract. Its arguments are JSON text in `$1`, the injected time or null is `$2` where it
+ * depends on the time, and each row that it gives is JSON text in column `a`. Those that change several tasks lock
+ * them in the order of their ids, so that no two of them wait for each other.
+ *
+ * @param p what the names of the tables begin with
+ */
+export function createStatements(p: string) {
+  const tasks = `${p}_tasks`;
+  const clock = `clock AS MATERIALIZED (SELECT ${timeOr('$2::bigint')} AS now)`;
+
+  /** The tasks of a selector, locked. */
+  const chosen = (selector: TaskSelector, and = '') => `chosen AS MATERIALIZED (
+      SELECT t.id FROM ${tasks} AS t ${selection(selector)} ${and} ORDER BY t.id FOR UPDATE OF t
+    )`;
+
+  /** The tasks of a list of leases that are still held so, locked, with their positions in the list. */
+  const held = (distinct: string, columns: string, and = '') => `held AS MATERIALIZED (
+      SELECT l.ordinality - 1 AS position, t.* FROM (
+        SELECT ${distinct} * FROM ROWS FROM (json_to_recordset($1::json) AS (
+          id text, token bigint, "deferUntil" bigint
+        )) WITH ORDINALITY ORDER BY id COLLATE "C", token, ordinality
+      ) AS l, clock, LATERAL (
+        SELECT id, ${columns} FROM ${tasks} WHERE id = l.id AND lease_token = l.token ${and} FOR UPDATE
+      ) AS t
+    )`;
+
+  /** In which queues tasks have come to wake, each with the first moment. */
+  const wakes = (from: string) => `(SELECT json_agg(json_build_array(queue, wake_at)) FROM (
+      SELECT queue, min(wake_at) AS wake_at FROM ${from} GROUP BY queue
+    ) AS w WHERE wake_at IS NOT NULL)`;
+
+  return {
+    now: `SELECT ${timeOr('$1::bigint')}::text AS a`,
+
+    insert: `SELECT ${p}_insert($1, $2)::text AS a`,
+
+    get: `SELECT json_build_array(${columns})::text AS a
+    FROM (SELECT DISTINCT value FROM json_array_elements_text($1)) AS i JOIN ${tasks} AS t ON t.id = i.value`,
+
+    update: `WITH ${clock},
+    change AS MATERIALIZED (SELECT $1::json AS c),
+    found AS MATERIALIZED (SELECT t.* FROM change, ${tasks} AS t WHERE t.id = $1::json->>'id' FOR UPDATE OF t),
+    changed AS (
+      UPDATE ${tasks} AS t SET
+        name = coalesce(c->>'name', t.name), queue = coalesce(c->>'queue', t.queue),
+        group_name = CASE WHEN c->'group' IS NULL THEN t.group_name ELSE c->>'group' END,
+        status = coalesce(c->>'status', t.status),
+        run_at = CASE WHEN c->'runAt' IS NULL THEN t.run_at ELSE (c->>'runAt')::bigint END,
+        body = coalesce(c->>'body', t.body), revision = nextval('${p}_counter'), written_at = now
+      FROM found AS f, change, clock WHERE t.id = f.id AND f.revision = (c->>'revision')::bigint
+      RETURNING t.queue, t.wake_at, f.queue AS old_queue, f.wake_at AS was
+    )
+    SELECT json_build_array((SELECT count(*) FROM found), (SELECT count(*) FROM changed),
+      ${wakes('changed WHERE queue <> old_queue OR wake_at < was IS NOT FALSE')})::text AS a`,
+
+    list: (filter: TaskFilter) => `WITH horizon AS MATERIALIZED (SELECT (
+      SELECT id FROM ${tasks} WHERE $1::json->>'group' IS NULL AND id >= $1::json->>'from'
+      ORDER BY id OFFSET ${horizon} LIMIT 1
+    ) AS last)
+    SELECT json_build_array(last, ${columns})::text AS a FROM horizon LEFT JOIN LATERAL (
+      SELECT * FROM ${tasks}
+      WHERE id >= $1::json->>'from' AND id <= coalesce(last, ${lastId}) ${conditions(filter)}
+      ORDER BY id LIMIT ($1::json->>'limit')::bigint + 1
+    ) AS t ON true ORDER BY t.id`,
+
+    count: (filter: TaskFilter) =>
+      `SELECT count(*)::text AS a FROM ${tasks} WHERE $1::json IS NOT NULL ${conditions(filter)}`,
+
+    remove: (selector: TaskSelector) => `WITH ${chosen(selector)},
+    removed AS (DELETE FROM ${tasks} AS t USING chosen WHERE t.id = chosen.id RETURNING 1)
+    SELECT count(*)::text AS a FROM removed`,
+
+    setPaused: (selector: TaskSelector, paused: boolean) => `WITH ${clock},
+    ${chosen(selector, `AND paused <> ${paused}`)},
+    changed AS (
+      UPDATE ${tasks} AS t SET paused = ${paused}, written_at = now ${paused ? '' : ', resumed_at = now'}
+      FROM chosen, clock WHERE t.id = chosen.id RETURNING t.queue, t.wake_at
+    )
+    SELECT json_build_array((SELECT count(*) FROM changed), ${wakes('changed')})::text AS a`,
+
+    claim: `SELECT a::text FROM ${p}_claim($1, $2) AS a`,
+
+    extend: `WITH ${clock}, ${held('', 'revision', 'AND lease_expires_at > now')},
+    extended AS (
+      UPDATE ${tasks} AS t SET lease_expires_at = now + $3::bigint FROM held, clock WHERE t.id = held.id
+    )
+    SELECT json_build_array(position, revision)::text AS a FROM held`,
+
+    settle: `SELECT ${p}_settle($1, $2, $3)::text AS a`,
+
+    release: `WITH ${clock},
+    ${held('DISTINCT ON (id COLLATE "C", token)', 'wake_at AS was, l."deferUntil" AS until')},
+    released AS (
+      UPDATE ${tasks} AS t SET lease_token = NULL, lease_owner = NULL, lease_expires_at = NULL,
+        deliveries = deliveries - 1, written_at = now,
+        run_at = CASE WHEN run_at < until THEN until ELSE run_at END
+      FROM held, clock WHERE t.id = held.id RETURNING t.queue, t.wake_at, was
+    )
+    SELECT json_build_array((SELECT json_agg(position) FROM held),
+      ${wakes('released WHERE wake_at < was')})::text AS a`,
+
+    history: `WITH ${clock}
+    SELECT json_build_array(id, at, body)::text AS a FROM ${p}_history, clock
+    WHERE task_id = $1::json->>'taskId' AND at >= coalesce(now - ($1::json->>'age')::bigint, at)
+    ORDER BY at DESC, seq DESC LIMIT ($1::json->>'limit')::bigint`,
+  };
+}
+
+export type Statements = ReturnType<typeof createStatements>;
+
+/** What a bulk call means, its selector being `$1`. */
+function selection(selector: TaskSelector): string {
+  if ('all' in selector) return 'WHERE $1::json IS NOT NULL';
+  if ('group' in selector) return "WHERE group_name = $1::json->>'group'";
+  return "JOIN (SELECT DISTINCT value FROM json_array_elements_text($1::json->'ids')) AS i ON t.id = i.value WHERE true";
+}
+
+/** A filter as the end of a WHERE clause, its values being members of `$1`. */
+function conditions(filter: TaskFilter): string {
+  return Object.entries({
+    group: 'group_name',
+    name: 'name',
+    queue: 'queue',
+    status: 'status',
+    paused: 'paused::text',
+  })
+    .map(([key, column]) => {
+      const value = filter[key as keyof TaskFilter];
+      if (value === undefined) return '';
+      return `AND ${column} ${value === null ? 'IS NULL' : `= $1::json->>'${key}'`} `;
+    })
+    .join('');
+}
