@@ -22,13 +22,7 @@ export function dockerCompose(runFolder: string): Compose {
 
   return {
     available() {
-      answer ??=
-        which('docker') === undefined
-          ? Promise.resolve(false)
-          : run('docker', ['info'], { timeoutMs: 10_000 }).then(
-              () => true,
-              () => false,
-            );
+      answer ??= engineAnswers();
       return answer;
     },
     async server({ name, compose }, instance) {
@@ -61,4 +55,16 @@ export function dockerCompose(runFolder: string): Compose {
       }
     },
   };
+}
+
+/** Whether there is a Docker engine here, and a client that understands compose files. */
+async function engineAnswers(): Promise<boolean> {
+  if (which('docker') === undefined) return false;
+  try {
+    await run('docker', ['compose', 'version'], { timeoutMs: 10_000 });
+    await run('docker', ['info'], { timeoutMs: 10_000 });
+    return true;
+  } catch {
+    return false;
+  }
 }

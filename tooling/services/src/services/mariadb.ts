@@ -1,23 +1,16 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Service } from '../contract.ts';
 import { findOrUnpack } from '../debian.ts';
 import { mysqlAnswers } from '../probes.ts';
 import { run, serverProcess } from '../processes.ts';
 import { which } from '../programs.ts';
 
-/** The account of the tests, which may do everything, its password and its database. */
-const user = 'sched';
+/** What a server runs at each start: makes the account of the tests. */
+export const accountFile = fileURLToPath(new URL('../../account.sql', import.meta.url));
 
-export const mysqlUrl = (port: number) => `mysql://${user}:${user}@127.0.0.1:${port}/${user}`;
-
-/** What a server runs at each start, to make that account. */
-export const accountStatements = [
-  `CREATE DATABASE IF NOT EXISTS ${user} CHARACTER SET utf8mb4;`,
-  `CREATE USER IF NOT EXISTS '${user}'@'%' IDENTIFIED BY '${user}';`,
-  `GRANT ALL PRIVILEGES ON *.* TO '${user}'@'%' WITH GRANT OPTION;`,
-  '',
-].join('\n');
+export const mysqlUrl = (port: number) => `mysql://sched:sched@127.0.0.1:${port}/sched`;
 
 export const mariadb: Service = {
   name: 'mariadb',
@@ -51,14 +44,12 @@ export const mariadb: Service = {
       ],
       { env },
     );
-    const initFile = join(site.folder, 'account.sql');
-    writeFileSync(initFile, accountStatements);
     const server = serverProcess({
       command: path,
       args: [
         ...['--no-defaults', `--basedir=${base}`, `--datadir=${data}`, `--tmpdir=${temporary}`],
         ...[...asRoot, `--port=${port}`, '--bind-address=127.0.0.1', '--skip-name-resolve'],
-        ...[`--socket=${join(site.folder, 'mariadb.sock')}`, `--init-file=${initFile}`],
+        ...[`--socket=${join(site.folder, 'mariadb.sock')}`, `--init-file=${accountFile}`],
         `--innodb-flush-log-at-trx-commit=${site.durable ? 1 : 2}`,
       ],
       env,

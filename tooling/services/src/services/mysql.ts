@@ -1,4 +1,4 @@
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cached } from '../cache.ts';
 import type { Program, Service, Site } from '../contract.ts';
@@ -6,7 +6,7 @@ import { mysqlAnswers } from '../probes.ts';
 import { run, serverProcess } from '../processes.ts';
 import { find, versionOf } from '../programs.ts';
 import { fromSid } from '../sid.ts';
-import { accountStatements, mysqlUrl } from './mariadb.ts';
+import { accountFile, mysqlUrl } from './mariadb.ts';
 
 export const mysql: Service = {
   name: 'mysql',
@@ -27,14 +27,12 @@ export const mysql: Service = {
     });
     const data = join(site.folder, 'data');
     cpSync(join(template, 'data'), data, { recursive: true });
-    const initFile = join(site.folder, 'account.sql');
-    writeFileSync(initFile, accountStatements);
     const port = await site.freePort();
     const server = serverProcess({
       command: path,
       args: [
         ...[...common, `--datadir=${data}`, `--port=${port}`, '--bind-address=127.0.0.1'],
-        ...['--mysqlx=OFF', '--secure-file-priv=', `--init-file=${initFile}`],
+        ...['--mysqlx=OFF', '--secure-file-priv=', `--init-file=${accountFile}`],
         ...[`--socket=${join(site.folder, 'mysql.sock')}`, `--pid-file=${join(data, 'pid')}`],
       ],
       logFile: join(site.folder, 'mysql.log'),
