@@ -1,0 +1,136 @@
+import type { WakeUp } from '@sched/core';
+import { SchedError } from '@sched/core';
+import type { RedisClient, RedisSubscriber } from './client.js';
+import { connect } from './connect.js';
+import type { Script } from './lua.js';
+import { keyNames } from './lua.js';
+import type { Settings } from './options.js';
+import { check } from './options.js';
+import { open } from './scripts.js';
+import { Watcher } from './watcher.js';
+
+/** The version of the keys and their contents that this code reads and writes. */
+const schemaVersion = 1;
+
+/** An open namespace. */
+export interface Session {
+  readonly shards: number;
+  /** Queues that are worked on here. */
+  readonly queues: Set<string>;
+  watch(listener: (wakeUp: WakeUp) => void): Promise<() => Promise<void>>;
+  /**
+   * Runs a script on the keys of a shard.
+   *
+   * @param time of the injected clock, or nothing
+   * @param more keys beyond those of every script, by what follows the hash tag
+   */
+  run<T>(script: Script, shard: number, time: string, args: string[], more?: string[]): Promise<T>;
+  /** Waits for what is under way. */
+  close(): Promise<void>;
+}
+
+/** @throws SchedError as `DataStore.open` says */
+export async function openSession(settings: Settings): Promise<Session> {
+  const { client, failure, close } = await connect(settings);
+  const { namespace, keyPrefix } = settings;
+  const channel = `${keyPrefix}{${namespace}}:wake`;
+  const watcher = new Watcher(() => subscriber(client), channel);
+  const underWay = new Set<Promise<unknown>>();
+
+  async function evaluate(script: Script, keysAndArgs: string[], keyCount: number) {
+    try {
+      return await client.evalsha(script.sha, keyCount, ...keysAndArgs);
+    } catch (error) {
+      if (!(error as Error).message.startsWith('NOSCRIPT')) throw failure(error);
+    }
+    return client.eval(script.source, keyCount, ...keysAndArgs).catch((error) => {
+      throw failure(error);
+    });
+  }
+
+  const run: Session['run'] = <T>(
+    script: Script,
+    shard: number,
+    time: string,
+    args: string[],
+    more: string[] = [],
+  ) => {
+    const keys = [...keyNames, ...more].map(
+      (name) => `${keyPrefix}{${namespace}:${shard}}:${name}`,
+    );
+    const call = evaluate(script, [...keys, time, channel, ...args], keys.length);
+    const done = () => underWay.delete(call);
+    underWay.add(call);
+    call.then(done, done);
+    return call as Promise<T>;
+  };
+
+  try {
+    const shards = await prepare(run, settings);
+    return {
+      shards,
+      queues: watcher.queues,
+      watch: (listener) =>
+        watcher.add(listener).catch((error) => {
+          throw failure(error);
+        }),
+      run,
+      async close() {
+        await watcher.close();
+        await Promise.allSettled(underWay);
+        close();
+      },
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** Creates what is missing. @returns the number of shards that the namespace has */
+async function prepare(run: Session['run'], settings: Settings): Promise<number> {
+  const { namespace, migrate } = settings;
+  const fail = (message: string) =>
+    new SchedError('SCHED_STORE_SCHEMA', `The namespace ${namespace} ${message}`);
+
+  async function prepareShard(shard: number, shards: number): Promise<number> {
+    const args = [String(schemaVersion), String(shards), migrate ? '1' : ''];
+    const [version, stored] = await run<[string?, string?]>(open, shard, '', args);
+    if (version === undefined) {
+      throw fail(
+        'is not there, and migrate: false forbids to create it. Open the store once with migrate: true, or correct namespace, keyPrefix or database.',
+      );
+    }
+    if (version === 'foreign') {
+      throw fail('has keys of somebody else. Choose another namespace or keyPrefix.');
+    }
+    if (Number(version) !== schemaVersion) {
+      throw fail(
+        `has schema version ${version}, and this @sched/redis knows version ${schemaVersion}. Install the version of @sched/redis that wrote it, or a later one.`,
+      );
+    }
+    return Number(stored);
+  }
+
+  const shards = await prepareShard(0, settings.shards ?? 1);
+  check(
+    settings.shards === undefined || settings.shards === shards,
+    `shards must be ${shards}, with which the namespace ${namespace} was created; not ${settings.shards}.`,
+  );
+  const others = Array.from({ length: shards - 1 }, (_, index) => prepareShard(index + 1, shards));
+  await Promise.all(others);
+  return shards;
+}
+
+/** A connection for listening: of a cluster, any node will do. */
+function subscriber(client: RedisClient): RedisSubscriber {
+  const nodes = 'nodes' in client ? client.nodes('all') : [client];
+  const node = nodes[Math.floor(Math.random() * nodes.length)];
+  if (!node) throw new Error('No node of the cluster is known');
+  return node.duplicate({
+    keyPrefix: '',
+    lazyConnect: true,
+    maxRetriesPerRequest: 0,
+    retryStrategy: null,
+  });
+}

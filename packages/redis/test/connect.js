@@ -1,0 +1,4 @@
+import { RedisDataStore } from '@sched/redis';
+
+/** @param {import('@sched/redis').RedisDataStoreOptions} options */
+export default (options) => new RedisDataStore(options);
