@@ -12,17 +12,23 @@ interface Fixture {
   exitCodes?: Record<string, number>;
   /** The test results that they write, by package. */
   results?: Record<string, Counts>;
+  /** Whether each package has one more test, which found no server to run on. */
+  withoutServer?: boolean;
+  env?: Record<string, string>;
 }
 
 const earlier: Counts = [9, 0, 0];
 
-function resultsFile([passed, failed, skipped]: Counts): string {
+function resultsFile([passed, failed, skipped]: Counts, withoutServer = false): string {
+  const assertion = { status: 'skipped', meta: { missingService: 'mysql' } };
+  const more = withoutServer ? 1 : 0;
   return JSON.stringify({
-    numTotalTests: passed + failed + skipped,
+    numTotalTests: passed + failed + skipped + more,
     numPassedTests: passed,
     numFailedTests: failed,
-    numPendingTests: skipped,
+    numPendingTests: skipped + more,
     numTodoTests: 0,
+    testResults: [{ assertionResults: withoutServer ? [assertion] : [] }],
   });
 }
 
@@ -30,7 +36,10 @@ function resultsFile([passed, failed, skipped]: Counts): string {
  * Runs `npm test` or `npm start` in a small workspace in which every tool is a stand-in: it says how
  * it was called, writes the test results that it is told to, and exits with the code that it is told.
  */
-function run(args: string[], { exitCodes = {}, results = {} }: Fixture = {}) {
+function run(
+  args: string[],
+  { exitCodes = {}, results = {}, withoutServer = false, env = {} }: Fixture = {},
+) {
   const manifest = (name: string, script: string) =>
     JSON.stringify({ name, scripts: { [script]: 'x' } });
   const folder = scratchFolder({
@@ -38,6 +47,7 @@ function run(args: string[], { exitCodes = {}, results = {} }: Fixture = {}) {
     'packages/core/package.json': manifest('@sched/core', 'test'),
     'tooling/checks/package.json': manifest('@sched-tooling/checks', 'test'),
     'apps/quickstart/package.json': manifest('@sched-apps/quickstart', 'start'),
+    'tooling/services/src/cli.ts': servicesCode,
     'tool.mjs': toolCode,
     // What an earlier run left behind.
     'tooling/checks/.test-results/vitest.json': resultsFile(earlier),
@@ -60,18 +70,35 @@ function run(args: string[], { exitCodes = {}, results = {} }: Fixture = {}) {
       EXIT_CODES: JSON.stringify(exitCodes),
       RESULTS: JSON.stringify(
         Object.fromEntries(
-          Object.entries(results).map(([key, counts]) => [key, resultsFile(counts)]),
+          Object.entries(results).map(([key, counts]) => [key, resultsFile(counts, withoutServer)]),
         ),
       ),
+      CI: '',
+      ...env,
     },
   });
   const lines = stdout.trimEnd().split('\n');
   return {
     exitCode: status,
+    output: stdout,
     lastLine: lines.at(-1),
     calls: lines.filter((line) => line.startsWith('called ')).map((line) => line.slice(7)),
   };
 }
+
+// The stand-in for what starts the servers: it misses one, and runs the command.
+const servicesCode = `
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+const [command, ...args] = process.argv.slice(process.argv.indexOf('--') + 1);
+const [name, option, file] = process.argv.slice(2);
+console.log('called services ' + name + ' ' + option);
+mkdirSync(dirname(file), { recursive: true });
+writeFileSync(file, '["MISSING  mysql"]');
+process.exit(spawnSync(command, args, { stdio: 'inherit' }).status);
+`;
 
 const toolCode = `#!/usr/bin/env node
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -100,6 +127,7 @@ test('npm test takes every step and closes with the sum of the counts', () => {
     expect.stringMatching(/^turbo run build/),
     'biome check .',
     expect.stringMatching(/^turbo run typecheck/),
+    'services run --report',
     expect.stringMatching(/^turbo run test .*--filter=!@sched-tooling\/checks$/),
     expect.stringMatching(/^turbo run test .*--filter=@sched-tooling\/checks$/),
   ]);
@@ -125,6 +153,24 @@ test('a skipped test fails, even where its runner did not mind', () => {
   const results = { ...green, 'packages/core': [4, 0, 1] satisfies Counts };
   const { exitCode, lastLine } = run(['test'], { results });
   expect(lastLine).toBe('4 passed, 0 failed, 1 skipped');
+  expect(exitCode).toBe(1);
+});
+
+test('tests that found no server are named, and excused', () => {
+  const { exitCode, lastLine, output } = run(['test'], { results: green, withoutServer: true });
+  expect(output).toContain('MISSING  mysql');
+  expect(output).toContain('For want of servers, 2 groups of tests did not run.');
+  expect(lastLine).toBe('7 passed, 0 failed');
+  expect(exitCode).toBe(0);
+});
+
+test('in continuous integration nothing excuses them', () => {
+  const { exitCode, output } = run(['test'], {
+    results: green,
+    withoutServer: true,
+    env: { CI: 'true' },
+  });
+  expect(output).toContain('MISSING  mysql');
   expect(exitCode).toBe(1);
 });
 

@@ -80,11 +80,12 @@ type Apt = (...args: string[]) => Promise<string>;
 function aptIn(folder: string, { sources, status }: Release): Apt {
   mkdirSync(join(folder, 'state', 'lists', 'partial'), { recursive: true });
   mkdirSync(join(folder, 'cache', 'archives', 'partial'), { recursive: true });
-  const nothing = join(folder, 'nothing');
-  writeFileSync(nothing, '');
+  // A copy, because apt takes its locks beside the original, which only root may do.
+  const installed = join(folder, 'installed');
+  writeFileSync(installed, status === undefined ? '' : readFileSync(status));
   const options = {
     'Dir::State': join(folder, 'state'),
-    'Dir::State::status': status ?? nothing,
+    'Dir::State::status': installed,
     'Dir::Cache': join(folder, 'cache'),
     'APT::Sandbox::User': 'root',
     'Acquire::Languages': 'none',

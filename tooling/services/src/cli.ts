@@ -1,21 +1,22 @@
 // The command line: `pnpm services`.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { ask, controlVariable, type Outcome } from './client.ts';
 import { startKeeper, startStayingKeeper, upSocket } from './keeping.ts';
 import { message } from './processes.ts';
-import { line, missing, missingLine, report, variables } from './report.ts';
+import { details, line, missing, missingLine, variables } from './report.ts';
 import { services } from './services/index.ts';
 
 const usage = `Usage: pnpm services <command>
 
   up [name…]                  start servers and leave them running; prints their URLs
   down                        stop them and remove their data
-  run [name…] -- <command>    start servers, run a command on them, stop them
+  run [name…] -- <command>    start servers, run a command on them, stop them;
+                              with --report <file>, write down as JSON what is missing
   restart <name> [--kill]     stop one that is up and start it again with its data
   status                      what is up
 
@@ -25,27 +26,25 @@ function names(): string[] {
   return services.filter(({ internal }) => !internal).map(({ name }) => name);
 }
 
-/** What the last `run` had to do without, for the summary of `npm test`. */
-const missingFile = fileURLToPath(new URL('../.test-results/missing.json', import.meta.url));
-
+/** Starts servers at the same time, says what becomes of each, and in the end what is missing. */
 async function startAll(socket: string, wanted: string[]): Promise<Outcome[]> {
-  return Promise.all(
-    wanted.map(async (name) => {
-      const begun = Date.now();
-      const outcome = await ask(socket, 'start', { id: name }, (text) => {
-        const seconds = Math.round((Date.now() - begun) / 1000);
-        if (text !== 'starting' || seconds > 1) console.log(`         ${name}: ${text}`);
+  const outcomes = await Promise.all(
+    wanted.map(async (id) => {
+      const outcome = await ask(socket, 'start', { id }, (text) => {
+        console.log(`         ${id}: ${text}`);
       });
       console.log(line(outcome));
       return outcome;
     }),
   );
+  for (const text of details(outcomes)) console.error(`\n${text}`);
+  return outcomes;
 }
 
 async function up(wanted: string[]): Promise<number> {
   const socket = await startStayingKeeper();
   const outcomes = await startAll(socket, wanted);
-  console.log(`\n${report(outcomes)}\n`);
+  console.log('');
   for (const [name, value] of Object.entries({
     ...variables(outcomes),
     [controlVariable]: socket,
@@ -64,25 +63,29 @@ async function down(): Promise<number> {
 
 async function status(): Promise<number> {
   const socket = await upSocket();
-  console.log(socket === undefined ? 'Nothing is up.' : report(await ask(socket, 'outcomes', {})));
+  const outcomes = socket === undefined ? [] : await ask(socket, 'outcomes', {});
+  console.log(outcomes.map(line).join('\n') || 'Nothing is up.');
   return 0;
 }
 
-async function restart([name, how]: string[]): Promise<number> {
+async function restart([name]: string[], kill = false): Promise<number> {
   const socket = process.env[controlVariable] ?? (await upSocket());
   if (socket === undefined || name === undefined) throw new Error('Nothing is up to restart.');
-  await ask(socket, 'halt', { id: name, kill: how === '--kill' });
+  await ask(socket, 'halt', { id: name, kill });
   await ask(socket, 'resume', { id: name });
   return 0;
 }
 
-async function run(wanted: string[], [command, ...args]: string[]): Promise<number> {
+async function run(
+  wanted: string[],
+  [command, ...args]: string[],
+  reportFile?: string,
+): Promise<number> {
   if (command === undefined) throw new Error(`What is to be run?\n\n${usage}`);
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => stopping.abort(signal));
   }
-  rmSync(missingFile, { force: true });
   const keeper = await startKeeper();
   try {
     const outcomes = await Promise.race([
@@ -90,9 +93,11 @@ async function run(wanted: string[], [command, ...args]: string[]): Promise<numb
       abortion(stopping.signal),
     ]);
     const lacking = missing(outcomes);
-    console.log(`\n${report(outcomes)}\n`);
-    mkdirSync(dirname(missingFile), { recursive: true });
-    writeFileSync(missingFile, JSON.stringify(lacking.map(missingLine)));
+    console.log(`\n${lacking.map(missingLine).join('\n') || 'Every server is ready.'}\n`);
+    if (reportFile !== undefined) {
+      mkdirSync(dirname(reportFile), { recursive: true });
+      writeFileSync(reportFile, JSON.stringify(lacking.map(missingLine)));
+    }
     const env = { ...variables(outcomes), [controlVariable]: keeper.socket };
     const exitCode = await foreground(command, args, env, stopping.signal);
     if (lacking.length > 0) console.error(`\n${lacking.map(missingLine).join('\n')}`);
@@ -136,15 +141,18 @@ function exitCodeOf(signal: NodeJS.Signals | null): number {
 }
 
 async function main([command, ...args]: string[]): Promise<number> {
-  const separator = args.indexOf('--');
-  const [chosen, rest] =
-    separator < 0 ? [args, []] : [args.slice(0, separator), args.slice(separator + 1)];
-  const wanted = chosen.length > 0 ? chosen : names();
+  const separator = args.includes('--') ? args.indexOf('--') : args.length;
+  const { values, positionals } = parseArgs({
+    args: args.slice(0, separator),
+    allowPositionals: true,
+    options: { kill: { type: 'boolean' }, report: { type: 'string' } },
+  });
+  const wanted = positionals.length > 0 ? positionals : names();
   const commands: Record<string, () => Promise<number>> = {
     up: () => up(wanted),
     down,
-    run: () => run(wanted, rest),
-    restart: () => restart(args),
+    run: () => run(wanted, args.slice(separator + 1), values.report),
+    restart: () => restart(positionals, values.kill),
     status,
   };
   const action = commands[command ?? ''];

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
 
 /** An account of this machine. */
 export interface Account {
@@ -181,13 +183,22 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     child.once('error', (error) => reject(new Error(`${command} did not start: ${error.message}`)));
     child.once('close', (code, signal) => {
       if (code === 0) return resolve(printed);
-      const ended = `${[command, ...args].join(' ')} ended with ${signal ?? code}`;
-      reject(new Error(`${ended}\n${lastLines(said)}`.trim()));
+      const why = essence(said) ?? `it ended with ${signal ?? code}`;
+      const all = [`${basename(command)} failed: ${why}`, [command, ...args].join(' ')];
+      reject(new Error([...all, lastLines(said)].join('\n').trim()));
     });
   }).finally(() => {
     running.delete(child);
     clearTimeout(timer);
   });
+}
+
+/** The line of an output that most likely says what went wrong. */
+function essence(output: string): string | undefined {
+  const lines = stripVTControlCharacters(output)
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  return lines.find((line) => /^E: |error|fatal|denied|cannot/i.test(line)) ?? lines.at(-1);
 }
 
 function tail(file: string): string {

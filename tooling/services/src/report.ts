@@ -21,12 +21,13 @@ export function missingLine({ name, title, missing: why, optional }: Missing): s
   return `${head}${name} (${title}): ${first}; ${variableOf(name)} may name one`;
 }
 
-/** What there is to say of everything that was asked for; reasons with more than a line in full. */
-export function report(outcomes: Outcome[]): string {
-  const details = outcomes
-    .filter((outcome) => 'missing' in outcome && outcome.missing.includes('\n'))
-    .map((outcome) => `\n${outcome.name}: ${'missing' in outcome ? outcome.missing : ''}`);
-  return [...outcomes.map(line), ...details].join('\n');
+/** All that is known about failures which take more than a line to tell. */
+export function details(outcomes: Outcome[]): string[] {
+  return outcomes.flatMap((outcome) =>
+    'missing' in outcome && outcome.missing.includes('\n')
+      ? [`${outcome.name}: ${outcome.missing}`]
+      : [],
+  );
 }
 
 /** The variables under which a command finds the services. */

@@ -117,7 +117,6 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     if (server === undefined) return undefined;
     if (ending !== undefined) throw new Error('the run is ending');
     entry.server = server;
-    tell(entry, 'starting');
     try {
       await server.start();
       return server;

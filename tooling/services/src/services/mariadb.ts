@@ -34,7 +34,6 @@ export const mariadb: Service = {
     const port = await site.freePort();
     const data = join(site.folder, 'data');
     const temporary = join(site.folder, 'temporary');
-    site.progress('making a data folder');
     mkdirSync(temporary);
     await run(
       installer,

@@ -21,7 +21,6 @@ export const mysql: Service = {
     ];
     // Made once, because it takes longer than all the rest.
     const template = await cached(`mysql-${version}-data`, async (folder) => {
-      site.progress('making a data folder');
       const data = join(folder, 'data');
       await run(path, [...common, '--initialize-insecure', `--datadir=${data}`]);
     });

@@ -48,7 +48,6 @@ export async function makeCluster(
   { path, version, env = {} }: Program,
   { data, account, auth }: { data: string; account: Account | undefined; auth: string },
 ): Promise<void> {
-  site.progress('making a database cluster');
   mkdirSync(data, { mode: 0o700 });
   const passwordFile = join(site.folder, 'password');
   writeFileSync(passwordFile, postgresUser);

@@ -33,7 +33,6 @@ export const secantusdb: Service = {
       ready: () => mongodbAnswers(port),
     };
     // It lets nobody in who has no password, once there is somebody who has one.
-    site.progress('making its first user');
     const open = serverProcess({ ...common, args });
     await open.start();
     await mongodbCommand(port, { createUser: user, pwd: user, roles: ['root'] });
