@@ -1,52 +1,46 @@
-import { SchedError } from '@sched/core';
+/** What a script is told of one task, one of many that a call deals with. */
+export interface Item {
+  /** Decides about the shard. */
+  readonly id: string;
+  readonly args: readonly string[];
+  /** Of what tasks the history is touched. */
+  readonly histories?: readonly string[];
+}
+
+/** Items for one script, and where each of them stands among all. */
+export interface Batch {
+  readonly items: readonly Item[];
+  readonly positions: readonly number[];
+}
 
 /** The most tasks that one script deals with, so that the server is soon free for others. */
-export const batchSize = 500;
-/** About how much text one script is given, if it is given more than one task. */
+export const batchSize = 250;
+/** About how much text one script is given, if it is given more than one item. */
 const batchLength = 1024 * 1024;
 
-/** In which shard a task is: FNV-1a over the UTF-16 units of its id. A task is not found when this changes. */
+/** In which shard a task is: FNV-1a over the UTF-16 units of its id. A task is not found if this ever changes. */
 export function shardOf(id: string, shards: number): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < id.length; at++) hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193);
   return (hash >>> 0) % shards;
 }
 
-/** What a batch holds: an item, and its position among all items. */
-export interface Positioned<T> {
-  readonly item: T;
-  readonly position: number;
-}
-
-/** Divides items into batches, each for one shard, in order; by shard. */
-export function toBatches<T extends { readonly id: string }>(
-  items: readonly T[],
-  shards: number,
-  lengthOf: (item: T) => number,
-): Map<number, Positioned<T>[][]> {
-  const byShard = new Map<number, Positioned<T>[][]>();
-  const lengths = new Map<number, number>();
+/** Divides items into batches, in order; by shard. */
+export function toBatches(items: readonly Item[], shards: number): Map<number, Batch[]> {
+  const byShard = new Map<number, { items: Item[]; positions: number[]; length: number }[]>();
   for (const [position, item] of items.entries()) {
-    checkText('An id', item.id);
     const shard = shardOf(item.id, shards);
     const batches = byShard.get(shard) ?? [];
     byShard.set(shard, batches);
-    const length = (lengths.get(shard) ?? 0) + lengthOf(item);
-    const last = batches.at(-1);
-    if (last && last.length < batchSize && length <= batchLength) {
-      last.push({ item, position });
-      lengths.set(shard, length);
-    } else {
-      batches.push([{ item, position }]);
-      lengths.set(shard, lengthOf(item));
+    const length = item.args.reduce((sum, arg) => sum + arg.length, 0);
+    let batch = batches.at(-1);
+    if (!batch || batch.items.length === batchSize || batch.length + length > batchLength) {
+      batch = { items: [], positions: [], length: 0 };
+      batches.push(batch);
     }
+    batch.items.push(item);
+    batch.positions.push(position);
+    batch.length += length;
   }
   return byShard;
-}
-
-/** Half a surrogate pair would reach the server as another character. */
-export function checkText(what: string, text: string): void {
-  if (!text.isWellFormed()) {
-    throw new SchedError('SCHED_ARGUMENT_INVALID', `${what} holds half of a surrogate pair.`);
-  }
 }

@@ -2,9 +2,9 @@
  * How tasks are claimed. In one shard a single script takes them. Of several shards each first says what it has that
  * is due; then each is asked for as many as are its share of the first `limit` of all.
  */
-import type { ClaimedTask, ClaimRequest, ClaimResult } from '@sched/core';
+import type { ClaimedTask, ClaimRequest, ClaimResult, Lease } from '@sched/core';
 import { batchSize } from './batches.js';
-import { decodeClaimed, decodeTask } from './records.js';
+import { decodeTask } from './records.js';
 import { claim, peek } from './scripts.js';
 import type { Session } from './session.js';
 
@@ -37,7 +37,9 @@ export async function claimFrom(
     const [at, first, ids, envelopes, bodies, lapsedOwners] = answer;
     for (const [index, id] of ids.entries()) {
       const task = decodeTask(id, envelopes[index] ?? '', bodies[index] ?? '');
-      tasks.push(decodeClaimed(task, lapsedOwners[index] ?? null));
+      // It has one: this script has just given it.
+      const lease = task.lease as Lease;
+      tasks.push({ ...task, lease, lapsedOwner: lapsedOwners[index] ?? null });
     }
     if (ids.length < wanted || tasks.length === limit) {
       return { tasks, now: Number(at), nextWakeAt: earliest(first) };

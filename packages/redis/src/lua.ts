@@ -1,9 +1,9 @@
 /**
  * What the scripts have in common, in Lua.
  *
- * Each script is given the keys of one shard, in the order of {@link keyNames}; `settle` and `history` two more for
- * each task whose history they touch. Its first two arguments are the time of an injected clock, or nothing, and the
- * channel for notifications. Numbers travel and are stored as decimal text: Lua's JSON would round beyond 14 digits.
+ * A script is given the keys of one shard, in the order of {@link keyNames}; those that touch histories, the keys of
+ * these as well. Its first two arguments are the time of an injected clock, or nothing, and the channel for
+ * notifications. Numbers travel and are stored as decimal text: Lua's JSON would round beyond 14 digits.
  *
  * @module
  */
@@ -16,16 +16,17 @@ export interface Script {
 }
 
 /** `meta`, `tasks` and `bodies` are hashes, the latter two by id; the others are sorted sets. */
-export const keyNames = ['meta', 'tasks', 'bodies', 'due', 'order', 'groups', 'outbox'] as const;
+export const keyNames = ['meta', 'tasks', 'bodies', 'due', 'listed', 'outbox'] as const;
 
 // A script has to declare its keys before it can know in which queue or group a task is. So one index holds all
-// queues, and one all groups. Their members have the score 0 and are ordered by their bytes:
+// queues, and another all groups. Their members have the score 0 and are ordered by their bytes:
 //
 //   due     <length of queue>:<queue>:<wakeAt>:<id>
-//   groups  <length of group>:<group>:<serial>:<id>
-//   order   <id>, with the serial as its score: the number that the task got when it was inserted
+//   listed  <length of group>:<group>:<serial>:<id> and, of every task, :<serial>:<id>
+//
+// A serial is the number that the task got when it was inserted, of 16 digits.
 const common = `
-local meta, tasks, bodies, due, order, groups, outbox = unpack(KEYS)
+local meta, tasks, bodies, due, listed, outbox = unpack(KEYS)
 local call, format, decode = redis.call, string.format, cjson.decode
 local time = call('TIME')
 local now = tonumber(ARGV[1]) or time[1] * 1000 + math.floor(time[2] / 1000)
@@ -36,9 +37,13 @@ local function nextArg()
   return ARGV[position]
 end
 
-local function restOfArgs(step)
+local function nextNumber()
+  return tonumber(nextArg())
+end
+
+local function restOfArgs()
   local list = {}
-  for i = position + 1, #ARGV, step do list[#list + 1] = ARGV[i] end
+  for i = position + 1, #ARGV do list[#list + 1] = ARGV[i] end
   return list
 end
 
@@ -57,54 +62,57 @@ local function sortable(number)
   return format('%016.0f', number)
 end
 
-local function prefixOf(label)
-  return #label .. ':' .. label .. ':'
-end
-
 local function inBulk(command, key, list)
-  for i = 1, #list, 1000 do
-    call(command, key, unpack(list, i, math.min(i + 999, #list)))
-  end
-end
-
-local function fetch(key, fields)
   local values = {}
-  for i = 1, #fields, 1000 do
-    local part = call('HMGET', key, unpack(fields, i, math.min(i + 999, #fields)))
-    for k = 1, #part do values[i + k - 1] = part[k] end
+  for i = 1, #list, 1000 do
+    local reply = call(command, key, unpack(list, i, math.min(i + 999, #list)))
+    if type(reply) == 'table' then
+      for _, value in ipairs(reply) do push(values, value) end
+    end
   end
   return values
 end
 
+local prefixes = {}
+local function prefixOf(label)
+  prefixes[label] = prefixes[label] or #label .. ':' .. label .. ':'
+  return prefixes[label]
+end
+
+local function parse(entry, prefix)
+  local number = entry:match('^[-0-9]+', #prefix + 1)
+  return number, entry:sub(#prefix + #number + 2)
+end
+
+local function search(index, prefix, min, max, limit)
+  return call('ZRANGEBYLEX', index, '[' .. prefix .. min, '(' .. prefix .. max, 'LIMIT', 0, limit)
+end
+
 local function page(prefix, from, to, limit)
-  if prefix == '' then
-    return call('ZRANGEBYSCORE', order, '(' .. from, to, 'LIMIT', 0, limit)
-  end
-  local ids = {}
-  local min, max = '[' .. prefix .. sortable(from) .. ';', '(' .. prefix .. sortable(to) .. ';'
-  for i, entry in ipairs(call('ZRANGEBYLEX', groups, min, max, 'LIMIT', 0, limit)) do
-    ids[i] = entry:sub(#prefix + 18)
+  local ids = search(listed, prefix, from .. ';', to .. ';', limit)
+  for i, entry in ipairs(ids) do
+    local _, id = parse(entry, prefix)
+    ids[i] = id
   end
   return ids
 end
 
 local function dueEntries(prefix, limit)
-  local max = '(' .. prefix .. sortable(now) .. ';'
-  return call('ZRANGEBYLEX', due, '[' .. prefix, max, 'LIMIT', 0, limit)
+  return search(due, prefix, '', sortable(now) .. ';', limit)
 end
 
-local function firstEntries(queues)
-  local entries = {}
+local function firstMoments(queues)
+  local moments = {}
   for i, queue in ipairs(queues) do
     local prefix = prefixOf(queue)
-    local first = call('ZRANGEBYLEX', due, '[' .. prefix, '(' .. prefix .. ':', 'LIMIT', 0, 1)[1]
-    entries[i] = first and first:match('^%-?%d+', #prefix + 1) or false
+    local first = search(due, prefix, '', ':', 1)[1]
+    moments[i] = first and parse(first, prefix) or false
   end
-  return entries
+  return moments
 end
 `;
 
-// Scripts change tasks in memory (`load`, `put`, `create`); `commit` writes them, their index entries and the
+// Scripts change tasks in memory (`find`, `put`, `create`); `commit` writes them, their index entries and the
 // notifications. It begins with a hash, because a server without memory refuses the first such write or none.
 //
 // Tokens, revisions and serials come from one counter, which is never behind the server's clock in microseconds: so
@@ -121,26 +129,22 @@ local function number()
   return text(counter)
 end
 
-local function entriesOf(id, task)
-  local entries = { queue = task.queue, serial = task.serial }
-  if task.status == 'scheduled' and not task.paused then
-    entries.at = tonumber(task.expiresAt or task.runAt)
-    entries.due = prefixOf(task.queue) .. sortable(entries.at) .. ':' .. id
-  end
-  if task.group then
-    entries.group = prefixOf(task.group) .. sortable(task.serial) .. ':' .. id
-  end
-  return entries
+local function wakeAtOf(task)
+  if task.status ~= 'scheduled' or task.paused then return nil end
+  return tonumber(task.expiresAt or task.runAt)
 end
 
-local function load(ids)
-  for i, envelope in ipairs(fetch(tasks, ids)) do
-    local id = ids[i]
-    if envelope and not held[id] then
-      held[id] = decode(envelope)
-      before[id] = entriesOf(id, held[id])
-    end
+local function find(id, entry)
+  if held[id] == nil then
+    local envelope = call('HGET', tasks, id)
+    local task = envelope and decode(envelope)
+    held[id] = task
+    before[id] = task and {
+      at = wakeAtOf(task), queue = task.queue, entry = entry,
+      group = task.group, serial = task.serial,
+    }
   end
+  return held[id]
 end
 
 local function put(id, task, body)
@@ -156,7 +160,7 @@ local function merge(task, change)
 end
 
 local function create(id, envelope, body)
-  if held[id] then return 'exists' end
+  if find(id) then return 'exists' end
   local task = decode(envelope)
   task.revision = number()
   task.serial = task.revision
@@ -168,40 +172,50 @@ local function endLease(task)
   task.token, task.owner, task.expiresAt = nil, nil, nil
 end
 
+local function dueEntry(task, at, id)
+  return prefixOf(task.queue) .. sortable(at) .. ':' .. id
+end
+
+local function listedEntry(prefix, task, id)
+  return prefix .. task.serial .. ':' .. id
+end
+
 local function commit()
-  local envelopes, gone, ordered, wake = {}, {}, {}, {}
-  local entering, leaving = { due = {}, group = {} }, { due = {}, group = {} }
+  local envelopes, gone, wake = {}, {}, {}
+  local dueIn, dueOut, listedIn, listedOut = {}, {}, {}, {}
   for id in pairs(changed) do
-    local task, old, new = held[id], before[id] or {}, {}
-    if task then
-      new = entriesOf(id, task)
+    local task, old = held[id] or {}, before[id] or {}
+    local at = wakeAtOf(task)
+    if held[id] then
       encoded[id] = cjson.encode(task)
       push(envelopes, id, encoded[id])
-      if new.serial ~= old.serial then push(ordered, new.serial, id) end
-      if new.at and (not old.at or new.at < old.at or new.queue ~= old.queue) then
-        wake[new.queue] = math.min(new.at, wake[new.queue] or new.at)
-      end
     else
       push(gone, id)
     end
-    for _, index in ipairs({ 'due', 'group' }) do
-      if new[index] ~= old[index] then
-        push(leaving[index], old[index])
-        if new[index] then push(entering[index], 0, new[index]) end
+    if at ~= old.at or task.queue ~= old.queue then
+      if old.at then push(dueOut, old.entry or dueEntry(old, old.at, id)) end
+      if at then push(dueIn, 0, dueEntry(task, at, id)) end
+      if at and not (old.at and old.at <= at and old.queue == task.queue) then
+        wake[task.queue] = math.min(at, wake[task.queue] or at)
       end
+    end
+    local isOther = task.serial ~= old.serial
+    if isOther and old.serial then push(listedOut, listedEntry(':', old, id)) end
+    if isOther and task.serial then push(listedIn, 0, listedEntry(':', task, id)) end
+    if isOther or task.group ~= old.group then
+      if old.group then push(listedOut, listedEntry(prefixOf(old.group), old, id)) end
+      if task.group then push(listedIn, 0, listedEntry(prefixOf(task.group), task, id)) end
     end
   end
   if counter then call('HSET', meta, 'counter', text(counter)) end
   inBulk('HSET', tasks, envelopes)
   inBulk('HSET', bodies, newBodies)
-  inBulk('ZADD', order, ordered)
   inBulk('HDEL', tasks, gone)
   inBulk('HDEL', bodies, gone)
-  inBulk('ZREM', order, gone)
-  inBulk('ZREM', due, leaving.due)
-  inBulk('ZREM', groups, leaving.group)
-  inBulk('ZADD', due, entering.due)
-  inBulk('ZADD', groups, entering.group)
+  inBulk('ZREM', due, dueOut)
+  inBulk('ZADD', due, dueIn)
+  inBulk('ZREM', listed, listedOut)
+  inBulk('ZADD', listed, listedIn)
   for queue, at in pairs(wake) do
     redis.pcall('PUBLISH', ARGV[2], text(at) .. ' ' .. queue)
   end

@@ -1,6 +1,5 @@
-import type { ClaimedTask, NewTaskRecord, TaskFilter, TaskRecord, TaskStatus } from '@sched/core';
+import type { HistoryEntry, NewTaskRecord, TaskFilter, TaskRecord, TaskStatus } from '@sched/core';
 import { SchedError } from '@sched/core';
-import { checkText } from './batches.js';
 
 /** The longest body, in bytes of UTF-8. */
 const maxBodyBytes = 8 * 1024 * 1024;
@@ -21,96 +20,86 @@ interface Envelope {
   readonly revision: string;
 }
 
-type Change = Partial<Pick<NewTaskRecord, 'name' | 'queue' | 'group' | 'status' | 'runAt'>> & {
-  readonly paused?: true;
-};
+type Change = Partial<Omit<NewTaskRecord, 'id' | 'paused'>> & { readonly paused?: boolean };
 
 /** The members that are to change, as the scripts merge them: null removes. */
-export function encodeChange(change: Change): string {
+export function encodeChange({ body = '', ...change }: Change): string {
   const { name, queue, group, status, runAt, paused } = change;
-  checkText('A name, queue or group', [name, queue, group].join());
+  checkText(`${name} ${queue} ${group} ${body}`);
+  const bytes = Buffer.byteLength(body);
+  if (bytes > maxBodyBytes) {
+    const message = `A body has ${bytes} bytes, and @sched/redis takes at most ${maxBodyBytes}.`;
+    throw new SchedError('SCHED_PAYLOAD_TOO_LARGE', message);
+  }
   return JSON.stringify({
     ...{ name, queue, group, status, paused },
     runAt: typeof runAt === 'number' ? String(runAt) : runAt,
   });
 }
 
-/** A task that is to be created. */
-export interface NewTask {
-  readonly id: string;
-  readonly envelope: string;
-  readonly body: string;
-}
-
-/** @throws SchedError as {@link checkBody} */
-export function encodeNew(record: NewTaskRecord): NewTask {
-  const { id, name, queue, group, status, paused, runAt, body } = record;
-  checkBody(body);
-  checkText('An id, name, queue or group', [id, name, queue, group].join());
-  const envelope = JSON.stringify({
-    ...{ name, queue, status },
-    group: group ?? undefined,
-    paused: paused || undefined,
-    runAt: runAt === null ? undefined : String(runAt),
-  });
-  return { id, envelope, body };
+/** Id, envelope and body. */
+export function encodeNew({ id, group, paused, runAt, ...record }: NewTaskRecord): string[] {
+  checkText(id);
+  const present = {
+    ...record,
+    ...(group !== null && { group }),
+    ...(paused && { paused }),
+    ...(runAt !== null && { runAt }),
+  };
+  return [id, encodeChange(present), record.body];
 }
 
 export function decodeTask(id: string, envelope: string, body: string): TaskRecord {
   const stored: Envelope = JSON.parse(envelope);
   const { name, queue, group = null, status, paused = false, deliveries = 0 } = stored;
+  const { token, owner = '', expiresAt } = stored;
   const runAt = decodeNumber(stored.runAt);
   const lease =
-    stored.token === undefined
-      ? null
-      : {
-          token: Number(stored.token),
-          owner: stored.owner ?? '',
-          expiresAt: Number(stored.expiresAt),
-        };
+    token === undefined ? null : { token: Number(token), owner, expiresAt: Number(expiresAt) };
   const isAwake = status === 'scheduled' && !paused;
   return {
-    ...{ id, name, queue, group, status, paused, runAt, body },
+    ...{ id, name, queue, group, status, paused, runAt, body, lease, deliveries },
     resumedAt: decodeNumber(stored.resumedAt),
-    lease,
-    deliveries,
     revision: Number(stored.revision),
     wakeAt: isAwake ? (lease?.expiresAt ?? runAt) : null,
   };
-}
-
-export function decodeClaimed(task: TaskRecord, lapsedOwner: string | null): ClaimedTask {
-  const { lease } = task;
-  if (!lease) throw new SchedError('SCHED_RECORD_UNREADABLE', `The task ${task.id} has no lease.`);
-  return { ...task, lease, lapsedOwner };
 }
 
 function decodeNumber(text: string | undefined): number | null {
   return text === undefined ? null : Number(text);
 }
 
-/** What index entries of a queue or a group begin with; see scripts.ts. */
-export function prefixOf(label: string): string {
-  return `${Buffer.byteLength(label)}:${label}:`;
+/** Half a surrogate pair would reach the server as another character. */
+function checkText(text: string): void {
+  if (!text.isWellFormed()) {
+    throw new SchedError('SCHED_ARGUMENT_INVALID', 'A text holds half of a surrogate pair.');
+  }
 }
 
-/** The members of an envelope that a listing asks for; null where they are to be absent. */
+/** What the index entries of a group begin with, or those of all tasks. */
+export function prefixOf(group: string | null | undefined): string {
+  return typeof group === 'string' ? `${Buffer.byteLength(group)}:${group}:` : ':';
+}
+
+/** The members of an envelope that a listing asks for beside a group, which has an index; null where absent. */
 export function encodeFilter({ group, name, queue, status, paused }: TaskFilter): string {
   return JSON.stringify({
     ...{ name, queue, status },
-    // A group by name is looked up in its index.
     group: group === null ? null : undefined,
     paused: paused === false ? null : paused,
   });
 }
 
-/** @throws SchedError `SCHED_PAYLOAD_TOO_LARGE` */
-export function checkBody(body: string): void {
-  checkText('A body', body);
-  const bytes = Buffer.byteLength(body);
-  if (bytes <= maxBodyBytes) return;
-  throw new SchedError(
-    'SCHED_PAYLOAD_TOO_LARGE',
-    `A body has ${bytes} bytes, and @sched/redis takes ${maxBodyBytes}.`,
-  );
+/** Entry ids, each followed by its moment, a number that says which was added later, and its body. */
+export function decodeHistory(
+  taskId: string,
+  found: readonly string[],
+): { readonly entry: HistoryEntry; readonly sequence: number }[] {
+  return found.flatMap((text, index) => {
+    if (index % 2 === 0) return [];
+    const [at = '', sequence = ''] = text.split(' ', 2);
+    const body = text.slice(at.length + sequence.length + 2);
+    const entry = { taskId, id: found[index - 1] ?? '', at: Number(at), body };
+    return [{ entry, sequence: Number(sequence) }];
+  });
 }

@@ -16,13 +16,14 @@ import type {
   WakeUp,
 } from '@sched/core';
 import { SchedError } from '@sched/core';
+import type { Item } from './batches.js';
 import { batchSize, toBatches } from './batches.js';
 import { claimFrom, claimFromAll } from './claims.js';
 import type { Script } from './lua.js';
 import type { RedisDataStoreOptions, Settings } from './options.js';
 import { readOptions } from './options.js';
 import {
-  checkBody,
+  decodeHistory,
   decodeTask,
   encodeChange,
   encodeFilter,
@@ -32,14 +33,11 @@ import {
 import * as scripts from './scripts.js';
 import type { Session } from './session.js';
 import { openSession } from './session.js';
-import { deliver, historyKeys, settleArguments, settlementLength } from './settlements.js';
-
-/** Runs a script on the shard of the batch, at the time of the call. */
-type Run = <T>(script: Script, args: string[], more?: string[]) => Promise<T>;
+import { deliverOutbox, encodeSettlement } from './settlements.js';
 
 /** How many scripts one page of a listing runs at most. */
 const scriptsPerPage = 20;
-/** Longer than this, in milliseconds, Redis is not asked to keep anything: it is some 30 years. */
+/** Redis is not asked to forget what is to be kept for longer, in milliseconds: some 30 years. */
 const maxExpiryMs = 1e12;
 
 /**
@@ -90,29 +88,22 @@ export class RedisDataStore implements DataStore {
 
   async now(): Promise<number> {
     const session = this.#open();
-    return Number(this.#time() || (await session.run<string>(scripts.clock, 0, '', [])));
+    return Number(await timeOf(session, 0, this.#time()));
   }
 
   async insert(records: readonly NewTaskRecord[]): Promise<('inserted' | 'exists')[]> {
-    this.#open();
-    const tasks = records.map(encodeNew);
-    return this.#inBatches(tasks, lengthOf, (batch, run) =>
-      run(
-        scripts.insert,
-        batch.flatMap(({ id, envelope, body }) => [id, envelope, body]),
-      ),
+    return this.#inBatches(scripts.insert, () =>
+      records.map((record) => ({ id: record.id, args: encodeNew(record) })),
     );
   }
 
   async get(ids: readonly string[]): Promise<(TaskRecord | undefined)[]> {
-    return this.#inBatches(ids.map(toItem), noLength, async (batch, run) => {
-      const wanted = batch.map(({ id }) => id);
-      const [envelopes, bodies] = await run<[Found, Found]>(scripts.get, wanted);
-      return wanted.map((id, index) => {
-        const [envelope, body] = [envelopes[index], bodies[index]];
-        return envelope ? decodeTask(id, envelope, body ?? '') : undefined;
-      });
-    });
+    const found = await this.#inBatches<[string | null, string | null]>(scripts.get, () =>
+      ids.map(toItem),
+    );
+    return found.map(([envelope, body], index) =>
+      envelope === null ? undefined : decodeTask(ids[index] ?? '', envelope, body ?? ''),
+    );
   }
 
   async update(
@@ -121,13 +112,13 @@ export class RedisDataStore implements DataStore {
     expected: { readonly revision: number },
   ): Promise<'updated' | 'conflict' | 'missing'> {
     const { body } = change;
-    this.#open();
-    if (body !== undefined) checkBody(body);
-    const args = [id, String(expected.revision), encodeChange(change)];
-    if (body !== undefined) args.push(body);
-    const [answer = 'missing'] = await this.#inBatches([{ id }], noLength, async (_, run) => [
-      await run<'updated' | 'conflict' | 'missing'>(scripts.update, args),
-    ]);
+    const [answer = 'missing'] = await this.#inBatches<'updated' | 'conflict' | 'missing'>(
+      scripts.update,
+      () => {
+        const args = [id, String(expected.revision), encodeChange(change)];
+        return [{ id, args: body === undefined ? args : [...args, body] }];
+      },
+    );
     return answer;
   }
 
@@ -137,7 +128,7 @@ export class RedisDataStore implements DataStore {
       throw new SchedError('SCHED_ARGUMENT_INVALID', `after is not the next of a page: ${after}.`);
     }
     const [first = '0', serial = '0'] = after.split('.');
-    const { prefix, conditions } = toQuery(filter);
+    const conditions = encodeFilter(filter);
     const tasks: TaskRecord[] = [];
     let [shard, from] = [Number(first), serial];
     for (let count = 0; shard < session.shards; count++) {
@@ -147,7 +138,8 @@ export class RedisDataStore implements DataStore {
       const wanted = Math.min(batchSize, limit - tasks.length);
       // Where nothing else is asked for, whatever the index gives matches.
       const look = conditions === '{}' ? wanted : batchSize;
-      const args = [prefix, from, String(wanted), String(look), conditions, '1'];
+      const limits = [String(wanted), String(look)];
+      const args = [prefixOf(filter.group), from, ...limits, conditions, '1'];
       const page = await session.run<Page>(scripts.list, shard, '', args);
       const [next, ids, envelopes, bodies] = page;
       for (const [index, id] of ids.entries()) {
@@ -159,7 +151,7 @@ export class RedisDataStore implements DataStore {
   }
 
   async count(filter: TaskFilter): Promise<number> {
-    const { prefix, conditions } = toQuery(filter);
+    const [prefix, conditions] = [prefixOf(filter.group), encodeFilter(filter)];
     return this.#sumOfShards(async (session, shard) => {
       if (conditions === '{}') return Number(await session.run(scripts.size, shard, '', [prefix]));
       let [sum, from] = [0, '0'];
@@ -188,71 +180,67 @@ export class RedisDataStore implements DataStore {
     if (session.shards === 1) return claimFrom(session, 0, request, time);
     return claimFromAll(session, request, time, async (shard) => {
       // Whoever left it behind there may be at it still, and the next claim comes by again.
-      await deliver(session, shard).catch(() => {});
+      await deliverOutbox(session, shard).catch(() => {});
     });
   }
 
   async extend(leases: readonly LeaseRef[], leaseMs: number): Promise<(number | 'lost')[]> {
-    return this.#inBatches(leases, noLength, async (batch, run) => {
-      const args = batch.flatMap(({ id, token }) => [id, String(token)]);
-      const revisions = await run<string[]>(scripts.extend, [String(leaseMs), ...args]);
-      return revisions.map((revision) => (revision === '' ? 'lost' : Number(revision)));
-    });
+    const revisions = await this.#inBatches<string>(
+      scripts.extend,
+      () => leases.map(({ id, token }) => ({ id, args: [id, String(token)] })),
+      [String(leaseMs)],
+    );
+    return revisions.map((revision) => (revision === '' ? 'lost' : Number(revision)));
   }
 
   async settle(settlements: readonly Settlement[]): Promise<('settled' | 'conflict' | 'lost')[]> {
     const session = this.#open();
-    const items = settlements.map((settlement) => ({
-      ...settlement,
-      spawn: settlement.spawn.map(encodeNew),
-    }));
-    for (const { next } of items) if (next) checkBody(next.body);
-    return this.#inBatches(items, settlementLength, async (batch, run, shard) => {
-      const { args, keys, goesElsewhere } = settleArguments(batch, session.shards, shard);
-      const answers = await run<('settled' | 'conflict' | 'lost')[]>(
-        scripts.settle,
-        [...this.#historyLimits(), ...args],
-        keys,
-      );
-      // Now and not before: what is spawned elsewhere is part of a settlement that has been applied.
-      if (goesElsewhere) await deliver(session, shard);
-      return answers;
-    });
+    const items = settlements.map((each) => encodeSettlement(each, session.shards));
+    const { historyLimit, historyMaxAgeMs, clock } = this.#settings;
+    const isForgotten = !clock && historyMaxAgeMs <= maxExpiryMs;
+    const limits = [
+      ...[limitOf(historyLimit), limitOf(historyMaxAgeMs)],
+      isForgotten ? String(historyMaxAgeMs) : '',
+    ];
+    const answers = await this.#inBatches<'settled' | 'conflict' | 'lost'>(
+      scripts.settle,
+      () => items,
+      limits,
+    );
+    // Not before: what is spawned is part of a settlement that was applied.
+    const outboxes = new Set(items.flatMap(({ outbox }) => outbox ?? []));
+    await Promise.all([...outboxes].map((shard) => deliverOutbox(session, shard)));
+    return answers;
   }
 
   async release(leases: readonly Release[]): Promise<('released' | 'lost')[]> {
-    return this.#inBatches(leases, noLength, (batch, run) => {
-      const args = batch.flatMap(({ id, token, deferUntil = '' }) => [
-        ...[id, String(token), String(deferUntil)],
-      ]);
-      return run(scripts.release, args);
-    });
+    return this.#inBatches(scripts.release, () =>
+      leases.map(({ id, token, deferUntil = '' }) => ({
+        id,
+        args: [id, String(token), String(deferUntil)],
+      })),
+    );
   }
 
   async history(taskId: string, limit: number): Promise<HistoryEntry[]> {
     const session = this.#open();
     const { historyLimit, historyMaxAgeMs } = this.#settings;
     const time = this.#time();
-    const most = Math.min(limit, historyLimit);
-    const maxAge = Number.isFinite(historyMaxAgeMs) ? String(historyMaxAgeMs) : '';
-    const args = [String(Number.isFinite(most) ? most : -1), maxAge];
     // An entry is in the shard of the task that was settled, which need not be the one under which it is filed.
     const shards = await Promise.all(
-      [...Array(session.shards).keys()].map((shard) =>
-        session.run<[string[], Found]>(scripts.history, shard, time, args, historyKeys(taskId)),
+      shardsOf(session).map((shard) =>
+        session.run<[string, string[]]>(scripts.history, shard, time, [taskId], [taskId]),
       ),
     );
     return shards
-      .flatMap(([members, bodies]) =>
-        bodies.map((body, index) => ({
-          member: members[2 * index] ?? '',
-          at: Number(members[2 * index + 1]),
-          body: body ?? '',
-        })),
+      .flatMap(([now, found]) =>
+        decodeHistory(taskId, found).filter(
+          ({ entry }) => entry.at >= Number(now) - historyMaxAgeMs,
+        ),
       )
-      .sort((a, b) => b.at - a.at || (a.member < b.member ? 1 : -1))
-      .slice(0, most)
-      .map(({ member, at, body }) => ({ taskId, id: member.slice(17), at, body }));
+      .sort((a, b) => b.entry.at - a.entry.at || b.sequence - a.sequence)
+      .slice(0, Math.min(limit, historyLimit))
+      .map(({ entry }) => entry);
   }
 
   async watch(listener: (wakeUp: WakeUp) => void): Promise<() => Promise<void>> {
@@ -282,29 +270,31 @@ export class RedisDataStore implements DataStore {
     return clock ? String(clock()) : '';
   }
 
-  /** Runs a call on all its items: shards at the same time, batches of one shard one after another. */
-  async #inBatches<T extends { readonly id: string }, R>(
-    items: readonly T[],
-    lengthOf: (item: T) => number,
-    perform: (batch: readonly T[], run: Run, shard: number) => Promise<readonly R[]>,
+  /**
+   * Runs a script on all items, shards at the same time and batches of one shard one after another.
+   *
+   * @param header arguments that go before those of the items
+   * @returns what the script answers for each
+   */
+  async #inBatches<R>(
+    script: Script,
+    encode: () => readonly Item[],
+    header: readonly string[] = [],
   ): Promise<R[]> {
     const session = this.#open();
+    const items = encode();
     const time = this.#time();
     const answers = new Array<R>(items.length);
-    const byShard = toBatches(items, session.shards, lengthOf);
+    const byShard = toBatches(items, session.shards);
     await Promise.all(
       [...byShard].map(async ([shard, batches]) => {
         const now = batches.length > 1 ? await timeOf(session, shard, time) : time;
-        const run: Run = (script, args, more) => session.run(script, shard, now, args, more);
-        for (const batch of batches) {
-          const part = await perform(
-            batch.map(({ item }) => item),
-            run,
-            shard,
-          );
-          for (const [index, answer] of part.entries()) {
-            const position = batch[index]?.position;
-            if (position !== undefined) answers[position] = answer;
+        for (const { items, positions } of batches) {
+          const args = [...header, ...items.flatMap((item) => item.args)];
+          const histories = new Set(items.flatMap((item) => item.histories ?? []));
+          const part = await session.run<R[]>(script, shard, now, args, [...histories]);
+          for (const [index, position] of positions.entries()) {
+            answers[position] = part[index] as R;
           }
         }
       }),
@@ -314,18 +304,11 @@ export class RedisDataStore implements DataStore {
 
   async #change(action: 'remove' | 'pause' | 'resume', selector: TaskSelector): Promise<number> {
     if ('ids' in selector) {
-      const counts = await this.#inBatches(
-        selector.ids.map(toItem),
-        noLength,
-        async (batch, run) => {
-          const ids = batch.map(({ id }) => id);
-          const [count] = await run<Changed>(scripts.change, [action, 'ids', ...ids]);
-          return [Number(count)];
-        },
-      );
-      return counts.reduce((sum, count) => sum + count, 0);
+      const items = () => selector.ids.map(toItem);
+      const changed = await this.#inBatches<number | string>(scripts.change, items, [action, '']);
+      return changed.reduce((sum: number, count) => sum + Number(count), 0);
     }
-    const prefix = 'group' in selector ? prefixOf(selector.group) : '';
+    const prefix = prefixOf('group' in selector ? selector.group : null);
     const given = this.#time();
     return this.#sumOfShards(async (session, shard) => {
       const time = await timeOf(session, shard, given);
@@ -342,39 +325,22 @@ export class RedisDataStore implements DataStore {
 
   async #sumOfShards(count: (session: Session, shard: number) => Promise<number>): Promise<number> {
     const session = this.#open();
-    const shards = [...Array(session.shards).keys()];
-    const counts = await Promise.all(shards.map((shard) => count(session, shard)));
+    const counts = await Promise.all(shardsOf(session).map((shard) => count(session, shard)));
     return counts.reduce((sum, each) => sum + each, 0);
-  }
-
-  #historyLimits(): string[] {
-    const { historyLimit, historyMaxAgeMs, clock } = this.#settings;
-    const isForgotten = !clock && historyMaxAgeMs <= maxExpiryMs;
-    return [
-      ...[historyLimit, historyMaxAgeMs].map((limit) =>
-        Number.isFinite(limit) ? String(limit) : '',
-      ),
-      isForgotten ? String(historyMaxAgeMs) : '',
-    ];
   }
 }
 
-/** What `HMGET` gives. */
-type Found = (string | null)[];
 type Page = [next: string, ids: string[], envelopes: string[], bodies: string[]];
 type Changed = [count: number | string, next: string, last: string];
 
-const toItem = (id: string) => ({ id });
-const noLength = () => 0;
-const lengthOf = ({ body }: { readonly body: string }) => body.length;
+const toItem = (id: string): Item => ({ id, args: [id] });
 
-/** The one time for a call that takes several scripts. */
+const shardsOf = ({ shards }: Session) => [...Array(shards).keys()];
+
+/** For a script, to which infinity is nothing. */
+const limitOf = (limit: number) => (Number.isFinite(limit) ? String(limit) : '');
+
+/** The time of a call: one for all its scripts. */
 async function timeOf(session: Session, shard: number, time: string): Promise<string> {
   return time || session.run<string>(scripts.clock, shard, '', []);
-}
-
-/** A group by name has an index; whatever else is asked for is looked for task by task. */
-function toQuery(filter: TaskFilter): { readonly prefix: string; readonly conditions: string } {
-  const prefix = typeof filter.group === 'string' ? prefixOf(filter.group) : '';
-  return { prefix, conditions: encodeFilter(filter) };
 }

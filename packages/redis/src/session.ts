@@ -22,9 +22,15 @@ export interface Session {
    * Runs a script on the keys of a shard.
    *
    * @param time of the injected clock, or nothing
-   * @param more keys beyond those of every script, by what follows the hash tag
+   * @param histories the tasks whose history it touches
    */
-  run<T>(script: Script, shard: number, time: string, args: string[], more?: string[]): Promise<T>;
+  run<T>(
+    script: Script,
+    shard: number,
+    time: string,
+    args: readonly string[],
+    histories?: readonly string[],
+  ): Promise<T>;
   /** Waits for what is under way. */
   close(): Promise<void>;
 }
@@ -52,12 +58,11 @@ export async function openSession(settings: Settings): Promise<Session> {
     script: Script,
     shard: number,
     time: string,
-    args: string[],
-    more: string[] = [],
+    args: readonly string[],
+    histories: readonly string[] = [],
   ) => {
-    const keys = [...keyNames, ...more].map(
-      (name) => `${keyPrefix}{${namespace}:${shard}}:${name}`,
-    );
+    const names = [...keyNames, ...histories.map((taskId) => `history:${taskId}`)];
+    const keys = names.map((name) => `${keyPrefix}{${namespace}:${shard}}:${name}`);
     const call = evaluate(script, [...keys, time, channel, ...args], keys.length);
     const done = () => underWay.delete(call);
     underWay.add(call);

@@ -1,103 +1,59 @@
 import type { Settlement } from '@sched/core';
+import type { Item } from './batches.js';
 import { shardOf } from './batches.js';
-import { keyNames } from './lua.js';
-import type { NewTask } from './records.js';
-import { encodeChange } from './records.js';
-import * as scripts from './scripts.js';
+import { encodeChange, encodeNew } from './records.js';
+import { deliver, drain } from './scripts.js';
 import type { Session } from './session.js';
 
-/** A settlement whose spawned tasks are ready to be stored. */
-export interface EncodedSettlement extends Omit<Settlement, 'spawn'> {
-  readonly spawn: readonly NewTask[];
+/** A settlement for the script, and the shard whose outbox it adds to, if any. */
+export interface SettlementItem extends Item {
+  readonly outbox: number | undefined;
 }
 
-/** About how much text a settlement is. */
-export function settlementLength({ next, history, spawn }: EncodedSettlement): number {
-  return [next, ...history, ...spawn].reduce((sum, part) => sum + (part?.body.length ?? 0), 0);
-}
-
-/** The keys of a task's history: its entries by id, and their ids by moment. */
-export function historyKeys(taskId: string): string[] {
-  return [`runs:${taskId}`, `history:${taskId}`];
-}
-
-/** What the script `settle` is given for settlements of one shard. */
-export function settleArguments(
-  settlements: readonly EncodedSettlement[],
+export function encodeSettlement(
+  { id, token, revision, next, history, spawn }: Settlement,
   shards: number,
-  shard: number,
-) {
-  const keys: string[] = [];
-  const positions = new Map<string, string>();
-  const ids: string[] = [];
-  const args: string[] = [];
-  let goesElsewhere = false;
-
-  /** The position of the keys of a task's history among all keys of the script. */
-  function positionOf(taskId: string): string {
-    const known = positions.get(taskId);
-    if (known !== undefined) return known;
-    const position = String(keyNames.length + keys.length + 1);
-    positions.set(taskId, position);
-    keys.push(...historyKeys(taskId));
-    return position;
-  }
-
-  for (const { id, token, revision, next, history, spawn } of settlements) {
-    const isHere = (task: NewTask) => shardOf(task.id, shards) === shard;
-    const here = spawn.filter(isHere);
-    const elsewhere = spawn.filter((task) => !isHere(task));
-    if (elsewhere.length > 0) goesElsewhere = true;
-    ids.push(id, ...here.map((task) => task.id));
-    args.push(id, String(token), String(revision));
-    args.push(next ? encodeChange(next) : '', next?.body ?? '');
-    args.push(String(history.length));
-    for (const entry of history) {
-      args.push(positionOf(entry.taskId), entry.id, String(entry.at), entry.body);
-    }
-    args.push(String(here.length));
-    for (const task of here) args.push(task.id, task.envelope, task.body);
-    args.push(String(elsewhere.length));
-    for (const { id, envelope, body } of elsewhere) {
-      args.push(JSON.stringify([id, envelope, body]));
-    }
-  }
-  return { args: [String(ids.length), ...ids, ...args], keys, goesElsewhere };
+): SettlementItem {
+  const shard = shardOf(id, shards);
+  const here = spawn.filter((task) => shardOf(task.id, shards) === shard);
+  const elsewhere = spawn.filter((task) => !here.includes(task));
+  const args = [
+    ...[id, String(token), String(revision)],
+    ...(next ? [encodeChange(next), next.body] : ['', '']),
+    String(history.length),
+    ...history.flatMap((run) => [run.taskId, run.id, String(run.at), run.body]),
+    String(here.length),
+    ...here.flatMap(encodeNew),
+    String(elsewhere.length),
+    ...elsewhere.map((task) => JSON.stringify(encodeNew(task))),
+  ];
+  return {
+    id,
+    args,
+    histories: history.map(({ taskId }) => taskId),
+    outbox: elsewhere.length > 0 ? shard : undefined,
+  };
 }
 
 /**
  * Inserts what settlements of a shard have spawned in others, and empties its outbox.
  *
- * The settlement and its outbox are one atomic step. Whoever settles delivers before answering; should it fail or die
- * in between, the next claim does, whoever makes it. Any number may deliver at once: the receiving shard notes the
- * last number that it has had from each other, and each outbox is read from its start, so that a task is inserted
- * once, even if it has been run and removed since.
+ * A settlement and what it puts into the outbox are one atomic step. Whoever settles delivers before answering; if
+ * that fails, or its process dies, the next claim does, whoever makes it. Any number may deliver at once: an outbox is
+ * read from its start, and the receiving shard notes the last number that it has had from each other, so that a task
+ * is inserted once, even if it has been run and removed since.
  */
-export async function deliver(session: Session, shard: number): Promise<void> {
-  let delivered = '';
-  for (;;) {
-    const entries = await session.run<string[]>(scripts.drain, shard, '', [delivered]);
-    const last = entries.at(-1);
-    if (last === undefined) return;
+export async function deliverOutbox(session: Session, shard: number): Promise<void> {
+  for (let delivered = ''; ; ) {
+    const entries = await session.run<string[]>(drain, shard, '', [delivered]);
+    if (entries.length === 0) return;
     const byShard = new Map<number, string[]>();
     for (const entry of entries) {
-      const { sequence, rest } = split(entry);
-      const [id = '', ...task]: string[] = JSON.parse(rest);
-      const target = shardOf(id, session.shards);
-      const args = byShard.get(target) ?? [String(shard)];
-      byShard.set(target, args);
-      args.push(id, sequence, ...task);
+      delivered = entry.slice(0, entry.indexOf(' '));
+      const task: string[] = JSON.parse(entry.slice(delivered.length));
+      const target = shardOf(task[0] ?? '', session.shards);
+      byShard.set(target, [...(byShard.get(target) ?? [String(shard)]), delivered, ...task]);
     }
-    const deliveries = [...byShard].map(([target, args]) =>
-      session.run(scripts.deliver, target, '', args),
-    );
-    await Promise.all(deliveries);
-    delivered = split(last).sequence;
+    await Promise.all([...byShard].map(([target, args]) => session.run(deliver, target, '', args)));
   }
-}
-
-/** `<number> <task as JSON>` */
-function split(entry: string): { readonly sequence: string; readonly rest: string } {
-  const space = entry.indexOf(' ');
-  return { sequence: entry.slice(0, space), rest: entry.slice(space + 1) };
 }
