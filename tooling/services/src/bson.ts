@@ -11,7 +11,7 @@ function int32(value: number): Buffer {
   return bytes;
 }
 
-export function encode(document: Record<string, BsonValue> | BsonValue[]): Buffer {
+function encode(document: Record<string, BsonValue> | BsonValue[]): Buffer {
   const elements = Object.entries(document).map(([name, value]) => {
     const [type, bytes] = encodeValue(value);
     return Buffer.concat([Buffer.of(type), cstring(name), bytes]);

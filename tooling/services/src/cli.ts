@@ -69,7 +69,7 @@ async function status(): Promise<number> {
 }
 
 async function restart([name]: string[], kill = false): Promise<number> {
-  const socket = process.env[controlVariable] ?? (await upSocket());
+  const socket = process.env[controlVariable] || (await upSocket());
   if (socket === undefined || name === undefined) throw new Error('Nothing is up to restart.');
   await ask(socket, 'halt', { id: name, kill });
   await ask(socket, 'resume', { id: name });

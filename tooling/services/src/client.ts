@@ -161,7 +161,7 @@ function idOf(name: string, { own = false }: Which): string {
 
 async function outcomeOf(id: string): Promise<Outcome> {
   const socket = process.env[controlVariable];
-  if (socket !== undefined) return ask(socket, 'start', { id });
+  if (socket) return ask(socket, 'start', { id });
   const [name = ''] = id.split('@');
   const url = process.env[variableOf(name)];
   if (url) return { name, title: name, urls: url.split(','), about: '', restartable: false };
@@ -171,7 +171,7 @@ async function outcomeOf(id: string): Promise<Outcome> {
 
 async function discard(id: string): Promise<void> {
   const socket = process.env[controlVariable];
-  if (socket !== undefined) await ask(socket, 'discard', { id });
+  if (socket) await ask(socket, 'discard', { id });
 }
 
 function runningService(
@@ -180,7 +180,7 @@ function runningService(
 ): RunningService {
   const control = () => {
     const socket = process.env[controlVariable];
-    if (!restartable || socket === undefined) throw new Error(`${title} is not ours to stop.`);
+    if (!restartable || !socket) throw new Error(`${title} is not ours to stop.`);
     return socket;
   };
   const stop = async ({ kill = false } = {}) => {

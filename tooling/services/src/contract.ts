@@ -56,7 +56,7 @@ export interface Service {
   compose?: ComposeTarget;
 }
 
-export interface ComposeTarget {
+interface ComposeTarget {
   /** The variables of the compose file that say on which ports of this machine it listens. */
   ports: string[];
   /** Where clients connect, given these ports. */

@@ -5,7 +5,7 @@ import { controlVariable } from './client.ts';
 import { startKeeper, upSocket } from './keeping.ts';
 
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
-  if (process.env[controlVariable] !== undefined) return undefined;
+  if (process.env[controlVariable]) return undefined;
   const up = await upSocket();
   const keeper = up === undefined ? await startKeeper() : undefined;
   // Test files run in processes that inherit this.

@@ -3,6 +3,7 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
+import { isFree } from './ports.ts';
 
 /** An account of this machine. */
 export interface Account {
@@ -13,6 +14,8 @@ export interface Account {
 export interface ServerCommand {
   command: string;
   args: string[];
+  /** Where it will listen. */
+  port: number;
   logFile: string;
   env?: Record<string, string>;
   cwd?: string;
@@ -43,6 +46,8 @@ export function serverProcess(options: ServerCommand): ServerProcess {
 
     async start() {
       if (child !== undefined) return;
+      // Otherwise whoever has it might pass for ours, until ours notices.
+      if (!(await isFree(options.port))) throw new Error('The address is already in use.');
       const log = openSync(options.logFile, 'a');
       const [command, args] = dyingWithParent(options.command, options.args, signals.end);
       const started = spawn(command, args, {

@@ -52,7 +52,7 @@ interface Entry {
   listeners: Set<(text: string) => void>;
 }
 
-const portWasTaken = /address (already )?in use|EADDRINUSE|could not bind/i;
+const portWasTaken = /address (is )?already in use|EADDRINUSE|could not bind/i;
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { services, env, compose } = options;

@@ -44,6 +44,7 @@ export const dynamodb: Service = {
         ...['-dbPath', site.quickFolder, '-sharedDb', '-disableTelemetry', '-port', String(port)],
       ],
       cwd: site.folder,
+      port,
       logFile: join(site.folder, 'dynamodb.log'),
       ready: () => dynamodbAnswers(port),
     });

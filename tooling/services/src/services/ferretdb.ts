@@ -26,6 +26,7 @@ export const ferretdb: Service = {
         `--state-dir=${site.folder}`,
       ],
       cwd: site.folder,
+      port,
       logFile: join(site.folder, 'ferretdb.log'),
       ready: () => mongodbAnswers(port),
     });

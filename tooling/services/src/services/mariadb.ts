@@ -52,6 +52,7 @@ export const mariadb: Service = {
         `--innodb-flush-log-at-trx-commit=${site.durable ? 1 : 2}`,
       ],
       env,
+      port,
       logFile: join(site.folder, 'mariadb.log'),
       ready: () => mysqlAnswers(port),
     });

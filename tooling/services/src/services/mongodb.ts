@@ -27,6 +27,7 @@ export const mongodb: Service = {
         ...['--replSet', replicaSet, '--unixSocketPrefix', site.folder],
       ],
       cwd: site.folder,
+      port,
       logFile: join(site.folder, 'mongodb.log'),
       ready: () => primaryAnswers(port),
     });

@@ -34,6 +34,7 @@ export const mysql: Service = {
         ...['--mysqlx=OFF', '--secure-file-priv=', `--init-file=${accountFile}`],
         ...[`--socket=${join(site.folder, 'mysql.sock')}`, `--pid-file=${join(data, 'pid')}`],
       ],
+      port,
       logFile: join(site.folder, 'mysql.log'),
       ready: () => mysqlAnswers(port),
     });

@@ -61,6 +61,7 @@ export const pgbouncer: Service = {
       env,
       account,
       cwd: site.folder,
+      port,
       logFile: join(site.folder, 'pgbouncer.log'),
       ready: () => postgresAnswers(port, decodeURIComponent(username), database),
       signals: { polite: 'SIGINT' },

@@ -93,6 +93,7 @@ export function postgresServer(
     env,
     account,
     cwd: site.folder,
+    port,
     logFile: join(site.folder, 'postgres.log'),
     ready: () => postgresAnswers(port, postgresUser),
     // Fast and immediate shutdown; an immediate one still gives the shared memory back.

@@ -32,6 +32,7 @@ export const redisCluster: Service = {
             ...['--cluster-node-timeout', '5000', '--cluster-announce-ip', '127.0.0.1'],
           ],
           env,
+          port,
           logFile: join(site.folder, `redis-${index}.log`),
           ready: () => redisAnswers(port, password),
         }),

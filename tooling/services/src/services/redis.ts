@@ -37,6 +37,7 @@ export const redis: Service = {
       command: path,
       args: redisArguments(site, site.folder, port),
       env,
+      port,
       logFile: `${site.folder}/redis.log`,
       ready: () => redisAnswers(port, password),
       signals: { polite: 'SIGTERM' },

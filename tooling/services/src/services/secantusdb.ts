@@ -29,6 +29,7 @@ export const secantusdb: Service = {
     const common = {
       command: python,
       cwd: site.folder,
+      port,
       logFile: join(site.folder, 'secantusdb.log'),
       ready: () => mongodbAnswers(port),
     };

@@ -1,0 +1,35 @@
+import { existsSync, mkdirSync, utimesSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { controlSocket, sweep } from '../src/folders.ts';
+import { scratchFolder } from './scratch.ts';
+
+/** A folder as a run leaves it, a while ago. */
+function leftBehind(parent: string, name: string): string {
+  const folder = join(parent, name);
+  mkdirSync(folder);
+  utimesSync(folder, 0, 0);
+  return folder;
+}
+
+test('what a killed run left behind is removed, and nothing else', async () => {
+  const parent = scratchFolder();
+  const [dead, alive, foreign] = ['sched-services-a', 'sched-services-b', 'something-else'].map(
+    (name) => leftBehind(parent, name),
+  ) as [string, string, string];
+  const young = join(parent, 'sched-services-c');
+  mkdirSync(young);
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(controlSocket(alive), resolve));
+  onTestFinished(() => void server.close());
+  utimesSync(alive, 0, 0);
+
+  await sweep(parent);
+  expect([dead, alive, foreign, young].map((folder) => existsSync(folder))).toEqual([
+    false,
+    true,
+    true,
+    true,
+  ]);
+});
