@@ -8,6 +8,7 @@ export interface ClaimStart {
   readonly probe: boolean;
   readonly proven: number;
   readonly pending: Writers | undefined;
+  /** The last time that is known: at an earlier one the starts mean nothing. */
   readonly after: number;
   readonly epoch: number;
 }

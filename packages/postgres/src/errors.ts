@@ -1,22 +1,27 @@
 import type { SchedErrorCode } from '@sched/core';
 import { isSchedError, SchedError } from '@sched/core';
 
-// By SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html, or by what Node or pg says instead.
+/**
+ * What errors mean, by their code and message: the server's SQLSTATE, or what Node or pg say instead. PgBouncer has one
+ * code for all that is wrong with a connection, 08P01. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
 const meanings: readonly [RegExp, SchedErrorCode, string][] = [
-  [/^28P|SASL|password must be/, 'SCHED_STORE_CONFIG', 'Check user and password.'],
-  [/^28/, 'SCHED_STORE_CONFIG', 'Check user, ssl, and what the server allows in pg_hba.conf.'],
-  [/^3D/, 'SCHED_STORE_CONFIG', 'Check database.'],
-  [/CERT|SSL|_TLS_|LEAF_SIGNATURE|EPROTO/, 'SCHED_STORE_CONFIG', 'Check ssl.'],
-  [/^42501/, 'SCHED_STORE_CONFIG', 'Grant it to the user, or set schema to one of its own.'],
-  [/^ERR_MODULE_NOT_FOUND/, 'SCHED_STORE_CONFIG', 'Install pg.'],
-  [
-    /^(3F|42)/,
-    'SCHED_STORE_SCHEMA',
-    'The tables are not those of @sched/postgres: check schema and namespace, and that a store has been opened here.',
-  ],
   [/^(22|23|54)/, 'SCHED_ARGUMENT_INVALID', 'A value cannot be stored.'],
-  [/^E(CONN|HOST|NET|AI_|NOTFOUND|TIMEDOUT)/, 'SCHED_STORE_UNAVAILABLE', 'Check host and port.'],
-  [/^25006/, 'SCHED_STORE_UNAVAILABLE', 'The server is a standby, or read-only.'],
+  [
+    /^(3F|42(?!501))/,
+    'SCHED_STORE_SCHEMA',
+    'The tables are not those of @sched/postgres: check schema and namespace, and that a store has been opened on this very database.',
+  ],
+  [/^42501/, 'SCHED_STORE_CONFIG', 'Grant it to the user, or set schema to one of its own.'],
+  [/^3D|^08P01 no such database/, 'SCHED_STORE_CONFIG', 'Check database.'],
+  [/^28P|^(08P01)? .*(SASL|password)/, 'SCHED_STORE_CONFIG', 'Check user and password.'],
+  [
+    /^28|^(08P01)? .*SSL|CERT|_SSL|_TLS|SIGNATURE|EPROTO/,
+    'SCHED_STORE_CONFIG',
+    'Check ssl, user, and pg_hba.conf of the server.',
+  ],
+  [/^ERR_MODULE_NOT_FOUND/, 'SCHED_STORE_CONFIG', 'Install pg.'],
+  [/^E[A-Z_]+ /, 'SCHED_STORE_UNAVAILABLE', 'Check host and port.'],
 ];
 
 interface DriverError {
@@ -38,12 +43,9 @@ export function isContended(error: unknown): boolean {
 export function storeError(error: unknown, source: string): SchedError {
   if (isSchedError(error)) return error;
   // Node tries each address of a host, and says of all that failed nothing but a list.
-  const [{ message = '', code = '' }] = ((error as DriverError).errors ?? [error]) as [DriverError];
+  const [{ message, code = '' }] = ((error as DriverError).errors ?? [error]) as [DriverError];
   const [, kind = 'SCHED_STORE_UNAVAILABLE', advice = ''] =
-    meanings.find(([pattern]) => pattern.test(code)) ??
-    meanings.find(([pattern]) => code === '' && pattern.test(message)) ??
-    [];
-  return new SchedError(kind, `PostgreSQL (${source}): ${message}. ${advice}`.trim(), {
-    cause: error,
-  });
+    meanings.find(([pattern]) => pattern.test(`${code} ${message}`)) ?? [];
+  const text = `PostgreSQL (${source}) failed: ${message}. ${advice}`;
+  return new SchedError(kind, text.trim(), { cause: error });
 }

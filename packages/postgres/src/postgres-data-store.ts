@@ -194,10 +194,10 @@ export class PostgresDataStore implements DataStore {
     const { session } = this.#open();
     this.#queues = queues;
     const start = this.#starts.begin(queues);
-    const { starts, probe } = start;
+    const { starts, probe, after } = start;
     const rows = await session.all<TaskRow | ClaimEnd>(
       this.#sql.claim,
-      { starts, limit, owner, leaseMs, probe },
+      { starts, limit, owner, leaseMs, probe, after },
       this.#time(),
     );
     const [now, firsts, writers] = rows.pop() as ClaimEnd;

@@ -62,15 +62,14 @@ CREATE TABLE ${p}_history (
   body text NOT NULL,
   PRIMARY KEY (task_id, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_limit = 2000);
-CREATE INDEX ${n}_newest ON ${p}_history (task_id, at, seq);
 CREATE INDEX ${n}_oldest ON ${p}_history (at);
 
 CREATE FUNCTION ${p}_insert(records json, given bigint) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
   positions json;
 BEGIN
-  WITH clock AS MATERIALIZED (SELECT ${timeOr('given')} AS now),
-  fresh AS MATERIALIZED (
+  WITH clock AS (SELECT ${timeOr('given')} AS now),
+  fresh AS (
     SELECT r.*, nextval('${p}_counter') AS number
     FROM ROWS FROM (json_to_recordset(records) AS (
       id text, name text, queue text, "group" text,
@@ -109,12 +108,15 @@ BEGIN
   LOOP
     SELECT wake_at INTO late FROM ${p}_tasks
     WHERE queue = start.queue AND wake_at < written_at - 250 ORDER BY wake_at LIMIT 1;
+    IF moment < (request->>'after')::bigint THEN
+      late := ${-9e15};
+    END IF;
     IF late < start.at THEN
       start.at := late;
       start.number := 0;
     END IF;
     IF room > 0 THEN
-      RETURN QUERY WITH due AS MATERIALIZED (
+      RETURN QUERY WITH due AS (
         SELECT id, wake_at AS due_at, lease_owner AS lapsed FROM ${p}_tasks
         WHERE queue = start.queue AND (wake_at, serial) >= (start.at, start.number) AND wake_at <= moment
         ORDER BY wake_at, serial LIMIT room FOR UPDATE SKIP LOCKED
@@ -151,8 +153,8 @@ DECLARE
   spawned json;
   oldest bigint := ${timeOr('given')} - (forget->>'age')::bigint;
 BEGIN
-  WITH clock AS MATERIALIZED (SELECT ${timeOr('given')} AS now),
-  held AS MATERIALIZED (
+  WITH clock AS (SELECT ${timeOr('given')} AS now),
+  held AS (
     SELECT s.*, t.wake_at AS was, CASE
       WHEN t.settled_token = s.token THEN 'settled'
       WHEN t.lease_token = s.token IS NOT TRUE THEN 'lost'
@@ -175,12 +177,12 @@ BEGIN
     FROM clock, held AS h, LATERAL json_to_record(h.next) AS n(
       status text, "runAt" bigint, body text, paused boolean
     )
-    WHERE t.id = h.id AND verdict = 'applied' AND next IS NOT NULL
+    WHERE (SELECT count(*) FROM held) > 0 AND t.id = h.id AND verdict = 'applied' AND next IS NOT NULL
     RETURNING t.queue, t.wake_at, was
   ),
   removed AS (
     DELETE FROM ${p}_tasks AS t USING held AS h
-    WHERE t.id = h.id AND verdict = 'applied' AND next IS NULL
+    WHERE (SELECT count(*) FROM held) > 0 AND t.id = h.id AND verdict = 'applied' AND next IS NULL
   ),
   noted AS (
     INSERT INTO ${p}_history (task_id, id, at, body)
@@ -226,13 +228,13 @@ END $$;
  * @throws SchedError `SCHED_STORE_SCHEMA` when the schema is newer, or is not current and must not be changed
  */
 export async function migrate(client: PgQueryable, settings: Settings): Promise<void> {
-  const { schema, prefix } = settings;
+  const { schema } = settings;
   if ((await missing(client, settings)).length === 0) return;
   await client.query('BEGIN');
   try {
     // Of several processes that open a fresh database the first creates the schema, and the others find it.
     const lock = 'SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))';
-    await client.query(lock, ['@sched/postgres', prefix]);
+    await client.query(lock, ['@sched/postgres', schema]);
     // Not IF NOT EXISTS, which asks for the privilege to create it even where it exists.
     const { rows } = await client.query('SELECT to_regnamespace($1) AS found', [schema]);
     if (rows[0]?.found === null) await client.query(`CREATE SCHEMA ${schema}`);

@@ -4,6 +4,12 @@ import { timeOr } from './schema.js';
 const columns = `t.id, name, queue, group_name, status, paused, run_at, body, resumed_at,
   lease_token, lease_owner, lease_expires_at, deliveries, revision, wake_at`;
 
+/** Says how many items there are, for a plan that fits: whatever JSON holds, PostgreSQL counts on a hundred. */
+const items = (json: string) => `LIMIT json_array_length(${json})`;
+
+const idsIn = (json: string) =>
+  `(SELECT DISTINCT value AS id FROM json_array_elements_text(${json}) ${items(json)})`;
+
 /** How many tasks one page of a listing looks at, so that it is answered in time however few of them match. */
 const horizon = 10_000;
 
@@ -12,26 +18,32 @@ const lastId = 'repeat(chr(1114111), 75)';
 
 /**
  * Every statement of the contract. Its arguments are JSON text in `$1`, the injected time or null is `$2` where it
- * depends on the time, and each row that it gives is JSON text in column `a`. Those that change several tasks lock
- * them in the order of their ids, so that no two of them wait for each other.
+ * depends on the time, and each row that it gives is JSON text in column `a`.
+ *
+ * Those that change several tasks lock them in the order of their ids, and all of them before they change the first, so
+ * that no two wait for each other: whoever inserts an id waits for those who have changed its task, not for those who
+ * have only locked it.
  *
  * @param p what the names of the tables begin with
  */
 export function createStatements(p: string) {
   const tasks = `${p}_tasks`;
-  const clock = `clock AS MATERIALIZED (SELECT ${timeOr('$2::bigint')} AS now)`;
+  const clock = `clock AS (SELECT ${timeOr('$2::bigint')} AS now)`;
+
+  /** Waits for all locks. */
+  const locked = (tasks: string) => `(SELECT count(*) FROM ${tasks}) > 0`;
 
   /** The tasks of a selector, locked. */
-  const chosen = (selector: TaskSelector, and = '') => `chosen AS MATERIALIZED (
+  const chosen = (selector: TaskSelector, and = '') => `chosen AS (
       SELECT t.id FROM ${tasks} AS t ${selection(selector)} ${and} ORDER BY t.id FOR UPDATE OF t
     )`;
 
   /** The tasks of a list of leases that are still held so, locked, with their positions in the list. */
-  const held = (distinct: string, columns: string, and = '') => `held AS MATERIALIZED (
+  const held = (distinct: string, columns: string, and = '') => `held AS (
       SELECT l.ordinality - 1 AS position, t.* FROM (
         SELECT ${distinct} * FROM ROWS FROM (json_to_recordset($1::json) AS (
           id text, token bigint, "deferUntil" bigint
-        )) WITH ORDINALITY ORDER BY id COLLATE "C", token, ordinality
+        )) WITH ORDINALITY ORDER BY id COLLATE "C", token, ordinality ${items('$1')}
       ) AS l, clock, LATERAL (
         SELECT id, ${columns} FROM ${tasks} WHERE id = l.id AND lease_token = l.token ${and} FOR UPDATE
       ) AS t
@@ -48,11 +60,10 @@ export function createStatements(p: string) {
     insert: `SELECT ${p}_insert($1, $2)::text AS a`,
 
     get: `SELECT json_build_array(${columns})::text AS a
-    FROM (SELECT DISTINCT value FROM json_array_elements_text($1)) AS i JOIN ${tasks} AS t ON t.id = i.value`,
+    FROM ${idsIn('$1')} AS i JOIN ${tasks} AS t ON t.id = i.id`,
 
     update: `WITH ${clock},
-    change AS MATERIALIZED (SELECT $1::json AS c),
-    found AS MATERIALIZED (SELECT t.* FROM change, ${tasks} AS t WHERE t.id = $1::json->>'id' FOR UPDATE OF t),
+    found AS (SELECT $1::json AS c, t.* FROM ${tasks} AS t WHERE id = $1::json->>'id' FOR UPDATE),
     changed AS (
       UPDATE ${tasks} AS t SET
         name = coalesce(c->>'name', t.name), queue = coalesce(c->>'queue', t.queue),
@@ -60,13 +71,13 @@ export function createStatements(p: string) {
         status = coalesce(c->>'status', t.status),
         run_at = CASE WHEN c->'runAt' IS NULL THEN t.run_at ELSE (c->>'runAt')::bigint END,
         body = coalesce(c->>'body', t.body), revision = nextval('${p}_counter'), written_at = now
-      FROM found AS f, change, clock WHERE t.id = f.id AND f.revision = (c->>'revision')::bigint
+      FROM found AS f, clock WHERE t.id = f.id AND f.revision = (c->>'revision')::bigint
       RETURNING t.queue, t.wake_at, f.queue AS old_queue, f.wake_at AS was
     )
     SELECT json_build_array((SELECT count(*) FROM found), (SELECT count(*) FROM changed),
       ${wakes('changed WHERE queue <> old_queue OR wake_at < was IS NOT FALSE')})::text AS a`,
 
-    list: (filter: TaskFilter) => `WITH horizon AS MATERIALIZED (SELECT (
+    list: (filter: TaskFilter) => `WITH horizon AS (SELECT (
       SELECT id FROM ${tasks} WHERE $1::json->>'group' IS NULL AND id >= $1::json->>'from'
       ORDER BY id OFFSET ${horizon} LIMIT 1
     ) AS last)
@@ -80,14 +91,15 @@ export function createStatements(p: string) {
       `SELECT count(*)::text AS a FROM ${tasks} WHERE $1::json IS NOT NULL ${conditions(filter)}`,
 
     remove: (selector: TaskSelector) => `WITH ${chosen(selector)},
-    removed AS (DELETE FROM ${tasks} AS t USING chosen WHERE t.id = chosen.id RETURNING 1)
+    removed AS (DELETE FROM ${tasks} AS t USING chosen
+      WHERE ${locked('chosen')} AND t.id = chosen.id RETURNING 1)
     SELECT count(*)::text AS a FROM removed`,
 
     setPaused: (selector: TaskSelector, paused: boolean) => `WITH ${clock},
     ${chosen(selector, `AND paused <> ${paused}`)},
     changed AS (
       UPDATE ${tasks} AS t SET paused = ${paused}, written_at = now ${paused ? '' : ', resumed_at = now'}
-      FROM chosen, clock WHERE t.id = chosen.id RETURNING t.queue, t.wake_at
+      FROM chosen, clock WHERE ${locked('chosen')} AND t.id = chosen.id RETURNING t.queue, t.wake_at
     )
     SELECT json_build_array((SELECT count(*) FROM changed), ${wakes('changed')})::text AS a`,
 
@@ -95,7 +107,8 @@ export function createStatements(p: string) {
 
     extend: `WITH ${clock}, ${held('', 'revision', 'AND lease_expires_at > now')},
     extended AS (
-      UPDATE ${tasks} AS t SET lease_expires_at = now + $3::bigint FROM held, clock WHERE t.id = held.id
+      UPDATE ${tasks} AS t SET lease_expires_at = now + $3::bigint FROM held, clock
+      WHERE ${locked('held')} AND t.id = held.id
     )
     SELECT json_build_array(position, revision)::text AS a FROM held`,
 
@@ -107,7 +120,7 @@ export function createStatements(p: string) {
       UPDATE ${tasks} AS t SET lease_token = NULL, lease_owner = NULL, lease_expires_at = NULL,
         deliveries = deliveries - 1, written_at = now,
         run_at = CASE WHEN run_at < until THEN until ELSE run_at END
-      FROM held, clock WHERE t.id = held.id RETURNING t.queue, t.wake_at, was
+      FROM held, clock WHERE ${locked('held')} AND t.id = held.id RETURNING t.queue, t.wake_at, was
     )
     SELECT json_build_array((SELECT json_agg(position) FROM held),
       ${wakes('released WHERE wake_at < was')})::text AS a`,
@@ -125,7 +138,7 @@ export type Statements = ReturnType<typeof createStatements>;
 function selection(selector: TaskSelector): string {
   if ('all' in selector) return 'WHERE $1::json IS NOT NULL';
   if ('group' in selector) return "WHERE group_name = $1::json->>'group'";
-  return "JOIN (SELECT DISTINCT value FROM json_array_elements_text($1::json->'ids')) AS i ON t.id = i.value WHERE true";
+  return `JOIN ${idsIn("$1::json->'ids'")} AS i ON t.id = i.id WHERE true`;
 }
 
 /** A filter as the end of a WHERE clause, its values being members of `$1`. */

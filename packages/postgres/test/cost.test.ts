@@ -1,0 +1,411 @@
+import type { HistoryEntry, NewTaskRecord } from '@sched/core';
+import type { PostgresDataStore } from '@sched/postgres';
+import { describeOn } from '@sched-tooling/services';
+import { expect, test } from 'vitest';
+import {
+  claimAll,
+  type Logged,
+  listeningTo,
+  record,
+  records,
+  settlement,
+  workbench,
+} from './support.js';
+
+await describeOn('postgres', 'the cost', ({ url }) => {
+  const bench = workbench(url);
+
+  /** An open store, and the statements that it makes. */
+  async function listened(clock = () => 1000) {
+    const schema = bench.schema();
+    const pool = listeningTo(bench.pool());
+    const store = await bench.open({ schema, pool, clock });
+    const statementsOf = async (call: () => Promise<unknown>) => {
+      const before = pool.log.length;
+      await call();
+      return pool.log.slice(before);
+    };
+    return { schema, store, statementsOf };
+  }
+
+  /** How many blocks a statement touches when it is made once more, which is then undone. */
+  async function blocksOf([text, values]: Logged): Promise<number> {
+    const client = await bench.client();
+    const explained = async () => {
+      await client.query('BEGIN');
+      const sql = `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`;
+      const { rows } = await client.query(sql, values);
+      await client.query('ROLLBACK');
+      return rows[0]['QUERY PLAN'][0].Plan;
+    };
+    // The first time a connection reads the catalog as well.
+    await explained();
+    const plan = await explained();
+    return plan['Shared Hit Blocks'] + plan['Shared Read Blocks'];
+  }
+
+  async function planOf([text, values]: Logged): Promise<string> {
+    const client = await bench.client();
+    const { rows } = await client.query(`EXPLAIN ${text}`, values);
+    return rows.map((row) => row['QUERY PLAN']).join('\n');
+  }
+
+  async function insertMany(store: PostgresDataStore, tasks: readonly NewTaskRecord[]) {
+    await store.insert(tasks);
+  }
+
+  test('of every call is one statement, however many items it has', async () => {
+    const { store, statementsOf } = await listened();
+    const many = records(1000, 'task-');
+    const ids = many.map(({ id }) => id);
+    const count = async (call: () => Promise<unknown>) =>
+      (await statementsOf(call)).filter(([text]) => !text.includes('pg_notify')).length;
+    expect(await count(() => store.insert(many))).toBe(1);
+    expect(await count(() => store.get(ids))).toBe(1);
+    expect(await count(() => store.list({ limit: 1000, name: 'job' }))).toBe(1);
+    expect(await count(() => store.setPaused({ ids }, true))).toBe(1);
+    expect(await count(() => store.setPaused({ ids }, false))).toBe(1);
+    const { tasks } = await store.claim(claimAll);
+    expect(tasks).toHaveLength(1000);
+    const leases = tasks.map(({ id, lease }) => ({ id, token: lease.token }));
+    expect(await count(() => store.extend(leases, 1000))).toBe(1);
+    expect(await count(() => store.release(leases))).toBe(1);
+    const claimed: Awaited<ReturnType<typeof store.claim>>[] = [];
+    expect(await count(async () => claimed.push(await store.claim(claimAll)))).toBe(1);
+    const settlements = (claimed[0]?.tasks ?? []).map((task) =>
+      settlement(task, {
+        history: [{ taskId: task.id, id: 'run', at: 1000, body: '{}' }],
+        spawn: [record(`${task.id}+`)],
+      }),
+    );
+    expect(await count(() => store.settle(settlements))).toBe(1);
+    expect(await count(() => store.remove({ ids }))).toBe(1);
+    expect(await count(() => store.update('task-1+', { body: '1' }, { revision: 1 }))).toBe(1);
+    expect(await count(() => store.history('task-1', 10))).toBe(1);
+    expect(await count(() => store.count({}))).toBe(1);
+  });
+
+  test('of a claim does not grow with what is not due', async () => {
+    const { store, statementsOf } = await listened();
+    const claim = async () => {
+      const [statement] = await statementsOf(() => store.claim({ ...claimAll, limit: 10 }));
+      if (!statement) throw new Error('a claim is a statement');
+      return blocksOf(statement);
+    };
+    await store.insert(records(100, 'due-'));
+    const idle = { ...claimAll, queues: ['idle'] };
+    await store.insert([record('idle', { queue: 'idle', runAt: 5000 })]);
+    const [before, idleBefore] = [await claim(), (await statementsOf(() => store.claim(idle)))[0]];
+    const idleBlocks = await blocksOf(idleBefore ?? ['', []]);
+    for (const queue of ['q', 'idle']) {
+      await insertMany(store, records(20_000, `far-${queue}-`, { runAt: 1e12, queue }));
+      await insertMany(store, records(5000, `paused-${queue}-`, { paused: true, queue }));
+      const done = { runAt: null, status: 'finished', queue } as const;
+      await insertMany(store, records(5000, `finished-${queue}-`, done));
+    }
+    expect(await claim()).toBeLessThanOrEqual(before * 2);
+    const [idleAfter] = await statementsOf(() => store.claim(idle));
+    expect(await blocksOf(idleAfter ?? ['', []])).toBeLessThanOrEqual(idleBlocks * 2);
+  });
+
+  test.each([
+    ['none', ''],
+    ['of a table that was empty', 'ANALYZE'],
+    ['of a table with one task in another queue', 'one'],
+    ['of many tasks in many queues', 'many'],
+  ])('of a claim does not grow with the backlog, whatever the statistics: %s', async (_, kind) => {
+    const { schema, store, statementsOf } = await listened();
+    if (kind === 'one') await store.insert([record('one', { queue: 'other' })]);
+    if (kind === 'many') {
+      const queues = Array.from({ length: 500 }, (__, index) => `queue-${index}`);
+      await store.insert(queues.map((queue) => record(queue, { queue, runAt: 1e12 })));
+    }
+    if (kind !== '') await bench.query(`ANALYZE ${schema}.sched_tasks`);
+    // Due all along the index, so that a plan which sorts would have to look at each.
+    const due = Array.from({ length: 20_000 }, (__, index) =>
+      record(`due-${(index * 7919) % 20_000}`, { runAt: index % 997 }),
+    );
+    await insertMany(store, due);
+    // Several times, because a plan is made anew for the first few and then kept.
+    for (let round = 0; round < 8; round++) {
+      const request = { ...claimAll, queues: ['none', 'q', 'nothing'], limit: 10 };
+      const [statement] = await statementsOf(() => store.claim(request));
+      expect(await blocksOf(statement ?? ['', []])).toBeLessThan(300);
+    }
+  });
+
+  test('of a settlement, an extension and a release does not grow with the table', async () => {
+    const { store, statementsOf } = await listened();
+    await store.insert(records(30, 'held-'));
+    const { tasks } = await store.claim({ ...claimAll, limit: 10 });
+    const leases = tasks.map(({ id, lease }) => ({ id, token: lease.token }));
+    await insertMany(store, records(20_000, 'far-', { runAt: 1e12 }));
+    const calls = [
+      () => store.extend(leases, 2000),
+      () => store.settle(tasks.slice(0, 5).map((task) => settlement(task))),
+      () => store.release(leases.slice(5)),
+      () => store.get(leases.map(({ id }) => id)),
+      () => store.update('held-20', { body: '1' }, { revision: 0 }),
+      () => store.setPaused({ ids: ['held-1'] }, true),
+      () => store.remove({ ids: ['held-1', 'held-2'] }),
+    ];
+    for (const call of calls) {
+      const [statement] = await statementsOf(call);
+      expect(await blocksOf(statement ?? ['', []])).toBeLessThan(250);
+    }
+  });
+
+  test('of looking for a group is that of the group', async () => {
+    const { schema, store, statementsOf } = await listened();
+    await insertMany(store, records(20_000, 'other-', { runAt: 1e12, group: 'large' }));
+    await store.insert(records(20, 'task-', { group: 'small' }));
+    await bench.query(`ANALYZE ${schema}.sched_tasks`);
+    const calls = [
+      () => store.list({ group: 'small', limit: 100 }),
+      () => store.count({ group: 'small' }),
+      () => store.setPaused({ group: 'small' }, true),
+      () => store.remove({ group: 'small' }),
+    ];
+    for (const call of calls) {
+      const [statement] = await statementsOf(call);
+      if (!statement) throw new Error('a call is a statement');
+      expect(await planOf(statement)).not.toMatch(/Seq Scan on sched_tasks/);
+      expect(await blocksOf(statement)).toBeLessThan(250);
+    }
+  });
+
+  test('a page of a listing looks at a stretch of the tasks, and the last one is found', async () => {
+    const { store } = await listened();
+    await insertMany(store, [...records(25_000, 'task-'), record('zz', { name: 'rare' })]);
+    const pages: number[] = [];
+    const found: string[] = [];
+    for (let after: string | null = ''; after !== null; ) {
+      const page = await store.list({ name: 'rare', limit: 10, ...(after && { after }) });
+      pages.push(page.tasks.length);
+      found.push(...page.tasks.map(({ id }) => id));
+      after = page.next;
+    }
+    expect(found).toEqual(['zz']);
+    expect(pages).toEqual([0, 0, 1]);
+  });
+
+  // Without what ClaimStarts remembers, these come to more than 20 times as much.
+  test.each([
+    ['due at one moment', 0],
+    ['due one after another', 1],
+  ])(
+    'of a claim grows at most twofold while an old transaction keeps the dead: tasks %s',
+    async (_, spacingMs) => {
+      const drained = async (isHeld: boolean) => {
+        let now = 1e12;
+        const { schema, store, statementsOf } = await listened(() => now);
+        if (isHeld) {
+          const client = await bench.client();
+          await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+          await client.query('SELECT pg_current_xact_id()');
+        }
+        const due = records(6000, 'task-').map((task, index) => ({
+          ...task,
+          runAt: now + index * spacingMs,
+        }));
+        await store.insert(due);
+        for (let done = 0; done < 5900; done += 100) {
+          now += 100;
+          const { tasks } = await store.claim({ ...claimAll, limit: 100, leaseMs: 10 });
+          expect(tasks).toHaveLength(100);
+          await store.settle(tasks.map((task) => settlement(task, { next: null })));
+        }
+        await bench.query(`VACUUM ${schema}.sched_tasks`);
+        now += 100;
+        const [statement] = await statementsOf(() =>
+          store
+            .claim({ ...claimAll, limit: 50 })
+            .then(({ tasks }) => expect(tasks).toHaveLength(50)),
+        );
+        // What a claim found in its place, another finds after it.
+        return blocksOf(statement ?? ['', []]);
+      };
+      const free = await drained(false);
+      expect(await drained(true)).toBeLessThanOrEqual(free * 2);
+    },
+  );
+});
+
+await describeOn('postgres', 'what a claim skips', ({ url }) => {
+  const bench = workbench(url);
+
+  /** Drains so many tasks that the store knows where to begin, and says what it can move in time. */
+  async function experienced() {
+    let now = 1_000_000;
+    const schema = bench.schema();
+    const store = await bench.open({ schema, clock: () => now });
+    const other = await bench.open({ schema, clock: () => now });
+    const ids = (tasks: readonly { readonly id: string }[]) => tasks.map(({ id }) => id);
+    for (let round = 0; round < 12; round++) {
+      now += 1000;
+      await store.insert(records(100, `round-${round}-`, { runAt: now }));
+      const { tasks } = await store.claim({ ...claimAll, limit: 100 });
+      await store.settle(tasks.map((task) => settlement(task, { next: null })));
+    }
+    return {
+      store,
+      other,
+      schema,
+      claimed: async () => ids((await store.claim(claimAll)).tasks),
+      get now() {
+        return now;
+      },
+      move(ms: number) {
+        now += ms;
+      },
+    };
+  }
+
+  test('is never a task that somebody moves into the past', async () => {
+    const at = await experienced();
+    const { store, other, claimed } = at;
+    await other.insert([record('old', { runAt: 5 }), record('ancient', { runAt: -8.64e15 })]);
+    expect(await claimed()).toEqual(['ancient', 'old']);
+    await other.insert([record('edited', { runAt: 1e12 })]);
+    const [edited] = await other.get(['edited']);
+    await other.update('edited', { runAt: 7 }, edited ?? { revision: 0 });
+    expect(await claimed()).toEqual(['edited']);
+    await other.insert([record('moved', { queue: 'elsewhere', runAt: 9 })]);
+    const [moved] = await other.get(['moved']);
+    await other.update('moved', { queue: 'q' }, moved ?? { revision: 0 });
+    expect(await claimed()).toEqual(['moved']);
+    await other.insert([record('paused', { runAt: 11, paused: true })]);
+    await other.setPaused({ all: true }, false);
+    expect(await claimed()).toEqual(['paused']);
+    await other.insert([record('again', { queue: 'q', runAt: 13 })]);
+    const [task] = (await other.claim(claimAll)).tasks;
+    if (!task) throw new Error('a task was claimed');
+    await other.release([{ id: 'again', token: task.lease.token }]);
+    expect(await claimed()).toEqual(['again']);
+    const [again] = await store.get(['again']);
+    if (!again) throw new Error('a task is there');
+    const next = { status: 'scheduled', runAt: 15, body: '{}' } as const;
+    await other.settle([settlement(again, { next, spawn: [record('spawned', { runAt: 16 })] })]);
+    expect(await claimed()).toEqual(['again', 'spawned']);
+    expect((await store.claim(claimAll)).nextWakeAt).toBe(at.now + 1000);
+  });
+
+  test('is never a task whose lease runs out, or whose transaction took its time', async () => {
+    const at = await experienced();
+    const client = await bench.client();
+    await client.query('BEGIN');
+    const inside = at.store.withTransaction(client);
+    await inside.insert([record('late-commit', { runAt: at.now })]);
+    await at.store.insert([record('leased', { runAt: at.now })]);
+    expect(await at.claimed()).toEqual(['leased']);
+    at.move(500);
+    for (let round = 0; round < 12; round++) {
+      at.move(1000);
+      const leased = round === 0 ? 1 : 0;
+      await at.store.insert(records(100, `more-${round}-`, { runAt: at.now }));
+      const { tasks } = await at.store.claim({
+        ...claimAll,
+        limit: 100 + leased,
+        leaseMs: 100_000,
+      });
+      expect(tasks).toHaveLength(100 + leased);
+      const settled = tasks.filter(({ id }) => id !== 'leased');
+      await at.store.settle(settled.map((task) => settlement(task, { next: null })));
+    }
+    await client.query('COMMIT');
+    expect(await at.claimed()).toEqual(['late-commit']);
+    at.move(100_000);
+    expect((await at.claimed()).sort()).toEqual(['late-commit', 'leased']);
+  });
+
+  test('is nothing when the clock is set back', async () => {
+    const at = await experienced();
+    at.move(-60_000);
+    await at.other.insert([record('before', { runAt: at.now })]);
+    expect(await at.claimed()).toEqual(['before']);
+    await at.other.insert([record('again', { runAt: at.now })]);
+    at.move(120_000);
+    expect((await at.claimed()).sort()).toEqual(['again', 'before']);
+  });
+});
+
+await describeOn('postgres', 'history', ({ url }) => {
+  const bench = workbench(url);
+  let runs = 0;
+
+  /** Runs the task once more, with this in its history. */
+  async function run(store: PostgresDataStore, taskId: string, ...ats: number[]): Promise<void> {
+    const next = { status: 'scheduled', runAt: 0, body: '{}' } as const;
+    await store.insert([record(taskId, { runAt: 0 })]);
+    const { tasks } = await store.claim(claimAll);
+    const history = ats.map((at) => ({ taskId, id: `run-${++runs}`, at, body: '{}' }));
+    await store.settle(tasks.map((task) => settlement(task, { next, history })));
+  }
+
+  const ats = (entries: readonly HistoryEntry[]) => entries.map(({ at }) => at);
+  const rows = async (schema: string) =>
+    (await bench.query(`SELECT count(*)::int AS n FROM ${schema}.sched_history`))[0]?.n;
+
+  test('of more than the limit is deleted, oldest first', async () => {
+    const schema = bench.schema();
+    const store = await bench.open({ schema, historyLimit: 3 });
+    for (const at of [5, 9, 7, 8, 6]) await run(store, 'a', at);
+    expect(ats(await store.history('a', 99))).toEqual([9, 8, 7]);
+    expect(await rows(schema)).toBe(3);
+  });
+
+  test('of a large limit is kept to within reason, and read exactly', async () => {
+    const schema = bench.schema();
+    const store = await bench.open({ schema, historyLimit: 160 });
+    for (let at = 0; at < 3000; at += 100) {
+      await run(store, 'a', ...Array.from({ length: 100 }, (_, index) => at + index));
+    }
+    expect(ats(await store.history('a', 9999))).toHaveLength(160);
+    // Each entry has the excess deleted with a probability of 1 in 40: that of 1,000 none does, no lifetime will see.
+    expect(await rows(schema)).toBeLessThan(1260);
+  });
+
+  test('of a limit of none is neither kept nor written', async () => {
+    const schema = bench.schema();
+    const store = await bench.open({ schema, historyLimit: 0 });
+    await run(store, 'a', 5);
+    expect(await store.history('a', 99)).toEqual([]);
+    expect(await rows(schema)).toBe(0);
+  });
+
+  test('may be kept for ever', async () => {
+    const schema = bench.schema();
+    const unlimited = Number.POSITIVE_INFINITY;
+    const limits = { historyLimit: unlimited, historyMaxAgeMs: unlimited };
+    const store = await bench.open({ schema, ...limits, clock: () => 8e15 });
+    const many = Array.from({ length: 500 }, (_, index) => index);
+    await store.insert([record('a')]);
+    for (let from = 0; from < 500; from += 100)
+      await run(store, 'a', ...many.slice(from, from + 100));
+    expect(ats(await store.history('a', unlimited))).toEqual(many.toReversed());
+  });
+
+  test('that is too old is not given, and is deleted as other tasks run', async () => {
+    let now = 0;
+    const schema = bench.schema();
+    const store = await bench.open({
+      schema,
+      historyLimit: 4,
+      historyMaxAgeMs: 100,
+      clock: () => now,
+    });
+    for (let index = 0; index < 10; index++) await run(store, `old-${index}`, index);
+    expect(ats(await store.history('old-0', 1))).toEqual([0]);
+    now = 100;
+    expect(ats(await store.history('old-0', 1))).toEqual([0]);
+    now = 5000;
+    expect(await store.history('old-0', 1)).toEqual([]);
+    await store.remove({ all: true });
+    const left: number[] = [];
+    for (let index = 0; index < 5; index++) {
+      await run(store, 'new', 5000 + index);
+      left.push(await rows(schema));
+    }
+    expect(left).toEqual([9, 8, 7, 6, 4]);
+  });
+});
