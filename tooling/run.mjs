@@ -80,16 +80,26 @@ function run(command, args, options = {}) {
     ...options,
   });
   // Ctrl-C reaches the child by itself, unless only this process was meant, and a polite end is
-  // passed on: either way this command ends with the child, not before it.
-  const forward = () => child.kill('SIGTERM');
-  const wait = () => setTimeout(forward, 2_000).unref();
+  // passed on: either way this command ends with the child, not before it. Not every child then
+  // admits that it was stopped.
+  let stopped = 0;
+  const forward = () => {
+    stopped = 128 + constants.signals.SIGTERM;
+    child.kill('SIGTERM');
+  };
+  const wait = () => {
+    stopped = 128 + constants.signals.SIGINT;
+    setTimeout(() => child.kill('SIGTERM'), 2_000).unref();
+  };
   process.on('SIGTERM', forward).on('SIGINT', wait);
   return new Promise((resolve) => {
     child.on('error', (error) => {
       console.error(`${command} did not start: ${error.message}`);
       resolve(127);
     });
-    child.on('close', (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
+    child.on('close', (code, signal) => {
+      resolve((code ?? 128 + constants.signals[signal]) || stopped);
+    });
   }).finally(() => process.off('SIGTERM', forward).off('SIGINT', wait));
 }
 

@@ -101,6 +101,8 @@ async function run(
     const env = { ...variables(outcomes), [controlVariable]: keeper.socket };
     const exitCode = await foreground(command, args, env, stopping.signal);
     if (lacking.length > 0) console.error(`\n${lacking.map(missingLine).join('\n')}`);
+    // Not every command admits that it was stopped.
+    if (exitCode === 0 && stopping.signal.aborted) return exitCodeOf(stopping.signal.reason);
     return exitCode || (process.env.CI && lacking.length > 0 ? 1 : 0);
   } catch (error) {
     if (!stopping.signal.aborted) throw error;

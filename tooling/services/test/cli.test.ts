@@ -89,6 +89,15 @@ await describeOn('redis', 'the command line', () => {
     },
   );
 
+  test('a command that does not admit to have been stopped is not taken for a success', async () => {
+    const polite = `process.on('SIGTERM', () => process.exit(0));${forever}`;
+    const run = start(['run', 'redis', '--', ...say(polite)]);
+    const code = exitCode(run.child);
+    await vi.waitUntil(() => run.output.includes('"pid"'), 20_000);
+    run.child.kill('SIGTERM');
+    expect(await code).toBe(128 + constants.signals.SIGTERM);
+  });
+
   test('the servers end even if the command line is killed', async () => {
     const run = start(['run', 'redis', '--', ...say('process.stdin.resume();')]);
     await vi.waitUntil(() => run.output.includes('"pid"'), 20_000);
