@@ -61,7 +61,9 @@ export function ask<K extends keyof Requests>(
       });
       lines.once('close', () => reject(new Error('The keeper of the servers is gone.')));
     });
-    call.once('error', reject);
+    call.once('error', ({ message }) =>
+      reject(new Error(`The keeper of the servers does not answer: ${message}`)),
+    );
     call.end(JSON.stringify(body));
   });
 }
@@ -115,28 +117,10 @@ export async function describeOn<const Names extends string | readonly string[]>
   body: (...servers: ServersOf<Names>) => void,
   which: Which = {},
 ): Promise<void> {
-  const { afterAll, describe, test } = await import('vitest');
   const wanted: readonly string[] = typeof names === 'string' ? [names] : names;
   const ids = wanted.map((name) => idOf(name, which));
-  const outcomes = await Promise.all(ids.map(outcomeOf));
-  const on = outcomes.map((outcome) => outcome.title).join(' and ');
-  const missing = outcomes.filter((outcome) => 'missing' in outcome);
-  if (missing.some(({ optional }) => optional)) return;
-  if (missing.length === 0) {
-    const servers = outcomes.flatMap((outcome, index) =>
-      'missing' in outcome ? [] : [runningService(ids[index] ?? '', outcome)],
-    );
-    describe(`${title} on ${on}`, () => {
-      body(...(servers as ServersOf<Names>));
-      if (which.own) afterAll(() => Promise.all(ids.map(discard)));
-    });
-    return;
-  }
-  const why = missing.map((one) => `${one.title} is missing: ${one.missing}`).join('\n');
-  test(`${title} on ${on}`, { meta: { missingService: wanted.join() } }, ({ skip }) => {
-    if (process.env.CI) throw new Error(why);
-    skip(why);
-  });
+  const run = (servers: RunningService[]) => body(...(servers as ServersOf<Names>));
+  await register(ids, title, run, await Promise.all(ids.map(outcomeOf)));
 }
 
 /** The same tests on each of several servers, for packages that work with all of them. */
@@ -146,9 +130,40 @@ export async function describeOnEach(
   body: (server: RunningService) => void,
   which: Which = {},
 ): Promise<void> {
-  // Those that are shared start at the same time; tests are registered in order.
-  if (!which.own) await Promise.all(names.map(outcomeOf));
-  for (const name of names) await describeOn(name, title, body, which);
+  const ids = names.map((name) => idOf(name, which));
+  const outcomes = await Promise.all(ids.map(outcomeOf));
+  for (const [index, outcome] of outcomes.entries()) {
+    const run = (servers: RunningService[]) => servers.forEach((server) => body(server));
+    await register(ids.slice(index, index + 1), title, run, [outcome]);
+  }
+}
+
+async function register(
+  ids: string[],
+  title: string,
+  body: (servers: RunningService[]) => void,
+  outcomes: Outcome[],
+): Promise<void> {
+  const { afterAll, describe, test } = await import('vitest');
+  const name = `${title} on ${outcomes.map((outcome) => outcome.title).join(' and ')}`;
+  const missing = outcomes.filter((outcome) => 'missing' in outcome);
+  if (missing.some(({ optional }) => optional)) return;
+  if (missing.length === 0) {
+    const servers = outcomes.flatMap((outcome, index) =>
+      'missing' in outcome ? [] : [runningService(ids[index] ?? '', outcome)],
+    );
+    describe(name, () => {
+      body(servers);
+      afterAll(() => Promise.all(ids.filter(isOwn).map(discard)));
+    });
+    return;
+  }
+  const why = missing.map((one) => `${one.title} is missing: ${one.missing}`).join('\n');
+  const missingService = missing.map((one) => one.name).join();
+  test(name, { meta: { missingService } }, ({ skip }) => {
+    if (process.env.CI) throw new Error(why);
+    skip(why);
+  });
 }
 
 type ServersOf<Names> = Names extends readonly string[]
@@ -158,6 +173,8 @@ type ServersOf<Names> = Names extends readonly string[]
 function idOf(name: string, { own = false }: Which): string {
   return own ? `${name}@${crypto.randomUUID().slice(0, 8)}` : name;
 }
+
+const isOwn = (id: string) => id.includes('@');
 
 async function outcomeOf(id: string): Promise<Outcome> {
   const socket = process.env[controlVariable];
