@@ -1,4 +1,4 @@
-import type { HistoryEntry, NewTaskRecord } from '@sched/core';
+import type { ClaimedTask, HistoryEntry, NewTaskRecord } from '@sched/core';
 import type { PostgresDataStore } from '@sched/postgres';
 import { describeOn } from '@sched-tooling/services';
 import { expect, test } from 'vitest';
@@ -235,12 +235,13 @@ await describeOn('postgres', 'what a claim skips', ({ url }) => {
   const bench = workbench(url);
 
   /** Drains so many tasks that the store knows where to begin, and says what it can move in time. */
-  async function experienced() {
+  async function experienced(prepare = async (_store: PostgresDataStore, _now: number) => {}) {
     let now = 1_000_000;
     const schema = bench.schema();
     const store = await bench.open({ schema, clock: () => now });
     const other = await bench.open({ schema, clock: () => now });
     const ids = (tasks: readonly { readonly id: string }[]) => tasks.map(({ id }) => id);
+    await prepare(other, now);
     for (let round = 0; round < 12; round++) {
       now += 1000;
       await store.insert(records(100, `round-${round}-`, { runAt: now }));
@@ -250,8 +251,7 @@ await describeOn('postgres', 'what a claim skips', ({ url }) => {
     return {
       store,
       other,
-      schema,
-      claimed: async () => ids((await store.claim(claimAll)).tasks),
+      claimed: async (leaseMs = 1000) => ids((await store.claim({ ...claimAll, leaseMs })).tasks),
       get now() {
         return now;
       },
@@ -262,32 +262,46 @@ await describeOn('postgres', 'what a claim skips', ({ url }) => {
   }
 
   test('is never a task that somebody moves into the past', async () => {
-    const at = await experienced();
-    const { store, other, claimed } = at;
-    await other.insert([record('old', { runAt: 5 }), record('ancient', { runAt: -8.64e15 })]);
-    expect(await claimed()).toEqual(['ancient', 'old']);
-    await other.insert([record('edited', { runAt: 1e12 })]);
-    const [edited] = await other.get(['edited']);
-    await other.update('edited', { runAt: 7 }, edited ?? { revision: 0 });
-    expect(await claimed()).toEqual(['edited']);
-    await other.insert([record('moved', { queue: 'elsewhere', runAt: 9 })]);
-    const [moved] = await other.get(['moved']);
-    await other.update('moved', { queue: 'q' }, moved ?? { revision: 0 });
-    expect(await claimed()).toEqual(['moved']);
-    await other.insert([record('paused', { runAt: 11, paused: true })]);
-    await other.setPaused({ all: true }, false);
-    expect(await claimed()).toEqual(['paused']);
-    await other.insert([record('again', { queue: 'q', runAt: 13 })]);
-    const [task] = (await other.claim(claimAll)).tasks;
-    if (!task) throw new Error('a task was claimed');
-    await other.release([{ id: 'again', token: task.lease.token }]);
-    expect(await claimed()).toEqual(['again']);
-    const [again] = await store.get(['again']);
-    if (!again) throw new Error('a task is there');
-    const next = { status: 'scheduled', runAt: 15, body: '{}' } as const;
-    await other.settle([settlement(again, { next, spawn: [record('spawned', { runAt: 16 })] })]);
-    expect(await claimed()).toEqual(['again', 'spawned']);
-    expect((await store.claim(claimAll)).nextWakeAt).toBe(at.now + 1000);
+    let moment = 0;
+    const held: ClaimedTask[] = [];
+    const { other, claimed } = await experienced(async (store, now) => {
+      moment = now;
+      await store.insert([
+        record('edited', { runAt: 1e12 }),
+        record('moved', { runAt: now, queue: 'elsewhere' }),
+        record('paused', { runAt: now, paused: true }),
+        ...['released', 'settled', 'spawner'].map((id) => record(id, { runAt: now })),
+      ]);
+      held.push(...(await store.claim({ ...claimAll, leaseMs: 1e9 })).tasks);
+    });
+    expect(held).toHaveLength(3);
+    const fresh = async (id: string) => {
+      const [task] = await other.get([id]);
+      if (!task) throw new Error(`${id} exists`);
+      return task;
+    };
+    const next = { status: 'scheduled', runAt: moment, body: '{}' } as const;
+    const moves: Record<string, () => Promise<unknown>> = {
+      old: () => other.insert([record('old', { runAt: moment })]),
+      ancient: () => other.insert([record('ancient', { runAt: -8.64e15 })]),
+      edited: async () => other.update('edited', { runAt: moment }, await fresh('edited')),
+      moved: async () => other.update('moved', { queue: 'q' }, await fresh('moved')),
+      paused: () => other.setPaused({ ids: ['paused'] }, false),
+      released: () =>
+        other.release([
+          { id: 'released', token: held.find(({ id }) => id === 'released')?.lease.token ?? 0 },
+        ]),
+      settled: async () => other.settle([settlement(await fresh('settled'), { next })]),
+      spawned: async () => {
+        const spawn = [record('spawned', { runAt: moment })];
+        await other.settle([settlement(await fresh('spawner'), { next: null, spawn })]);
+      },
+    };
+    for (const [id, move] of Object.entries(moves)) {
+      expect(await claimed()).toEqual([]);
+      await move();
+      expect(await claimed(1e9)).toEqual([id]);
+    }
   });
 
   test('is never a task whose lease runs out, or whose transaction took its time', async () => {

@@ -1,7 +1,8 @@
 import { SchedError } from '@sched/core';
 import type { OwnClient, RedisClient, RedisCommands } from './client.js';
-import { isClosed, isForbidden, storeError } from './errors.js';
-import type { Settings } from './options.js';
+import type { DriverError } from './errors.js';
+import { isClosed, isForbidden, isWithoutDatabase, storeError } from './errors.js';
+import type { RedisDataStoreOptions, Settings } from './options.js';
 import { check } from './options.js';
 
 /** A client, and what to do with it at the end. */
@@ -34,92 +35,82 @@ export async function connect(settings: Settings): Promise<Connection> {
   return connection;
 }
 
-async function connectClient(settings: Settings): Promise<Connection> {
-  const { source, options } = settings;
-  if (options.client) {
-    const { client } = options;
-    return { client, failure: (error) => storeError(error, source), close() {} };
-  }
+async function connectClient({ source, options }: Settings): Promise<Connection> {
   let reason: unknown;
-  const note = (error: Error) => {
-    if (!isClosed(error)) reason = error;
-  };
   const failure = (error: unknown) =>
     storeError(isClosed(error) ? (reason ?? error) : error, source);
-  const client = await makeClient(settings);
+  if (options.client) return { client: options.client, failure, close() {} };
+  const client = await makeClient(options).catch((error) => {
+    throw failure(error);
+  });
+  const note = (error: DriverError) => {
+    const inner = error.lastNodeError ?? error;
+    if (!isClosed(inner)) reason = inner;
+  };
   client.on('error', note);
   client.on('node error', note);
   try {
-    await client.connect();
+    await inTime(client.connect(), options.connection?.connectTimeout ?? 10_000);
     // A database that does not exist is a mere event to ioredis, which then goes on with another.
-    if (reason) throw reason;
+    if (isWithoutDatabase(reason)) throw reason;
   } catch (error) {
     client.disconnect();
-    throw failure(reason ?? error);
+    throw failure(error);
   }
   return { client, failure, close: () => client.disconnect() };
 }
 
-async function makeClient({ source, options }: Settings): Promise<RedisClient & OwnClient> {
+async function makeClient(options: RedisDataStoreOptions): Promise<RedisClient & OwnClient> {
   const { url, connection, cluster, database } = options;
   const { lazyConnect, replyMapping } = ownOptions;
-  const { Redis, Cluster } = await import('ioredis').catch((cause) => {
-    const message = `${source} needs the package ioredis: install version 6 of it.`;
-    throw new SchedError('SCHED_STORE_CONFIG', message, { cause });
-  });
-  try {
-    if (cluster) {
-      const redisOptions = { ...ownOptions, ...cluster.options?.redisOptions, replyMapping };
-      // No delay means no second try, for the reason given above.
-      const clusterOptions = { retryDelayOnFailover: 0, ...cluster.options };
-      return new Cluster([...cluster.nodes], {
-        ...clusterOptions,
-        redisOptions,
-        lazyConnect: true,
-      });
-    }
-    const db = database === undefined ? {} : { db: database };
-    if (!url) return new Redis({ ...ownOptions, ...connection, ...db, lazyConnect, replyMapping });
-    const address = new URL(url);
-    if (database !== undefined) address.pathname = `/${database}`;
-    return new Redis(address.href, ownOptions);
-  } catch (error) {
-    throw new SchedError('SCHED_STORE_CONFIG', `${source}: ioredis cannot use this (${error}).`);
+  const { Redis, Cluster } = await import('ioredis');
+  if (cluster) {
+    const redisOptions = { ...ownOptions, ...cluster.options?.redisOptions, replyMapping };
+    // No delay means no second try, for the reason given above.
+    const clusterOptions = { retryDelayOnFailover: 0, ...cluster.options };
+    return new Cluster([...cluster.nodes], { ...clusterOptions, redisOptions, lazyConnect });
   }
+  const db = database === undefined ? {} : { db: database };
+  if (!url) return new Redis({ ...ownOptions, ...connection, ...db, lazyConnect, replyMapping });
+  const address = new URL(url);
+  if (database !== undefined) address.pathname = `/${database}`;
+  return new Redis(address.href, ownOptions);
+}
+
+/** ioredis itself waits for ever for a server that accepts a connection and says nothing, and for Sentinels. */
+async function inTime(connecting: Promise<void>, limitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(reject, limitMs, new Error(`no connection within ${limitMs} ms`));
+  });
+  await Promise.race([connecting, timeout]).finally(() => clearTimeout(timer));
 }
 
 async function checkServers(client: RedisClient, settings: Settings): Promise<void> {
   const { onWarning } = settings;
   try {
-    // Of any server of a cluster; and a client that connects with its first command has done so then.
+    // Any server of a cluster; and a client that connects with its first command has connected then.
     await client.info();
   } catch (error) {
     if (!isForbidden(error)) throw error;
-    onWarning({
-      kind: 'unchecked',
-      message:
-        '@sched/redis may not run INFO here, so it knows neither the version of the server, nor whether it evicts or persists tasks.',
-    });
+    const message =
+      '@sched/redis may not run INFO here, so it does not know whether the server is new enough, evicts tasks or persists them.';
+    onWarning({ kind: 'unchecked', message });
     return;
   }
   const servers = 'nodes' in client ? client.nodes('master') : [client];
-  const isCluster = servers[0] !== client;
-  const forgetful = await Promise.all(
-    servers.map((server) => checkServer(server, settings, isCluster)),
-  );
-  if (forgetful.includes(true)) {
-    onWarning({
-      kind: 'notPersistent',
-      message:
-        'The Redis server of @sched/redis keeps neither an append-only file nor snapshots: when it stops, its tasks are gone. Set appendonly to yes.',
-    });
+  const checks = servers.map((server) => checkServer(server, settings, server !== client));
+  if ((await Promise.all(checks)).includes(true)) {
+    const message =
+      'The Redis server keeps neither an append-only file nor snapshots: the tasks of @sched/redis are gone when it stops. Set appendonly to yes.';
+    onWarning({ kind: 'notPersistent', message });
   }
 }
 
 /** @returns whether everything is gone when the server stops */
 async function checkServer(
   server: RedisCommands,
-  { allowEviction, source }: Settings,
+  { allowEviction }: Settings,
   isCluster: boolean,
 ): Promise<boolean> {
   const info = await server.info();
@@ -129,20 +120,20 @@ async function checkServer(
   if (major < 6 || (major === 6 && minor < 2)) {
     throw new SchedError(
       'SCHED_STORE_UNSUPPORTED',
-      `The server is Redis ${version}, and @sched/redis needs 6.2 or later, or Valkey.`,
+      `The server is Redis ${version}. @sched/redis needs Redis 6.2 or later, or Valkey.`,
     );
   }
   check(
     isCluster || read('redis_mode') !== 'cluster',
-    `${source}: the server is a node of a cluster. Use the option cluster, or give a Cluster as client.`,
+    'The server belongs to a cluster. Use cluster, or give a Cluster as client.',
   );
   const policy = read('maxmemory_policy') ?? 'noeviction';
   check(
     allowEviction || policy === 'noeviction',
-    `The server has maxmemory-policy ${policy}, so it may evict tasks when its memory is full. Set it to noeviction, or accept the loss with allowEviction: true.`,
+    `The server has maxmemory-policy ${policy}: it may evict tasks when its memory is full. Set it to noeviction, or accept the loss with allowEviction: true.`,
   );
   if (read('aof_enabled') !== '0') return false;
   const save = await server.config('GET', 'save').catch(() => ({}));
-  // An array, or an object where the client gives such.
+  // An array, or an object where the client is set so.
   return Object.values(save as object).at(-1) === '';
 }

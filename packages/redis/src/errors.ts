@@ -1,81 +1,71 @@
 import type { SchedErrorCode } from '@sched/core';
 import { isSchedError, SchedError } from '@sched/core';
 
-interface DriverError extends Error {
-  readonly code?: string | undefined;
-  /** Of a `ClusterAllFailedError`: what the last node said. */
-  readonly lastNodeError?: unknown;
-}
-
 /** The second is what Redis 6.2 says to a script. */
 const forbidden = /NOPERM|can't run this command/;
 
-/** What failures look like, what to call them and what to say. The first that fits counts. */
-const kinds: readonly { pattern: RegExp; code: SchedErrorCode; what: string }[] = [
-  {
-    pattern: /WRONGPASS|NOAUTH|invalid (username-)?password/,
-    code: 'SCHED_STORE_CONFIG',
-    what: 'the server does not accept the username or password',
-  },
-  {
-    pattern: forbidden,
-    code: 'SCHED_STORE_CONFIG',
-    what: 'the user lacks a permission that the README of @sched/redis lists',
-  },
-  {
-    pattern: /DB index|SELECT is not allowed/i,
-    code: 'SCHED_STORE_CONFIG',
-    what: 'the server does not have that database',
-  },
-  {
-    pattern: /MOVED|CROSSSLOT/,
-    code: 'SCHED_STORE_CONFIG',
-    what: 'the server belongs to a cluster, which takes the option cluster, or a Cluster as client',
-  },
-  {
-    pattern: /EPROTO|_SSL|_TLS|CERT|secure TLS/,
-    code: 'SCHED_STORE_CONFIG',
-    what: 'no TLS connection came about',
-  },
-  {
-    pattern: /WRONGTYPE/,
-    code: 'SCHED_STORE_SCHEMA',
-    what: 'keys of the namespace hold something else, so choose another namespace or keyPrefix',
-  },
+const withoutDatabase = /DB index|SELECT is not allowed/i;
+
+/** What errors mean, by their code and message. */
+const meanings: readonly [RegExp, SchedErrorCode, string][] = [
+  [/WRONGPASS|NOAUTH|invalid password/, 'SCHED_STORE_CONFIG', 'Check username and password.'],
+  [forbidden, 'SCHED_STORE_CONFIG', 'The README of @sched/redis lists what the user needs.'],
+  [withoutDatabase, 'SCHED_STORE_CONFIG', 'Check database.'],
+  [/MOVED|CROSSSLOT/, 'SCHED_STORE_CONFIG', 'Use cluster, or give a Cluster as client.'],
+  [/EPROTO|_SSL|_TLS|CERT|secure TLS/, 'SCHED_STORE_CONFIG', 'Check tls.'],
+  [/WRONGTYPE/, 'SCHED_STORE_SCHEMA', 'Choose another namespace or keyPrefix.'],
+  [/ERR_MODULE_NOT_FOUND/, 'SCHED_STORE_CONFIG', 'Install ioredis.'],
+  [
+    /^E[A-Z_]+ |no connection|startup nodes/,
+    'SCHED_STORE_UNAVAILABLE',
+    'Check host, port and tls.',
+  ],
+  [/URI malformed/, 'SCHED_STORE_CONFIG', 'Percent-encode what is special in it.'],
 ];
-const other = {
-  code: 'SCHED_STORE_UNAVAILABLE',
-  what: 'the server could not be reached, or failed',
-} as const;
+
+export interface DriverError extends Error {
+  readonly code?: string | undefined;
+  /** Of a cluster: what the last node said. */
+  readonly lastNodeError?: unknown;
+}
 
 /**
  * What a call rejects with.
  *
- * @param about what failed: the store, or the setting by which it was to be reached
+ * @param source the setting that says where the server is
  */
-export function storeError(error: unknown, about = 'Redis'): SchedError {
+export function storeError(error: unknown, source: string): SchedError {
   if (isSchedError(error)) return error;
   const cause = withoutCommand(error);
-  const text = cause.message || cause.code || cause.name;
-  const kind = kinds.find(({ pattern }) => pattern.test(`${cause.code} ${text}`)) ?? other;
-  return new SchedError(kind.code, `${about}: ${kind.what} (${text}).`, { cause });
+  // Node tries each address of a host, and says of all that failed nothing but a code.
+  const text = cause.message || cause.code;
+  const [, code = 'SCHED_STORE_UNAVAILABLE', advice = ''] =
+    meanings.find(([pattern]) => pattern.test(`${cause.code} ${text}`)) ?? [];
+  return new SchedError(code, `Redis (${source}) failed: ${text}. ${advice}`.trim(), { cause });
 }
 
 /** ioredis attaches the command to its errors: the password of a login, the payloads of tasks. */
 function withoutCommand(error: unknown): DriverError {
-  const { lastNodeError, message, name, code, stack } = error as DriverError;
+  const { lastNodeError, message, name, code, stack = message } = error as DriverError;
   if (lastNodeError) return withoutCommand(lastNodeError);
   if (!(error instanceof Error)) return new Error(String(error));
   if (!('command' in error)) return error;
-  return Object.assign(new Error(message), { name, code, stack: stack ?? message });
+  return Object.assign(new Error(message), { name, code, stack });
 }
 
-/** Whether a connection went down with the command, for reasons that it has told elsewhere. */
+/** Whether a connection took the command along, for a reason that it has told elsewhere. */
 export function isClosed(error: unknown): boolean {
-  return /^Connection is closed|max retries per request/.test((error as Error).message);
+  return /^Connection is closed|max retries per request|startup nodes/.test(
+    (error as Error).message,
+  );
 }
 
-/** Whether the user lacks the permission for a command. */
+/** Whether the user may not run the command. */
 export function isForbidden(error: unknown): boolean {
   return forbidden.test((error as Error).message);
+}
+
+/** Whether there is no database of that number. */
+export function isWithoutDatabase(error: unknown): boolean {
+  return withoutDatabase.test(String(error));
 }

@@ -108,7 +108,8 @@ export function readOptions(options: RedisDataStoreOptions): Settings {
     shards,
     migrate = true,
     allowEviction = false,
-    onWarning = ({ kind, message }) => process.emitWarning(message, { code: `SCHED_${kind}` }),
+    onWarning = ({ kind, message }) =>
+      process.emitWarning(message, { type: 'RedisWarning', code: kind }),
     clock,
     historyLimit = 100,
     historyMaxAgeMs = 7 * 24 * 3_600_000,

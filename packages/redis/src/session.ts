@@ -94,37 +94,30 @@ export async function openSession(settings: Settings): Promise<Session> {
 
 /** Creates what is missing. @returns the number of shards that the namespace has */
 async function prepare(run: Session['run'], settings: Settings): Promise<number> {
-  const { namespace, migrate } = settings;
-  const fail = (message: string) =>
-    new SchedError('SCHED_STORE_SCHEMA', `The namespace ${namespace} ${message}`);
+  const { namespace, migrate, shards } = settings;
 
-  async function prepareShard(shard: number, shards: number): Promise<number> {
-    const args = [String(schemaVersion), String(shards), migrate ? '1' : ''];
+  async function prepareShard(shard: number, count: number): Promise<number> {
+    const args = [String(schemaVersion), String(count), migrate ? '1' : ''];
     const [version, stored] = await run<[string?, string?]>(open, shard, '', args);
-    if (version === undefined) {
-      throw fail(
-        'is not there, and migrate: false forbids to create it. Open the store once with migrate: true, or correct namespace, keyPrefix or database.',
-      );
-    }
-    if (version === 'foreign') {
-      throw fail('has keys of somebody else. Choose another namespace or keyPrefix.');
-    }
-    if (Number(version) !== schemaVersion) {
-      throw fail(
-        `has schema version ${version}, and this @sched/redis knows version ${schemaVersion}. Install the version of @sched/redis that wrote it, or a later one.`,
-      );
-    }
-    return Number(stored);
+    if (Number(version) === schemaVersion) return Number(stored);
+    const problem =
+      version === undefined
+        ? 'is not there, and migrate: false forbids to create it. Open the store once with migrate: true, or correct namespace, keyPrefix or database.'
+        : version === 'foreign'
+          ? 'has keys that are not of @sched/redis. Choose another namespace or keyPrefix.'
+          : `has schema version ${version}, and this @sched/redis knows ${schemaVersion}. Install the version of @sched/redis that wrote it, or a later one.`;
+    throw new SchedError('SCHED_STORE_SCHEMA', `The namespace ${namespace} ${problem}`);
   }
 
-  const shards = await prepareShard(0, settings.shards ?? 1);
+  const count = await prepareShard(0, shards ?? 1);
   check(
-    settings.shards === undefined || settings.shards === shards,
-    `shards must be ${shards}, with which the namespace ${namespace} was created; not ${settings.shards}.`,
+    shards === undefined || shards === count,
+    `shards must be ${count}, with which the namespace ${namespace} was created; not ${shards}.`,
   );
-  const others = Array.from({ length: shards - 1 }, (_, index) => prepareShard(index + 1, shards));
-  await Promise.all(others);
-  return shards;
+  await Promise.all(
+    Array.from({ length: count - 1 }, (_, index) => prepareShard(index + 1, count)),
+  );
+  return count;
 }
 
 /** A connection for listening: of a cluster, any node will do. */
