@@ -133,7 +133,9 @@ export async function describeOnEach(
   const ids = names.map((name) => idOf(name, which));
   const outcomes = await Promise.all(ids.map(outcomeOf));
   for (const [index, outcome] of outcomes.entries()) {
-    const run = (servers: RunningService[]) => servers.forEach((server) => body(server));
+    const run = (servers: RunningService[]) => {
+      for (const server of servers) body(server);
+    };
     await register(ids.slice(index, index + 1), title, run, [outcome]);
   }
 }
