@@ -50,6 +50,7 @@ export const processCases: readonly CaseDefinition[] = [
       const taken = new Map<string, ClaimedTask>();
       await until(
         async () => {
+          same(await store.count({}), 20, 'no task is lost with the process that held it');
           const { tasks, now } = await store.claim({ ...request, owner: 'heir', leaseMs: 60_000 });
           for (const task of tasks) {
             holds(!taken.has(task.id), `no task is given to two callers: ${task.id}`);
