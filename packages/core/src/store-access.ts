@@ -3,7 +3,7 @@
  * failure a code; and keeps an idea of the store's clock.
  */
 
-import type { Clock } from './clock.js';
+import { type Clock, held } from './clock.js';
 import type { DataStore } from './data-store.js';
 import { isSchedError, SchedError } from './errors.js';
 
@@ -99,11 +99,10 @@ export class StoreAccess {
   }
 
   async #bound<T>(name: string, make: () => Promise<T>, onLate?: (answer: T) => void): Promise<T> {
-    const letGo = this.#clock.hold?.();
     let timer: unknown;
     let isLate = false;
-    try {
-      return await new Promise<T>((resolve, reject) => {
+    const answer = () =>
+      new Promise<T>((resolve, reject) => {
         timer = this.#clock.setTimeout(() => {
           isLate = true;
           reject(
@@ -118,11 +117,12 @@ export class StoreAccess {
           else resolve(answer);
         }, reject);
       });
+    try {
+      return await held(this.#clock, answer);
     } catch (error) {
       throw isSchedError(error) ? error : this.#unavailable(name, error);
     } finally {
       this.#clock.clearTimeout(timer);
-      letGo?.();
     }
   }
 

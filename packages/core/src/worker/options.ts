@@ -20,7 +20,7 @@ export interface WorkerOptions {
   readonly lease?: Duration;
   /**
    * How often the store is asked for due tasks when neither a timer nor a notification has caused it to be: the
-   * safety net. Default 5 s, or 1 min for a store that notifies. `Infinity` for never.
+   * safety net. Default 5 s, or 1 min for a store that notifies (never in virtual time). `Infinity` for never.
    */
   readonly pollInterval?: Duration;
   /** After how long a call to a store is given up. Default 30 s. */

@@ -3,7 +3,7 @@
  * again until the store has answered.
  */
 
-import { type Clock, soon } from '../clock.js';
+import { type Clock, held, soon } from '../clock.js';
 import type { Settlement, TaskRecord } from '../data-store.js';
 import { type Claim, concludeEdited, type Decision } from '../policy.js';
 import { isPassing, type StoreAccess } from '../store-access.js';
@@ -93,9 +93,9 @@ export class Outbox {
   #schedule(): void {
     if (this.#isSending) return;
     this.#isSending = true;
-    const letGo = this.#clock.hold?.();
-    soon(() => {
-      void this.#send().finally(letGo);
+    void held(this.#clock, async () => {
+      await new Promise<void>(soon);
+      await this.#send();
     });
   }
 

@@ -2,7 +2,7 @@
  * One attempt: calls the handler, watches over it, and says how it ended. Knows nothing of the store.
  */
 
-import type { Clock } from '../clock.js';
+import { type Clock, held } from '../clock.js';
 import { SchedError, type SchedErrorCode } from '../errors.js';
 import { decodePayload, type PayloadCodec } from '../payload.js';
 import { type Claim, type Outcome, triggerContext } from '../policy.js';
@@ -46,18 +46,21 @@ export class Run {
     this.startedAt = now;
     this.#clock = clock;
     this.#abortGraceMs = abortGraceMs;
-    this.ended = new Promise((resolve) => {
-      const letGo = clock.hold?.();
-      this.#end = (end) => {
-        for (const timer of this.#timers) clock.clearTimeout(timer);
-        letGo?.();
-        resolve(end);
-      };
-    });
-    this.#watch(claim);
-    this.#call(claim, task, codec).then(
-      () => this.#end({ outcome: { kind: 'succeeded' }, isAbandoned: false }),
-      (thrown: unknown) => this.#end({ outcome: this.#outcomeOf(thrown), isAbandoned: false }),
+    this.ended = held(
+      clock,
+      () =>
+        new Promise((resolve) => {
+          this.#end = (end) => {
+            for (const timer of this.#timers) clock.clearTimeout(timer);
+            resolve(end);
+          };
+          this.#watch(claim);
+          this.#call(claim, task, codec).then(
+            () => this.#end({ outcome: { kind: 'succeeded' }, isAbandoned: false }),
+            (thrown: unknown) =>
+              this.#end({ outcome: this.#outcomeOf(thrown), isAbandoned: false }),
+          );
+        }),
     );
   }
 

@@ -29,9 +29,11 @@ export class Waker {
 
   /** Sleeps until the moment that the store named, or as long as polls allow. */
   sleepUntil(wakeAt: number | null): void {
-    const { settings } = this.#context;
+    const { clock, settings } = this.#context;
+    // No notification gets lost within one process, and elsewhere time is not virtual.
+    const notifiedPollMs = clock.hold ? Number.POSITIVE_INFINITY : 60_000;
     const pollMs =
-      settings.pollIntervalMs ?? (this.#access.store.capabilities.watch ? 60_000 : 5000);
+      settings.pollIntervalMs ?? (this.#access.store.capabilities.watch ? notifiedPollMs : 5000);
     const time = Math.min(wakeAt ?? Number.POSITIVE_INFINITY, this.#wanted);
     this.sleepFor(Math.min(pollMs, Math.max(0, time - this.#access.estimateNow())));
   }
