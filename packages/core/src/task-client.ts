@@ -79,6 +79,7 @@ export class TaskClient {
   readonly #context: ClientContext;
   readonly #access: StoreAccess;
 
+  /** @internal */
   constructor(context: ClientContext, access: StoreAccess) {
     this.#context = context;
     this.#access = access;

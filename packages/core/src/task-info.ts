@@ -3,7 +3,13 @@
 import type { HistoryEntry, TaskRecord } from './data-store.js';
 import type { SchedError } from './errors.js';
 import { type PayloadCodec, readPayload } from './payload.js';
-import { type RunError, type RunRecord, readBody, type SkipReason } from './record.js';
+import {
+  type RunError,
+  type RunOutcome,
+  type RunRecord,
+  readBody,
+  type SkipReason,
+} from './record.js';
 import type { TriggerJson } from './trigger.js';
 
 /**
@@ -17,7 +23,7 @@ export type TaskState = 'scheduled' | 'running' | 'paused' | 'finished' | 'faile
 
 /** One run of a task, or a number of occurrences that did not run. */
 export interface RunInfo {
-  readonly outcome: RunRecord['outcome'];
+  readonly outcome: RunOutcome;
   /** The occurrence; for `skipped`, the first of them. */
   readonly nominal: Date;
   /** For `skipped`: the last of them. */

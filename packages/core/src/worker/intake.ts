@@ -2,6 +2,7 @@
 
 import type { ClaimedTask, TaskRecord } from '../data-store.js';
 import { SchedError } from '../errors.js';
+import { readPayload } from '../payload.js';
 import { defaultPolicies } from '../policies.js';
 import type { Claim } from '../policy.js';
 import { readBody } from '../record.js';
@@ -52,12 +53,8 @@ export class Intake {
   read(record: TaskRecord, token: number, definition: TaskDefinition): Claim {
     const { triggers, codec, settings } = this.#context;
     const body = readBody(record.body);
-    if (body.encoded && body.encoded.codec !== codec?.name) {
-      throw new SchedError(
-        'SCHED_RECORD_UNREADABLE',
-        `The payload of ${record.id} was encoded by the codec "${body.encoded.codec}". Give createScheduler that codec.`,
-      );
-    }
+    // JSON was read along with the body; what a codec encoded is read here, to be put back if it cannot be.
+    if (body.encoded) readPayload(body, codec);
     return {
       record,
       body,

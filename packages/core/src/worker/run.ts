@@ -6,7 +6,7 @@ import { type Clock, held } from '../clock.js';
 import { SchedError, type SchedErrorCode } from '../errors.js';
 import { decodePayload, type PayloadCodec } from '../payload.js';
 import { type Claim, type Outcome, triggerContext } from '../policy.js';
-import { describeError } from '../record.js';
+import { describeError, isPermanent } from '../record.js';
 import type { TaskDefinition } from '../task.js';
 import { jitteredTime } from '../trigger.js';
 
@@ -134,10 +134,6 @@ export class Run {
       if (code === 'SCHED_STOPPED') return { kind: 'stopped', error };
       return { kind: 'failed', error, permanent: code === 'SCHED_CANCELLED' };
     }
-    const permanent =
-      this.#isPermanent ||
-      (typeof thrown === 'object' &&
-        (thrown as { permanent?: unknown } | null)?.permanent === true);
-    return { kind: 'failed', error, permanent };
+    return { kind: 'failed', error, permanent: this.#isPermanent || isPermanent(thrown) };
   }
 }
