@@ -25,7 +25,8 @@ export const errorCodes = {
   SCHED_TASK_NOT_FOUND: 'No task with that id is in the store.',
   SCHED_TASK_STATE: 'The task is not in a state that allows what was asked.',
   SCHED_TASK_CONTENDED: 'Others kept changing the task while it was being edited.',
-  SCHED_PAYLOAD_INVALID: "A payload does not satisfy its task's schema.",
+  SCHED_PAYLOAD_INVALID:
+    "A payload does not satisfy its task's schema, or the codec cannot encode it.",
   SCHED_PAYLOAD_NOT_JSON: 'A payload holds a value that JSON cannot hold.',
   SCHED_PAYLOAD_TOO_LARGE: 'A payload is larger than the limit.',
   SCHED_RECORD_UNREADABLE: 'A stored record was written by a newer version, or is damaged.',
