@@ -76,8 +76,8 @@ export const cron: CronKind = /* @__PURE__ */ Object.assign(createCron, {
 function createCron(expression: string, options: CronOptions = {}): Trigger {
   checkKeys(options, ['timeZone', 'gap', 'fold', 'start', 'end', 'jitter'], 'The options of cron');
   const fields = parseCron(expression);
-  const zone = timeZone(options.timeZone ?? 'UTC');
-  const { gap = 'shift', fold = 'first' } = options;
+  const { timeZone: name = 'UTC', gap = 'shift', fold = 'first' } = options;
+  const zone = timeZone(name);
   checkChoice('gap', gap, ['skip', 'shift']);
   checkChoice('fold', fold, ['first', 'both']);
   const start = options.start === undefined ? undefined : parseTime(options.start, 'start');
