@@ -280,7 +280,7 @@ describe('while the user is in a transaction', () => {
       () => store.withTransaction(elsewhere).insert([record('a')]),
       'SCHED_STORE_SCHEMA',
     );
-    expect(error.message).toContain('right database');
+    expect(error.message).toContain('this very database');
   });
 
   test('a memory database of the store’s own cannot be joined', async () => {

@@ -37,12 +37,17 @@ describe('query plans', () => {
     ['count by group', count(conditions({ group: 'g' }).where), ['sched_tasks_group']],
     ['remove by group', remove('group_name = ?'), ['sched_tasks_group']],
     ['remove by id', remove('id = ?'), ['sqlite_autoindex_sched_tasks']],
+    [
+      'settle by removal',
+      remove('id = ? AND lease_token = ? AND revision = ?'),
+      ['sqlite_autoindex_sched_tasks'],
+    ],
     ['pause by group', setPaused('group_name = ?'), ['sched_tasks_group']],
     ['pause by id', setPaused('id = ?'), ['sqlite_autoindex_sched_tasks']],
     ['history', fixed.history, ['sched_history_newest']],
     ['forgetExcess', fixed.forgetExcess, ['INTEGER PRIMARY KEY', 'sched_history_newest']],
     ['forgetStale', fixed.forgetStale, ['INTEGER PRIMARY KEY', 'sched_history_oldest']],
-    ...(['get', 'update', 'extend', 'settle', 'settleByRemoval', 'fences', 'release'] as const).map(
+    ...(['get', 'update', 'extend', 'settle', 'release'] as const).map(
       (name): [string, string, string[]] => [name, fixed[name], ['sqlite_autoindex_sched_tasks']],
     ),
     ['lease', fixed.lease, ['INTEGER PRIMARY KEY']],
