@@ -345,9 +345,9 @@ export interface DataStore {
   claim(request: ClaimRequest): Promise<ClaimResult>;
 
   /**
-   * Makes leases last until `now + leaseMs`, also where that is sooner than before. Extended are those whose token is the record's current lease's and that are
-   * still live: a lease that has run out is lost, also when nobody has claimed the task since. A paused task's lease
-   * is extended like any other.
+   * Makes leases last until `now + leaseMs`, also where that is sooner than before. Extended are those whose token is
+   * the record's current lease's and that are still live: a lease that has run out is lost, also when nobody has
+   * claimed the task since. A paused task's lease is extended like any other.
    *
    * The answer for a lease that was extended is the task's current revision, by which its owner learns, at no cost,
    * that the task has been edited while it runs.
