@@ -67,10 +67,12 @@ export interface TaskBody {
   /** The occurrence that `runAt` is about; null when there is none left. */
   readonly nominal: number | null;
   readonly attempt: number;
-  /** When the first attempt of this occurrence began, once there has been one. */
+  /** Since when the task has been running, while more attempts or queued occurrences follow. */
   readonly begunAt?: number;
   /** Up to here occurrences that have passed are to run one by one: catch-up or overlap has been decided already. */
   readonly backlogUntil?: number;
+  /** No occurrence follows this one, whatever the trigger says: those that did have been skipped. */
+  readonly isLast?: true;
   /** The tasks that were given occurrences of this one, as far as they may still be running. */
   readonly children?: readonly string[];
   /** The task of which this one is an occurrence. */

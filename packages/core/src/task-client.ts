@@ -17,12 +17,13 @@ import { SchedError } from './errors.js';
 import type { Emitter, SchedulerEvents } from './events.js';
 import { encodePayload } from './payload.js';
 import { type Policies, resolvePolicies, wholeNumber } from './policies.js';
-import { childOf, triggerContext } from './policy.js';
+import { childOf } from './policy.js';
 import { readBody, type TaskBody, writeBody } from './record.js';
+import { runTime, triggerContext } from './schedule.js';
 import type { StoreAccess } from './store-access.js';
 import { checkId, checkLabel, type TaskDefinition } from './task.js';
 import { describeEntry, describeTask, type RunInfo, type TaskInfo } from './task-info.js';
-import { jitteredTime, type Trigger } from './trigger.js';
+import type { Trigger } from './trigger.js';
 import { triggerOf, type When } from './when.js';
 
 /** What came of scheduling a task. */
@@ -290,7 +291,7 @@ export class TaskClient {
         );
       }
       const nominal = body.last?.nominal ?? now;
-      const text = writeBody({ ...body, nominal, attempt: 1, backlogUntil: nominal });
+      const text = writeBody({ ...body, nominal, attempt: 1, backlogUntil: nominal, isLast: true });
       return { status: 'scheduled', runAt: now, body: text };
     });
     this.#context.wakeAt(this.#access.alias, queue, now);
@@ -358,7 +359,7 @@ export class TaskClient {
     const dates: Date[] = [];
     let nominal = trigger?.next(start - 1, context) ?? null;
     while (trigger && nominal !== null && dates.length < count) {
-      dates.push(new Date(jitteredTime(trigger, nominal, context)));
+      dates.push(new Date(runTime(trigger, nominal, context)));
       nominal = trigger.next(nominal, context);
     }
     return dates;

@@ -5,10 +5,9 @@
 import { type Clock, held } from '../clock.js';
 import { SchedError, type SchedErrorCode } from '../errors.js';
 import { decodePayload, type PayloadCodec } from '../payload.js';
-import { type Claim, type Outcome, triggerContext } from '../policy.js';
+import { type Claim, type Outcome, replacedAt } from '../policy.js';
 import { describeError, isPermanent } from '../record.js';
 import type { TaskDefinition } from '../task.js';
-import { jitteredTime } from '../trigger.js';
 
 export interface RunOptions {
   readonly clock: Clock;
@@ -96,8 +95,9 @@ export class Run {
     });
   }
 
-  #watch({ record, body, trigger, policies }: Claim): void {
-    const { timeoutMs, overlap } = policies;
+  #watch(claim: Claim): void {
+    const { record } = claim;
+    const { timeoutMs } = claim.policies;
     if (timeoutMs !== null) {
       this.#abortIn(
         timeoutMs,
@@ -105,12 +105,10 @@ export class Run {
         `The handler of ${record.name} ran longer than its timeout of ${timeoutMs} ms.`,
       );
     }
-    if (overlap.mode === 'replace') {
-      const context = triggerContext(record.id, body);
-      const next = trigger.next(body.nominal ?? this.startedAt, context);
-      if (next === null) return;
+    const replaced = replacedAt(claim, this.startedAt);
+    if (replaced !== null) {
       this.#abortIn(
-        Math.max(0, jitteredTime(trigger, next, context) - this.startedAt),
+        replaced - this.startedAt,
         'SCHED_REPLACED',
         `The next occurrence of ${record.id} fell due and replaces this run.`,
       );
