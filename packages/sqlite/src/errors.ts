@@ -2,8 +2,8 @@ import type { SchedErrorCode } from '@sched/core';
 import { isSchedError, SchedError } from '@sched/core';
 
 // Result codes by what they mean for a caller: https://www.sqlite.org/rescode.html
-/** SQLITE_BUSY, SQLITE_LOCKED */
-const locked = [5, 6];
+/** SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL (which means that others kept winning the race for a lock) */
+const locked = [5, 6, 15];
 /** SQLITE_PERM, SQLITE_READONLY, SQLITE_CANTOPEN */
 const unwritable = [3, 8, 14];
 /** SQLITE_CORRUPT, SQLITE_NOTADB */

@@ -65,8 +65,9 @@ export function createExecutor(
 
   function gather() {
     const works: Work[] = [];
-    // Not at once: whatever else is written in this turn of the event loop can share the commit.
-    const results = Promise.resolve().then(() => {
+    // Not at once: whatever else is written in this turn of the event loop can share the commit. It also gives others
+    // their turn, which a worker that claims and settles without end would otherwise never do.
+    const results = new Promise((resolve) => setImmediate(resolve)).then(() => {
       gathering = undefined;
       return commit(works);
     });
