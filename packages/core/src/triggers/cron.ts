@@ -141,8 +141,10 @@ interface Rules {
 }
 
 /**
- * No offset is as much as a day, so the moments of a local time under any two offsets lie within two days. Further
- * than that before the next local time, or after the last, there is nothing to find.
+ * How far before the next local time, in a stretch that does not reach it, the search can go on: no offset is as much
+ * as a day, so the moments that a local time has under any two offsets lie within two days.
+ *
+ * A fold brings back local times of up to a day ago, so there must be none of the schedule's among those either.
  */
 const MAX_DISTANCE_MS = 2 * DAY_MS;
 
@@ -169,7 +171,8 @@ function occurrences(rules: Rules): Pick<Trigger, 'next' | 'previous'> {
         const from = Math.max(at, secondPassEnd(span));
         const found = times(from + span.offset, true) - span.offset;
         if (found < span.end) return found <= last ? found : null;
-        at = Math.max(span.end, found - MAX_DISTANCE_MS);
+        const nearest = times(from + span.offset - DAY_MS, true) - span.offset;
+        at = Math.max(span.end, nearest - MAX_DISTANCE_MS);
       }
       return null;
     },
@@ -183,7 +186,8 @@ function occurrences(rules: Rules): Pick<Trigger, 'next' | 'previous'> {
         if (shiftsFromGaps && start === changedAt && swallowed(span)) {
           return start >= first ? start : null;
         }
-        at = Math.min(start - 1, found + MAX_DISTANCE_MS);
+        const nearest = times(at + offset + DAY_MS, false) - offset;
+        at = Math.min(start - 1, nearest + MAX_DISTANCE_MS);
       }
       return null;
     },
