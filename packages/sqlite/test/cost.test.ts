@@ -1,12 +1,12 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { HistoryEntry, NewTaskRecord } from '@sched/core';
-import type { SqliteDataStoreOptions } from '@sched/sqlite';
+import type { SqliteDatabase, SqliteDataStoreOptions } from '@sched/sqlite';
 import { SqliteDataStore } from '@sched/sqlite';
 import { describe, expect, test } from 'vitest';
 import { conditions, createStatements } from '../src/statements.js';
-import { claimAll, record } from './support.js';
+import { claimAll, listeningTo, record } from './support.js';
 
-async function openOn(database: DatabaseSync, options: Partial<SqliteDataStoreOptions> = {}) {
+async function openOn(database: SqliteDatabase, options: Partial<SqliteDataStoreOptions> = {}) {
   const given = { clock: () => 1000, ...options, database } as SqliteDataStoreOptions;
   const store = new SqliteDataStore(given);
   await store.open();
@@ -64,20 +64,21 @@ describe('query plans', () => {
 
   describe.each([
     ['without statistics', false],
-    ['after ANALYZE on lopsided data', true],
-  ])('%s', (_, isAnalyzed) => {
+    ['with statistics of a bad moment', true],
+  ])('%s', (_, isMisled) => {
     test.each(statements)(
       '%s searches its index, and neither scans nor sorts',
       async (...given) => {
         const [, sql, indexes] = given;
         const database = new DatabaseSync(':memory:');
-        const store = await openOn(database);
-        if (isAnalyzed) {
-          const records = Array.from({ length: 200 }, (_, index) =>
-            record(`t${index}`, { group: 'g', runAt: 1000 }),
-          );
-          await store.insert(records);
-          database.exec('ANALYZE');
+        await openOn(database);
+        if (isMisled) {
+          // As if taken when every task was in one queue and one group, and the table nearly empty.
+          database.exec(`ANALYZE; DELETE FROM sqlite_stat1;
+          INSERT INTO sqlite_stat1 SELECT tbl_name, name, '1000000 1000000 1000000'
+            FROM sqlite_schema WHERE name IN ('sched_tasks_due', 'sched_tasks_group');
+          INSERT INTO sqlite_stat1 VALUES ('sched_tasks', NULL, '10');
+          ANALYZE sqlite_schema`);
         }
         const steps = plansOf(database, sql).filter(
           (detail) => !detail.startsWith('LIST SUBQUERY'),
@@ -101,8 +102,7 @@ describe('query plans', () => {
       record('finished', { status: 'finished', runAt: null }),
       record('failed', { status: 'failed', runAt: null }),
     ]);
-    const sql = `SELECT count(*) AS entries FROM sched_tasks INDEXED BY sched_tasks_due
-      WHERE wake_at IS NOT NULL`;
+    const sql = "SELECT sum(ncell) AS entries FROM dbstat WHERE name = 'sched_tasks_due'";
     expect(database.prepare(sql).get()).toEqual({ entries: 1 });
   });
 });
@@ -145,11 +145,11 @@ describe('history', () => {
   });
 
   test('a limit of none keeps and writes none', async () => {
-    const database = new DatabaseSync(':memory:');
+    const database = listeningTo(new DatabaseSync(':memory:'));
     const store = await openOn(database, { historyLimit: 0 });
     await run(store, 'a', 5);
+    expect(database.log.filter((sql) => sql.includes('sched_history'))).toEqual([]);
     expect(await store.history('a', 99)).toEqual([]);
-    expect(rows(database)).toBe(0);
   });
 
   test('what is too old is not given, and is deleted as other tasks run', async () => {

@@ -7,7 +7,7 @@ import type { SqliteDataStoreOptions } from '@sched/sqlite';
 import { SqliteDataStore } from '@sched/sqlite';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createDirectory } from './place.js';
-import { claimAll, failure, query, record } from './support.js';
+import { claimAll, failure, query, record, turns } from './support.js';
 
 let place: ReturnType<typeof createDirectory>;
 beforeEach(() => {
@@ -261,6 +261,7 @@ describe('a connection of the user’s own', () => {
       ['journal_mode', 'synchronous', 'busy_timeout', 'cache_size', 'foreign_keys'].map((pragma) =>
         database.prepare(`PRAGMA ${pragma}`).get(),
       );
+    database.exec('PRAGMA synchronous = OFF');
     const before = settings();
     const store = await opened({ database });
     await store.insert([record('a')]);
@@ -283,6 +284,36 @@ describe('a connection of the user’s own', () => {
     expect(tasks).toMatchObject([{ id: 'a', runAt: 1000, deliveries: 1, wakeAt: 2000 }]);
     expect(await store.remove({ ids: ['a', 'b'] })).toBe(1);
     expect(await store.count({})).toBe(0);
+    database.close();
+  });
+
+  test('may be one of Node 22.13, which gives objects alone and tells no transactions', async () => {
+    const database = new DatabaseSync(place.path);
+    const store = await opened({
+      clock: () => 1000,
+      database: {
+        exec: (sql) => database.exec(sql),
+        close: () => database.close(),
+        prepare(sql) {
+          const statement = database.prepare(sql);
+          return {
+            all: (...values) => statement.all(...values),
+            get: (...values) => statement.get(...values),
+            run: (...values) => statement.run(...values),
+            setReadBigInts: (isEnabled) => statement.setReadBigInts(isEnabled),
+          };
+        },
+      },
+    });
+    await store.insert([record('a', { group: 'g', body: '"body"' })]);
+    const { tasks } = await store.claim(claimAll);
+    expect(tasks).toMatchObject([{ id: 'a', group: 'g', body: '"body"', lapsedOwner: null }]);
+    expect(await store.count({ group: 'g' })).toBe(1);
+    database.exec('BEGIN');
+    const inserting = store.insert([record('b')]);
+    await turns(5);
+    database.exec('COMMIT');
+    expect(await inserting).toEqual(['inserted']);
     database.close();
   });
 
