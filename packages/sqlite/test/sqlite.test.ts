@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
@@ -341,4 +341,19 @@ test('a process whose Node lacks node:sqlite is told so', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, flags);
   expect(stdout).toMatch(/^SCHED_STORE_UNSUPPORTED .*node:sqlite.*22\.13/);
   expect(existsSync(place.path)).toBe(false);
+});
+
+test('what the README has for the sqlite3 shell works on the tables', async () => {
+  const store = await opened({ path: place.path });
+  await store.insert([record('reported', { group: 'reports' }), record('nightly-sweep')]);
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  const blocks = [...readme.matchAll(/^```sql\n(.*?)^```/gms)].map(([, sql]) => String(sql));
+  expect(blocks.length).toBeGreaterThan(5);
+  const database = new DatabaseSync(place.path);
+  for (const sql of blocks) database.exec(sql);
+  database.close();
+  const [reported, removed] = await store.get(['reported', 'nightly-sweep']);
+  expect(reported).toMatchObject({ paused: false, resumedAt: expect.any(Number), wakeAt: 1000 });
+  expect(removed).toBeUndefined();
+  await store.close();
 });
