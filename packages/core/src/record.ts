@@ -104,7 +104,8 @@ export function readBody(text: string): TaskBody {
         typeof body.declaredAt === 'number' &&
         typeof body.edition === 'number' &&
         typeof body.attempt === 'number' &&
-        (body.nominal === null || typeof body.nominal === 'number')
+        (body.nominal === null || typeof body.nominal === 'number') &&
+        (body.children === undefined || Array.isArray(body.children))
       ) {
         return body as TaskBody;
       }

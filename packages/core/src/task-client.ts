@@ -290,8 +290,12 @@ export class TaskClient {
           `Task ${id} is ${status}, not failed: there is nothing to retry. Use runNow to run it once more.`,
         );
       }
-      const nominal = body.last?.nominal ?? now;
-      const text = writeBody({ ...body, nominal, attempt: 1, backlogUntil: nominal, isLast: true });
+      const nominal = body.nominal ?? body.last?.nominal ?? now;
+      const text = writeBody({
+        ...{ ...body, nominal, attempt: 1, backlogUntil: nominal },
+        // One that failed before its schedule was over goes on with it.
+        ...(body.nominal === null && { isLast: true as const }),
+      });
       return { status: 'scheduled', runAt: now, body: text };
     });
     this.#context.wakeAt(this.#access.alias, queue, now);

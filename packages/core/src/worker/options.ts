@@ -1,5 +1,5 @@
 import { type Duration, parseDurationMs } from '../duration.js';
-import { wholeNumber } from '../policies.js';
+import { invalid, wholeNumber } from '../policies.js';
 import { checkLabel } from '../task.js';
 
 /** How tasks are run. */
@@ -61,6 +61,7 @@ export function readWorkerOptions(options: WorkerOptions): WorkerSettings {
     random = Math.random,
   } = options;
   const leaseMs = wholeNumber('lease, in milliseconds,', parseDurationMs(lease, 'lease'), 300);
+  if (queues.length === 0) throw invalid('queues', queues, 'the names of one queue or more');
   for (const queue of queues) checkLabel('queue', queue);
   checkLabel('owner', owner);
   return {

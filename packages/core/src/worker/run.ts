@@ -34,6 +34,7 @@ export class Run {
   readonly #abortGraceMs: number;
   readonly #timers: unknown[] = [];
   #isPermanent = false;
+  #hasEnded = false;
   #end: (end: RunEnd) => void = () => {};
 
   constructor(
@@ -50,10 +51,10 @@ export class Run {
       () =>
         new Promise((resolve) => {
           this.#end = (end) => {
+            this.#hasEnded = true;
             for (const timer of this.#timers) clock.clearTimeout(timer);
             resolve(end);
           };
-          this.#watch(claim);
           this.#call(claim, task, codec).then(
             () => this.#end({ outcome: { kind: 'succeeded' }, isAbandoned: false }),
             (thrown: unknown) =>
@@ -66,7 +67,7 @@ export class Run {
   /** Aborts the handler's signal, and gives it a while to end. The first reason counts. */
   abort(reason: SchedError): void {
     const { signal } = this.#controller;
-    if (signal.aborted) return;
+    if (signal.aborted || this.#hasEnded) return;
     this.#timers.push(
       this.#clock.setTimeout(
         () => this.#end({ outcome: this.#outcomeOf(reason), isAbandoned: true }),
@@ -76,13 +77,11 @@ export class Run {
     this.#controller.abort(reason);
   }
 
-  async #call(
-    { record, body, token }: Claim,
-    task: TaskDefinition,
-    codec: PayloadCodec | undefined,
-  ): Promise<void> {
+  async #call(claim: Claim, task: TaskDefinition, codec: PayloadCodec | undefined): Promise<void> {
+    const { record, body, token } = claim;
     // What the schema refuses today it refuses at the next attempt.
     this.#isPermanent = true;
+    this.#watch(claim);
     const payload = await decodePayload(task, body, codec);
     this.#isPermanent = false;
     await task.run({

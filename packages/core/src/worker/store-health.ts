@@ -1,4 +1,4 @@
-import type { SchedError } from '../errors.js';
+import { isSchedError, type SchedError } from '../errors.js';
 import type { WorkerContext } from './context.js';
 
 /** The shortest and the longest delay after a failure. */
@@ -21,6 +21,8 @@ export class StoreHealth {
   /** @returns how long to wait before the next try, in milliseconds */
   failed(call: string, error: unknown): number {
     const { clock, events, settings } = this.#context;
+    // It was given up because the scheduler has stopped, which says nothing about the store.
+    if (isSchedError(error, 'SCHED_CLOSED')) return backoffMs.max;
     if (this.#failures === 0) this.#downSince = clock.elapsed();
     this.#failures++;
     events.emit('storeError', {

@@ -6,16 +6,18 @@
 import type { ClaimedTask, ClaimResult, Release, TaskRecord } from '../data-store.js';
 import { SchedError } from '../errors.js';
 import { admit, type Claim, conclude, type Decision } from '../policy.js';
-import type { StoreAccess } from '../store-access.js';
+import { isPassing, type StoreAccess } from '../store-access.js';
 import type { WorkerContext } from './context.js';
 import { type HeldTask, runEventOf } from './held-task.js';
-import { Intake, type Unusable } from './intake.js';
+import { deferralOf, Intake, type Unusable } from './intake.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { Outbox } from './outbox.js';
 import { reportSettled } from './report.js';
 import { Run, type RunEnd } from './run.js';
 import { backoffMs, StoreHealth } from './store-health.js';
+import { undecidable } from './undecidable.js';
 import { Waker } from './waker.js';
+import { Watcher } from './watcher.js';
 
 /** How many settlements may wait before no more tasks are claimed. */
 const outboxLimit = 1000;
@@ -29,6 +31,7 @@ export class Worker {
   readonly #context: WorkerContext;
   readonly #health: StoreHealth;
   readonly #waker: Waker;
+  readonly #watcher: Watcher;
   readonly #intake: Intake;
   readonly #leases: LeaseKeeper;
   readonly #outbox: Outbox;
@@ -38,22 +41,31 @@ export class Worker {
   #waiting: HeldTask[] = [];
   #running = 0;
   #isStopping = false;
+  #isStopped = false;
   /** The claims under way. */
   #pumping: Promise<void> | undefined;
+  /** What else is under way, and is to be over before the worker has stopped. */
+  readonly #underWay = new Set<Promise<void>>();
   #mustClaimAgain = false;
   /** The last claim left due tasks behind, or there was no room for one. */
   #isHungry = false;
   /** A running mean of how long handlers take, in milliseconds; undefined before the first has ended. */
   #meanRunMs: number | undefined;
-  #unwatch: (() => Promise<void>) | undefined;
-  #watchTimer: unknown;
   #whenIdle: (() => void)[] = [];
 
   constructor(access: StoreAccess, context: WorkerContext) {
     this.#access = access;
     this.#context = context;
-    this.#health = new StoreHealth(access.alias, context, () => this.#poke());
+    this.#health = new StoreHealth(access.alias, context, () => this.#onRecovered());
     this.#waker = new Waker(access, context, () => this.#poke());
+    this.#watcher = new Watcher(
+      access,
+      context,
+      this.#health,
+      ({ queue, wakeAt }) => this.wakeAt(queue, wakeAt),
+      // For what came before the store began to notify.
+      () => this.#poke(),
+    );
     this.#intake = new Intake(context);
     this.#leases = new LeaseKeeper(access, context, this.#health, this.#held, {
       lost: (held) => this.#onLost(held),
@@ -63,7 +75,7 @@ export class Worker {
     this.#outbox = new Outbox(access, context.clock, {
       settled: (held, decision) => this.#onSettled(held, decision),
       lost: (held) => this.#onLost(held),
-      stale: (held) => void this.#giveBack([held]),
+      stale: (held) => this.#track(this.#giveBack([held])),
       failed: (call, error) => this.#health.failed(call, error),
       answered: () => this.#health.answered(),
       reread: (held, record) => this.#reread(held, record),
@@ -76,7 +88,7 @@ export class Worker {
   }
 
   start(): void {
-    if (this.#access.store.capabilities.watch) void this.#watch();
+    this.#watcher.start();
     this.#poke();
   }
 
@@ -89,6 +101,23 @@ export class Worker {
     this.#pumping = this.#pump().finally(() => {
       this.#pumping = undefined;
     });
+  }
+
+  /** Something has changed that may make room for more, or bring more to do. */
+  #pokeIfHungry(): void {
+    if (this.#isHungry) this.#poke();
+  }
+
+  /** Nothing waits any longer for a store that answers again. */
+  #onRecovered(): void {
+    this.#poke();
+    this.#outbox.hurry();
+    this.#leases.beat();
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#underWay.delete(tracked));
+    this.#underWay.add(tracked);
   }
 
   /** Makes sure that the worker looks for due tasks of this queue at this moment, by the store's clock. */
@@ -115,7 +144,6 @@ export class Worker {
     const { clock, settings } = this.#context;
     this.#isStopping = true;
     this.#waker.stop();
-    clock.clearTimeout(this.#watchTimer);
     const deadline = clock.setTimeout(() => {
       for (const { run } of this.#held) {
         run?.abort(
@@ -131,15 +159,22 @@ export class Worker {
     await Promise.race([isGivenUp, this.#finish()]);
     clock.clearTimeout(deadline);
     clock.clearTimeout(giveUp);
+    this.#isStopped = true;
     this.#leases.stop();
     this.#outbox.close();
   }
 
   async #finish(): Promise<void> {
-    const unwatched = this.#unwatch?.().catch(() => {});
-    await Promise.all([this.#pumping, this.#giveBack(this.#waiting.splice(0))]);
+    await Promise.all([
+      this.#pumping,
+      this.#watcher.stop(),
+      this.#giveBack(this.#waiting.splice(0)),
+    ]);
     if (this.#running > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
-    await Promise.all([this.#outbox.drained(), unwatched]);
+    this.#outbox.hurry();
+    while (this.#outbox.size > 0 || this.#underWay.size > 0) {
+      await Promise.all([this.#outbox.drained(), ...this.#underWay]);
+    }
   }
 
   // Claiming
@@ -151,6 +186,7 @@ export class Worker {
       const room = this.#room();
       if (room < 1) {
         this.#isHungry = true;
+        this.#waker.sleepUntil(null);
         return;
       }
       const result = await this.#claim(room);
@@ -184,7 +220,7 @@ export class Worker {
         'claim',
         (store) => store.claim({ queues, limit, owner, leaseMs }),
         // Leased to this worker all the same, so better used than left to run out.
-        ({ tasks }) => void this.#accept(tasks, leaseUntil),
+        { onLate: ({ tasks }) => this.#track(this.#accept(tasks, leaseUntil)) },
       );
       this.#access.noteTime(result.now);
       this.#health.answered();
@@ -199,6 +235,7 @@ export class Worker {
 
   /** Resolves when what cannot be used has been given back. */
   async #accept(tasks: readonly ClaimedTask[], leaseUntil: number): Promise<void> {
+    if (this.#isStopped) return;
     const { events } = this.#context;
     const unusable: Unusable[] = [];
     const refused: HeldTask[] = [];
@@ -214,46 +251,70 @@ export class Worker {
         refused.push(held);
         continue;
       }
+      const reason = this.#consider(held);
+      if (reason) {
+        unusable.push(reason);
+        continue;
+      }
       events.emit('claimed', {
         ...runEventOf(held, this.#access.alias),
         lapsedOwner: task.lapsedOwner,
       });
-      this.#consider(held);
     }
     this.#startWaiting();
     this.#leases.keep();
     await Promise.all([this.#giveBack(refused), this.#defer(unusable)]);
   }
 
-  /** Decides what to do with a task: run it when there is a slot, or settle it at once. */
-  #consider(held: HeldTask): void {
-    const { claim } = held;
-    const { maxRunning } = claim.policies.overlap;
-    const children = claim.body.children ?? [];
-    if (maxRunning !== null && children.length >= maxRunning) {
-      void this.#considerChildren(held, children);
-    } else {
-      this.#apply(held, admit(claim, this.#access.estimateNow(), children.length));
+  /**
+   * Decides what to do with a task: run it when there is a slot, or settle it at once.
+   *
+   * @returns why nothing can be decided, if so
+   */
+  #consider(held: HeldTask): Unusable | undefined {
+    const { claim, task } = held;
+    const now = this.#access.estimateNow();
+    try {
+      const { maxRunning } = claim.policies.overlap;
+      const children = claim.body.children ?? [];
+      if (maxRunning !== null && children.length >= maxRunning) {
+        this.#track(this.#considerChildren(held, children));
+      } else {
+        this.#apply(held, admit(claim, now, children.length));
+      }
+      return undefined;
+    } catch (error) {
+      this.#held.delete(held);
+      return this.#intake.refuse(task, error, now);
     }
   }
 
   /** The record remembers which children were started; only the store knows which of them have ended. */
   async #considerChildren(held: HeldTask, ids: readonly string[]): Promise<void> {
+    let records: readonly (TaskRecord | undefined)[];
     try {
-      const records = await this.#access.call('get', (store) => store.get(ids));
-      const children = ids.filter((_, index) => records[index]?.status === 'scheduled');
-      const claim = { ...held.claim, body: { ...held.claim.body, children } };
-      this.#apply(held, admit(claim, this.#access.estimateNow(), children.length));
-      this.#startWaiting();
+      records = await this.#access.call('get', (store) => store.get(ids));
     } catch (error) {
       this.#health.failed('get', error);
-      await this.#giveBack([held]);
+      await this.#giveBack([held], deferralOf(held.task, this.#access.estimateNow()));
+      return;
+    }
+    const now = this.#access.estimateNow();
+    try {
+      const children = ids.filter((_, index) => records[index]?.status === 'scheduled');
+      const claim = { ...held.claim, body: { ...held.claim.body, children } };
+      this.#apply(held, admit(claim, now, children.length));
+      this.#startWaiting();
+    } catch (error) {
+      this.#held.delete(held);
+      await this.#defer([this.#intake.refuse(held.task, error, now)]);
     }
   }
 
   #apply(held: HeldTask, decision: 'run' | Decision): void {
-    if (decision === 'run') this.#waiting.push(held);
-    else this.#outbox.settle(held, decision);
+    if (decision !== 'run') this.#outbox.settle(held, decision);
+    else if (this.#isStopping) this.#track(this.#giveBack([held]));
+    else this.#waiting.push(held);
   }
 
   // Running
@@ -305,9 +366,14 @@ export class Worker {
     const isLeftToLease = outcome.kind === 'lost' || (outcome.kind === 'stopped' && isAbandoned);
     if (isLeftToLease) this.#held.delete(held);
     else {
-      this.#outbox.conclude(held, (claim) =>
-        conclude(claim, outcome, run.startedAt, this.#access.estimateNow()),
-      );
+      this.#outbox.conclude(held, (claim) => {
+        const now = this.#access.estimateNow();
+        try {
+          return conclude(claim, outcome, run.startedAt, now);
+        } catch (error) {
+          return undecidable(claim, outcome, error, run.startedAt, now);
+        }
+      });
     }
     this.#running--;
     slots.giveBack();
@@ -316,7 +382,7 @@ export class Worker {
 
   #onSlotFreed(): void {
     this.#startWaiting();
-    if (this.#isHungry) this.#poke();
+    this.#pokeIfHungry();
   }
 
   // Settling and giving back
@@ -328,12 +394,12 @@ export class Worker {
     const { body, policies } = held.claim;
     const hasFailed = records.some((run) => run.outcome === 'failed' && run.retryAt === undefined);
     if (body.parent !== undefined && hasFailed && policies.retry.whenExhausted === 'pause') {
-      void this.#pause(body.parent);
+      this.#track(this.#pause(body.parent));
     }
     // What was settled may be due again, and a store that does not notify leaves it to us to look.
     for (const child of spawn) this.#waker.wakeAt(child.runAt ?? 0);
     if (next && next.runAt !== null) this.#waker.wakeAt(next.runAt);
-    if (this.#isHungry) this.#poke();
+    this.#pokeIfHungry();
   }
 
   #onLost(held: HeldTask): void {
@@ -354,6 +420,7 @@ export class Worker {
     } else {
       this.#held.delete(held);
       this.#waiting = this.#waiting.filter((other) => other !== held);
+      this.#pokeIfHungry();
     }
   }
 
@@ -361,7 +428,7 @@ export class Worker {
     this.#waiting = this.#waiting.filter((held) => !tasks.includes(held));
     // Handlers take long after all; the mean has not noticed, since none has ended.
     this.#meanRunMs = this.#context.settings.heartbeatMs;
-    void this.#giveBack(tasks);
+    this.#track(this.#giveBack(tasks));
   }
 
   #onEdited(held: HeldTask, record: TaskRecord): void {
@@ -377,13 +444,19 @@ export class Worker {
     }
   }
 
-  async #giveBack(tasks: readonly HeldTask[]): Promise<void> {
+  async #giveBack(tasks: readonly HeldTask[], deferUntil?: number): Promise<void> {
     for (const held of tasks) this.#held.delete(held);
-    await this.#release(tasks.map(({ task, claim }) => ({ id: task.id, token: claim.token })));
+    await this.#release(
+      tasks.map(({ task, claim }) => ({
+        ...{ id: task.id, token: claim.token },
+        ...(deferUntil !== undefined && { deferUntil }),
+      })),
+    );
   }
 
   async #defer(tasks: readonly Unusable[]): Promise<void> {
     for (const { task, reason, error, deferUntil, isNews } of tasks) {
+      this.#waker.putOff(deferUntil);
       if (!isNews) continue;
       const { id, name } = task;
       const until = new Date(deferUntil);
@@ -412,23 +485,12 @@ export class Worker {
   async #pause(id: string): Promise<void> {
     try {
       await this.#access.call('setPaused', (store) => store.setPaused({ ids: [id] }, true));
+      this.#health.answered();
     } catch (error) {
-      this.#health.failed('setPaused', error);
-    }
-  }
-
-  async #watch(): Promise<void> {
-    const { clock } = this.#context;
-    try {
-      const unwatch = await this.#access.call('watch', (store) =>
-        store.watch(({ queue, wakeAt }) => this.wakeAt(queue, wakeAt)),
-      );
-      if (this.#isStopping) await unwatch();
-      else this.#unwatch = unwatch;
-    } catch (error) {
-      const waitMs = this.#health.failed('watch', error);
-      if (this.#isStopping) return;
-      this.#watchTimer = clock.setTimeout(() => void this.#watch(), waitMs);
+      const waitMs = this.#health.failed('setPaused', error);
+      if (this.#isStopping || !isPassing(error)) return;
+      await new Promise<void>((resolve) => this.#context.clock.setTimeout(resolve, waitMs));
+      await this.#pause(id);
     }
   }
 }
