@@ -24,7 +24,7 @@ export interface CrontabLine {
 }
 
 /** Something to be said about a line. */
-export interface Remark {
+interface Remark {
   readonly line: number;
   readonly text: string;
 }
@@ -92,11 +92,13 @@ export function parseCrontab(text: string, options: CrontabOptions): Crontab {
 
   const remark = (line: number, said: string) => remarks.push({ line, text: said });
   const read = (source: string, number: number) => {
+    const zero = source.indexOf('\0');
+    if (zero >= 0) throw new LineProblem('line', zero + 1, 'A line cannot hold a zero byte.');
     const [, ...matched] = assignment.exec(source) ?? [];
     const name = matched[0] ?? matched[1] ?? matched[2];
     if (name !== undefined) {
       const value = unquote(matched[3] ?? '');
-      if (name === 'CRON_TZ') timeZone = readTimeZone(value, source);
+      if (name === 'CRON_TZ') timeZone = value && readTimeZone(value, source);
       else env[name] = value;
       const said = variableRemarks[name];
       if (said && value !== '') remark(number, said);
@@ -104,14 +106,20 @@ export function parseCrontab(text: string, options: CrontabOptions): Crontab {
     }
     const words = wordsOf(source);
     if (words[0]?.text === '@reboot') {
-      remark(number, '@reboot is left out: this program starts more often than the machine does.');
+      remark(
+        number,
+        'left out: @reboot is for when the machine starts, and this program starts more often.',
+      );
       return;
     }
     const zone = timeZone || options.timeZone;
     const line = readLine(source, words, zone, options.isSystem ?? false);
     const { onlyUser } = options;
     if (onlyUser !== undefined && line.user !== null && line.user !== onlyUser) {
-      remark(number, `left out: it is for ${line.user}, and you are ${onlyUser}.`);
+      remark(
+        number,
+        `left out: it is for ${line.user}, and you are ${onlyUser}. --as-me runs it all the same.`,
+      );
       return;
     }
     lines.push({ ...line, number, timeZone, env: { ...env } });
@@ -188,7 +196,9 @@ function readTrigger(source: string, fields: readonly Word[], timeZone: string):
   } catch (error) {
     if (!isSchedError(error)) throw error;
     const { field = 'interval', column = (second?.start ?? end) + 1 } = error.details;
-    throw new LineProblem(String(field), Number(column), error.message);
+    // Field and column are said already, and of the line rather than of the expression.
+    const message = error.message.replace(/^Cron .*?, column \d+: /s, '');
+    throw new LineProblem(String(field), Number(column), message);
   }
 }
 

@@ -1,7 +1,15 @@
-/** What an earlier process left in the store, in words. */
+/** What earlier processes left in the store, in words. */
 
 import type { TaskInfo } from '@sched/core';
 import { counted, length, moment, shorten } from './words.ts';
+
+/** What was there, in one phrase. */
+export function inventory(tasks: readonly TaskInfo[], now: Date): string {
+  if (tasks.length === 0) return 'nothing yet';
+  const lastAt = Math.max(...tasks.map(({ lastRun }) => lastRun?.endedAt.getTime() ?? 0));
+  const last = lastAt > 0 ? `last run ${length(now.getTime() - lastAt)} ago` : 'none has run';
+  return `${counted(tasks.length, 'task')}, ${last}`;
+}
 
 export interface Findings {
   readonly sentences: readonly string[];
@@ -9,15 +17,10 @@ export interface Findings {
   readonly stopped: ReadonlySet<string>;
 }
 
+/** What has to be made up for. */
 export function findings(tasks: readonly TaskInfo[], now: Date): Findings {
   const sentences: string[] = [];
   const stopped = new Set<string>();
-  if (tasks.length === 0) return { sentences: ['nothing yet'], stopped };
-
-  const lastAt = Math.max(...tasks.map(({ lastRun }) => lastRun?.endedAt.getTime() ?? 0));
-  const ago = lastAt > 0 ? `, last run ${length(now.getTime() - lastAt)} ago` : ', none has run';
-  sentences.push(`${counted(tasks.length, 'task')}${ago}`);
-
   let overdue = 0;
   for (const { id, payload, nominal, runAt, lease, lastRun } of tasks) {
     const isDue = runAt !== null && runAt <= now;

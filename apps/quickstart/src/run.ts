@@ -2,12 +2,12 @@
 
 import { relative } from 'node:path';
 import { styleText } from 'node:util';
-import { createScheduler, cron, every } from '@sched/core';
+import { createScheduler, cron, every, type SyncResult } from '@sched/core';
 import { SqliteDataStore } from '@sched/sqlite';
 import { createBoard, refresh } from './board.ts';
 import type { Crontab } from './crontab.ts';
 import { entryLine } from './entry-line.ts';
-import { findings } from './findings.ts';
+import { findings, inventory } from './findings.ts';
 import { createJournal } from './journal.ts';
 import { plainScreen, type Screen, terminalScreen } from './screen.ts';
 import { declarationsOf, group, shellTask, tasksOf, withIds } from './tasks.ts';
@@ -37,7 +37,7 @@ export interface RunOptions {
 }
 
 export async function run(crontab: Crontab, options: RunOptions): Promise<void> {
-  const { crontabPath, db, forMs, timeoutMs, from } = options;
+  const { crontabPath, db, forMs, timeoutMs } = options;
   const lines = withIds(crontab.lines);
   const board = createBoard(lines);
   const journal = createJournal(board, (entry) => {
@@ -46,63 +46,70 @@ export async function run(crontab: Crontab, options: RunOptions): Promise<void> 
     screen.print(entryLine(entry, name, { columns: process.stdout.columns || 120, paint }));
   });
   const task = shellTask({ timeoutMs, onLine: journal.output });
-  const store = new SqliteDataStore({ path: db });
   await using scheduler = createScheduler({
-    ...{ store, tasks: [task], triggers: [cron, every], owner, lease },
+    store: new SqliteDataStore({ path: db }),
+    tasks: [task],
+    triggers: [cron, every],
+    ...{ owner, lease },
   });
 
-  const isPlain = options.isPlain || !process.stdout.isTTY || process.env.TERM === 'dumb';
-  using screen: Screen = isPlain
-    ? plainScreen(process.stdout)
-    : terminalScreen(process.stdout, (columns, rows) =>
-        render(board, { now: new Date(), columns, rows, paint, hint }),
-      );
+  let screen: Screen = plainScreen(process.stdout);
   const say = (topic: string, text: string) =>
     screen.print(`${paint('bold', topic.padEnd(8))}  ${text}`);
   const shown = (path: string) => {
-    const short = relative(from, path);
+    const short = relative(options.from, path);
     return short.startsWith('..') ? path : short;
   };
 
   say('schedule', `${shown(crontabPath)}: ${counted(lines.length, 'line')} to run`);
   for (const { line, text } of crontab.remarks) say('', `line ${line}: ${text}`);
+  say('store', `${shown(db)}: ${inventory(await tasksOf(scheduler), new Date())}`);
+  const synced = await scheduler.sync(declarationsOf(lines, task), { group });
+  say('sync', describeChanges(synced));
+  const tasks = await tasksOf(scheduler);
+  const { sentences, stopped } = findings(tasks, new Date());
+  for (const sentence of sentences) say('found', sentence);
+  refresh(board, tasks, owner);
 
-  const found = findings(await tasksOf(scheduler), new Date());
-  const [first, ...others] = found.sentences;
-  say('store', `${shown(db)}: ${first}`);
-  for (const sentence of others) say('', sentence);
-
-  const synced = Object.entries(await scheduler.sync(declarationsOf(lines, task), { group }));
-  const changes = synced.filter(([, ids]) => ids.length > 0);
-  say('sync', changes.map(([change, ids]) => `${ids.length} ${change}`).join(', '));
-
-  const look = async () => refresh(board, await tasksOf(scheduler), owner);
-  await look();
-  if (isPlain) {
+  if (process.stdout.isTTY && process.env.TERM !== 'dumb' && !options.isPlain) {
+    screen = terminalScreen(process.stdout, (columns, rows) =>
+      render(board, { now: new Date(), columns, rows, paint, hint }),
+    );
+  } else {
     for (const line of timetable(board.rows.values())) say('', line);
     say('', hint);
   }
+  try {
+    journal.follow(scheduler, stopped);
+    board.readyAt = Date.now();
+    await scheduler.start();
+    const look = async () => refresh(board, await tasksOf(scheduler), owner);
+    // When it fails, so does what the worker asks of the store, which reports it.
+    const looking = setInterval(() => void look().catch(() => {}), lookMs);
+    await untilTold(forMs, () => {
+      screen.close();
+      process.exit(130);
+    });
+    clearInterval(looking);
 
-  journal.follow(scheduler, found.stopped);
-  board.readyAt = Date.now();
-  await scheduler.start();
-  const looking = setInterval(() => void look().catch(() => {}), lookMs);
-  const stopAtOnce = () => {
-    screen[Symbol.dispose]();
-    process.exit(130);
-  };
-  await untilTold(forMs, stopAtOnce);
-  clearInterval(looking);
-
-  const { running } = await scheduler.health();
-  if (running > 0) {
-    const commands = counted(running, 'command');
-    say('stopping', `up to ${length(stopDeadlineMs)} for ${commands} to end; Ctrl-C stops at once`);
+    const { running } = await scheduler.health();
+    if (running > 0) {
+      const wait = `up to ${length(stopDeadlineMs)} for ${counted(running, 'command')} to end`;
+      say('stopping', `${wait}; Ctrl-C stops at once`);
+    }
+    await scheduler.stop({ deadline: stopDeadlineMs });
+    say('summary', `${length(Date.now() - board.readyAt)}: ${summary(board).join(', ')}`);
+    say('', `Start again, and the tasks in ${shown(db)} go on from here.`);
+  } finally {
+    screen.close();
   }
-  await scheduler.stop({ deadline: stopDeadlineMs });
-  const ranFor = length(Date.now() - board.readyAt);
-  say('summary', `${ranFor}: ${summary(board).join(', ')}`);
-  say('', `Start again, and the tasks in ${shown(db)} go on from here.`);
+}
+
+function describeChanges(synced: SyncResult): string {
+  return Object.entries(synced)
+    .filter(([, ids]) => ids.length > 0)
+    .map(([change, ids]) => `${ids.length} ${change}`)
+    .join(', ');
 }
 
 /** Resolves when the time is up or at the first Ctrl-C. Every signal after that stops at once. */

@@ -8,10 +8,11 @@
 import type { WriteStream } from 'node:tty';
 import { stripVTControlCharacters } from 'node:util';
 
-/** Disposing of it takes the panel away. */
-export interface Screen extends Disposable {
+export interface Screen {
   /** Writes a line that stays. */
   print(line: string): void;
+  /** Takes the panel away. */
+  close(): void;
 }
 
 /** How often the panel is drawn at most, and, since it counts down, at least: in milliseconds. */
@@ -22,7 +23,7 @@ const tickMs = 250;
 export function plainScreen(stream: NodeJS.WritableStream): Screen {
   return {
     print: (line) => void stream.write(`${line}\n`),
-    [Symbol.dispose]() {},
+    close() {},
   };
 }
 
@@ -57,7 +58,7 @@ export function terminalScreen(
       waiting.push(line);
       refresh();
     },
-    [Symbol.dispose]() {
+    close() {
       clearInterval(ticking);
       clearTimeout(frame);
       stream.off('resize', refresh);

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 
 /** A command for a shell. */
 export interface ShellCommand {
@@ -24,18 +24,34 @@ const killAfterMs = 2000;
 const longestLine = 1000;
 
 /**
- * Starts the command (`$1`, by the shell `$0`), and next to it a guard. File descriptor 3 is a pipe from this process:
- * a line in it sends the guard away, and its end means that this process is dead, by `kill -9` perhaps. The command is
- * then killed with everything it started, for another process will run it again.
+ * Runs the command `$1` by the shell `$0`, with `$2` for its input if there is one.
+ *
+ * File descriptor 3 leads to this process. A guard in the background reads from it: a line sends it away, and its end
+ * means that this process is dead, by `kill -9` perhaps. The command is then killed with all that it started, for it
+ * will be run again. Into the other direction goes the exit code.
+ *
+ * When the process group is told to end, everything but the command waits for the command to do so.
+ *
+ * `cat` and `printf` stand between the command and Node because Node's pipes are sockets: bash would take itself for a
+ * remote shell, and `/dev/stderr` could not be opened.
  */
 const wrapper = `
   (trap '' TERM; read -r _ <&3 || kill -KILL 0) </dev/null >/dev/null 2>&1 &
-  cd "$HOME" && exec "$0" -c "$1" 3<&-
+  trap : TERM
+  cd "$HOME" || exit
+  {
+    trap : TERM
+    if [ $# -lt 2 ]
+    then "$0" -c "$1" 3<&-
+    else printf %s "$2" | "$0" -c "$1" 3<&-
+    fi
+    echo $? >&3
+  } 2>&1 | (trap '' TERM; exec cat 3<&-)
 `;
 
 /**
- * Runs a command in a process group of its own. Ends when the command has, and nothing that it started holds on to its
- * output: as cron sees it.
+ * Runs a command in a process group of its own. As for cron, it has ended when it has, and nothing that it started
+ * holds on to its output.
  *
  * @throws Error when it ends with anything but exit code 0; the signal's reason when it was aborted
  */
@@ -44,12 +60,13 @@ export async function runShell(
   { signal, onLine }: ShellOptions,
 ): Promise<void> {
   signal.throwIfAborted();
-  const child = spawn('/bin/sh', ['-c', wrapper, env.SHELL ?? '/bin/sh', command], {
+  const shell = env.SHELL ?? '/bin/sh';
+  const args = ['-c', wrapper, shell, command, ...(input === null ? [] : [input])];
+  const child = spawn('/bin/sh', args, {
     env: { ...env },
     detached: true,
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
-  const [stdin, stdout, stderr, guard] = child.stdio;
   const kill = (name: NodeJS.Signals) => {
     try {
       if (child.pid !== undefined) process.kill(-child.pid, name);
@@ -64,19 +81,19 @@ export async function runShell(
   };
   signal.addEventListener('abort', abort);
 
-  for (const stream of [stdin, guard]) {
-    // A command need not read its input, and the guard may be gone.
-    stream?.on('error', () => {});
-  }
-  stdin?.end(input ?? '');
+  const [, stdout, stderr, control] = child.stdio as [null, Readable, Readable, Duplex, undefined];
   readLines(stdout, onLine);
   readLines(stderr, onLine);
-  child.on('exit', () => {
-    if (guard && 'end' in guard) guard.end('\n');
+  let exitCode = '';
+  control.on('data', (data) => {
+    exitCode += data;
   });
+  // The guard is gone when the whole group was killed.
+  control.on('error', () => {});
+  child.on('exit', () => control.end('\n'));
 
   try {
-    const [code, killedBy] = await new Promise<[number | null, NodeJS.Signals | null]>(
+    const [ownCode, killedBy] = await new Promise<[number | null, NodeJS.Signals | null]>(
       (resolve, reject) => {
         child.on('error', reject);
         child.on('close', (...end) => resolve(end));
@@ -84,7 +101,8 @@ export async function runShell(
     );
     signal.throwIfAborted();
     if (killedBy) throw new Error(`killed by ${killedBy}`);
-    if (code !== 0) throw new Error(`exit code ${code}`);
+    const code = exitCode.trim() || String(ownCode);
+    if (code !== '0') throw new Error(`exit code ${code}`);
   } finally {
     signal.removeEventListener('abort', abort);
     clearTimeout(killing);

@@ -48,7 +48,7 @@ export function shorten(text: string, width: number): string {
 /** What is left of a line of output when it may not move a terminal's cursor, change its colours or ring its bell. */
 export function oneLine(text: string): string {
   return stripVTControlCharacters(text)
-    .replace(/\s+/g, ' ')
+    .replace(/\s/g, ' ')
     .replace(/\p{Cc}/gu, '')
-    .trim();
+    .trimEnd();
 }
