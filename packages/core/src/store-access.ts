@@ -100,7 +100,10 @@ export class StoreAccess {
 
   /** The store's time, asked for only when it is not known yet. */
   async now(): Promise<number> {
-    if (this.#offset === undefined) this.noteTime(await this.call('now', (store) => store.now()));
+    if (this.#offset === undefined) {
+      const askedAt = this.#clock.elapsed();
+      this.noteTime(await this.call('now', (store) => store.now()), askedAt);
+    }
     return this.estimateNow();
   }
 
@@ -112,9 +115,17 @@ export class StoreAccess {
     return Math.floor(this.#clock.elapsed() + (this.#offset ?? 0));
   }
 
-  /** Learns the store's time from an answer that has just come in. */
-  noteTime(storeNow: number): void {
-    this.#offset = storeNow - this.#clock.elapsed();
+  /**
+   * Learns the store's time from an answer that has just come in. What an earlier answer told is kept where both agree:
+   * this one may have been on its way for longer, or have waited for a busy process.
+   *
+   * @param askedAt when the store was asked, by this machine's clock
+   */
+  noteTime(storeNow: number, askedAt: number): void {
+    const least = storeNow - this.#clock.elapsed();
+    const most = storeNow - askedAt;
+    const known = this.#offset ?? least;
+    this.#offset = known < least || known > most ? least : known;
   }
 
   async #open(): Promise<void> {

@@ -137,8 +137,9 @@ export class TaskClient {
 
   /** The task of that id, or undefined. */
   async get(id: string): Promise<TaskInfo | undefined> {
+    const now = await this.#access.now();
     const record = await this.#get(id);
-    return record && describeTask(record, this.#context.codec, this.#access.estimateNow());
+    return record && describeTask(record, this.#context.codec, now);
   }
 
   /** The tasks that match, read page by page while they are iterated. */
@@ -267,9 +268,10 @@ export class TaskClient {
    */
   async cancel(id: string): Promise<boolean> {
     if (this.#context.cancel(this.#access.alias, id)) return true;
+    const now = await this.#access.now();
     let wasRunning = false;
     await this.#edit(id, async (record, body) => {
-      wasRunning = record.lease !== null && record.lease.expiresAt > this.#access.estimateNow();
+      wasRunning = record.lease !== null && record.lease.expiresAt > now;
       if (!wasRunning || !record.lease) return null;
       return { body: writeBody({ ...body, cancelToken: record.lease.token }) };
     });

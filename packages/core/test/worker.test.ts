@@ -405,6 +405,55 @@ describe('waking up', () => {
     expect(attempts).toEqual([0, 105]);
   });
 
+  test('in time, also after an answer that was long on its way', async () => {
+    const { clock, late, task, store, scheduler: make } = lateness();
+    const slow = interceptStore(
+      store,
+      async (call, proceed) => {
+        const answer = await proceed();
+        if (call === 'claim' && clock.elapsed() === 1000) await clock.sleep(500);
+        return answer;
+      },
+      { watch: false },
+    );
+    const worker = make({
+      ...{ store: slow, tasks: [task], pollInterval: Number.POSITIVE_INFINITY },
+    });
+    await worker.schedule(task, null, { in: 1000 });
+    await worker.schedule(task, null, { in: 5000 });
+    await worker.start();
+    await clock.advance('1h');
+    expect(late).toEqual([500, 0]);
+  });
+
+  test('by the clock of the store, when that is set to another time', async () => {
+    const { clock, scheduler: make } = createSetting();
+    let setBy = -3_600_000;
+    const other = new MemoryDataStore({ clock: () => clock.now() + setBy });
+    const ran: number[] = [];
+    const late: number[] = [];
+    const task = defineTask('tick', {
+      handler: ({ nominal }) => {
+        ran.push(nominal.getTime());
+        late.push(clock.now() + setBy - nominal.getTime());
+      },
+    });
+    const worker = make({ store: other, tasks: [task], pollInterval: 1000 });
+    await worker.schedule(task, null, { every: '10m' });
+    await worker.start();
+    await clock.advance('1h');
+    expect(ran).toHaveLength(6);
+    setBy = 7_200_000;
+    await clock.advance('30m');
+    setBy = 0;
+    await clock.advance('4h');
+    // Never early, never twice, and at most a poll late.
+    expect(Math.min(...late)).toBe(0);
+    expect(Math.max(...late)).toBeLessThanOrEqual(1000);
+    expect(new Set(ran).size).toBe(ran.length);
+    expect(ran.length).toBeGreaterThan(18);
+  });
+
   test('for a slot that is freed while there is more to do than was claimed', async () => {
     const { clock, store, scheduler: make } = createSetting();
     const silent = interceptStore(store, (_, proceed) => proceed(), { watch: false });

@@ -214,7 +214,8 @@ export class Worker {
   async #claim(limit: number): Promise<ClaimResult | undefined> {
     const { clock, settings } = this.#context;
     const { queues, owner, leaseMs } = settings;
-    const leaseUntil = clock.elapsed() + leaseMs;
+    const askedAt = clock.elapsed();
+    const leaseUntil = askedAt + leaseMs;
     try {
       const result = await this.#access.call(
         'claim',
@@ -222,7 +223,7 @@ export class Worker {
         // Leased to this worker all the same, so better used than left to run out.
         { onLate: ({ tasks }) => this.#track(this.#accept(tasks, leaseUntil)) },
       );
-      this.#access.noteTime(result.now);
+      this.#access.noteTime(result.now, askedAt);
       this.#health.answered();
       const accepted = this.#accept(result.tasks, leaseUntil);
       if (this.#isStopping) await accepted;
