@@ -244,7 +244,7 @@ describe('compared with croner', () => {
     }
     expect(comparison.unexplained).toEqual([]);
     expect(comparison.agreed).toBeGreaterThan(6000);
-  });
+  }, 120_000);
 
   it.each([
     ['Australia/Lord_Howe', 2026],

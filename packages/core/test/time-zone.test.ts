@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { isSchedError } from '../src/errors.js';
 import { timeZone } from '../src/time-zone.js';
 import { codeOf } from './support/occurrences.js';
-import { numbers, pick } from './support/random.js';
+import { inAnyCase, numbers, pick } from './support/random.js';
 import { transitions } from './support/wall-clock.js';
 
 const HOUR_MS = 3_600_000;
@@ -33,15 +33,9 @@ function shownOffset(zone: string): (at: number) => number {
   };
 }
 
-/**
- * A zone that nothing has been learnt of yet, though it may have been used before: zones are kept by the name that
- * they were asked for by, and any case will do.
- */
+/** A zone that nothing has been learnt of yet. */
 function freshZone(name: string, random: () => number) {
-  const letters = [...name].map((letter) =>
-    random() < 0.5 ? letter.toLowerCase() : letter.toUpperCase(),
-  );
-  return timeZone(letters.join(''));
+  return timeZone(inAnyCase(random, name));
 }
 
 describe('offsetAt', () => {

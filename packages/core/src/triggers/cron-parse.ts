@@ -159,7 +159,7 @@ function splitFields(expression: string): Piece[] {
   const whole = { expression, spec: { name: 'expression' } };
   const macro = text.trimStart().toLowerCase();
   if (macro.startsWith('@')) {
-    const expanded = Object.hasOwn(macros, macro) ? macros[macro] : undefined;
+    const expanded = macros[macro];
     if (expanded !== undefined) return splitFields(expanded);
     throw refuse(
       { ...whole, column: text.indexOf('@') + 1 },

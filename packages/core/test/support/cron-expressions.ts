@@ -23,7 +23,7 @@ const monthNames = [
 const dayNames = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
 
 /** A field, or an entry of its list. The wall clock is read from a date's UTC fields. */
-export interface Field {
+interface Field {
   readonly text: string;
   matches(wall: Date): boolean;
 }
@@ -54,7 +54,7 @@ export function followsRealTime({ minute, hour }: Expression): boolean {
   return minute.text.startsWith('*') || hour.text.startsWith('*');
 }
 
-export interface Choices {
+interface Choices {
   /** Hours to prefer, so that schedules fall into the night in which the clocks change. */
   readonly hours?: readonly number[];
   /** How often a second field is written. */
