@@ -237,13 +237,13 @@ describe('compared with croner', () => {
   it('agrees in every zone about changes of its clocks, or a rule says why not', () => {
     const random = numbers(2026);
     for (const zone of Intl.supportedValuesOf('timeZone')) {
-      for (let n = 0; n < 3; n++) {
+      for (let n = 0; n < 2; n++) {
         const year = 1975 + Math.floor(random() * 62);
-        compareAround(comparison, random, pick(random, changesIn(zone, year)), 6);
+        compareAround(comparison, random, pick(random, changesIn(zone, year)), 7);
       }
     }
     expect(comparison.unexplained).toEqual([]);
-    expect(comparison.agreed).toBeGreaterThan(6000);
+    expect(comparison.agreed).toBeGreaterThan(5000);
   }, 120_000);
 
   it.each([
@@ -267,7 +267,7 @@ describe('compared with croner', () => {
 
   it('agrees about the calendar of a hundred years', () => {
     const random = numbers(3);
-    for (let n = 0; n < 2000; n++) {
+    for (let n = 0; n < 1500; n++) {
       const at = Date.UTC(2000, 0) + Math.floor(random() * 100 * 365 * DAY_MS);
       const change = { zone: 'UTC', at, before: 0, after: 0 };
       const expression = randomExpression(random, { plain: true });
