@@ -43,8 +43,8 @@ export function createExecutor(
 
   async function call<T>(attempt: (session: Session) => T): Promise<T> {
     const deadline = performance.now() + busyTimeoutMs;
-    // Pauses are short, since most transactions are, and never twice the same for two processes.
-    for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, 16)) {
+    // Short and uneven: the longer the pauses, the more often whoever had the lock is first to take it again.
+    for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, 8)) {
       try {
         assertUsable();
         return attempt(session);
