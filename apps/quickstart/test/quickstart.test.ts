@@ -7,6 +7,7 @@ import { parseCrontab } from '../src/crontab.ts';
 import { declarationsOf, group, shellTask, withIds } from '../src/tasks.ts';
 import { moment } from '../src/words.ts';
 import { createPlace, type Place } from './support/app.ts';
+import { isAlive } from './support/process.ts';
 import { until } from './support/until.ts';
 
 const everySecond = '* * * * * * echo "$SCHED_NOMINAL" >> ticks';
@@ -17,14 +18,6 @@ const long =
 
 const twice = (values: readonly string[]) =>
   values.filter((value, index) => values.indexOf(value) !== index);
-
-const isAlive = (pid: number) => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
 
 describe('a run', () => {
   test('fires on time, says what it does, and ends by itself', async () => {
@@ -99,7 +92,7 @@ describe('a run', () => {
     const crontab = place.write('crontab', '@every 1s echo $$ > pid; sleep 60');
     const app = place.start('--crontab', crontab, '--timeout', '1s');
     await app.says(/ failed .*longer than its timeout/);
-    expect(isAlive(Number(place.lines('pid')[0]))).toBe(false);
+    await until(() => !isAlive(Number(place.lines('pid')[0])));
   });
 
   test('skips what falls due while a command is still running', async () => {

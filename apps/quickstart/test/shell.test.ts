@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { runShell, type ShellCommand } from '../src/shell.ts';
+import { isAlive } from './support/process.ts';
+import { until } from './support/until.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -30,14 +32,6 @@ async function run(
   ).catch((thrown: unknown) => thrown);
   return { lines, error: error instanceof Error ? error.message : error };
 }
-
-const isAlive = (pid: number) => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
 
 test('both streams are given line by line, in order', async () => {
   const command = 'echo one; echo two >&2; echo three >/dev/stderr; printf four';
@@ -99,7 +93,9 @@ test.for([
     onLine: () => controller.abort(new Error('enough')),
   });
   expect(error).toBe('enough');
-  expect(isAlive(Number(readFileSync(join(folder, 'pid'), 'utf8')))).toBe(false);
+  const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'));
+  // Killed it is; the system may still have to clear it away.
+  await until(() => !isAlive(pid));
 });
 
 test('an aborted command may tidy up', async () => {
