@@ -159,7 +159,7 @@ export function redeclare(prepared: Prepared, record: TaskRecord, now: number): 
 
 /** What changes when a task is given another trigger. */
 export function reschedule(body: TaskBody, id: string, trigger: Trigger, now: number) {
-  const { begunAt: _begunAt, backlogUntil: _backlogUntil, ...rest } = body;
+  const { begunAt: _begunAt, backlogUntil: _backlogUntil, isLast: _isLast, ...rest } = body;
   const { nominal, runAt } = occurrenceOf(id, trigger, now);
   return {
     runAt,

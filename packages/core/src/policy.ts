@@ -186,10 +186,10 @@ function decideMissed(claim: Claim, nominal: number, now: number): Decision | un
   const skipped: RunRecord[] = [];
   let first: number | null = nominal;
 
-  /** The first occurrence, from `nominal` on, whose moment is not before `time`. */
+  /** The first occurrence whose moment is not before `time`. */
   const firstSince = (time: number) => {
     const passed = schedule.lastPassed(time - 1);
-    return passed === null || passed < nominal ? nominal : schedule.next(passed);
+    return passed === null ? nominal : schedule.next(passed);
   };
   /** Skips the occurrences from `first` up to, not including, `until`; null for all. */
   const skipUntil = (until: number | null, reason: SkipReason) => {
