@@ -18,6 +18,7 @@ import {
 } from '../../src/record.js';
 import { firstOccurrence, triggerContext } from '../../src/schedule.js';
 import type { Trigger } from '../../src/trigger.js';
+import { every } from '../../src/triggers/every.js';
 
 export const minuteMs = 60_000;
 const leaseMs = 15_000;
@@ -251,3 +252,13 @@ function tell({
   const why = reason === undefined ? '' : ` ${reason}`;
   return `${outcome} ${minute(nominal)}${which}${why}${retryAt === undefined ? '' : ' and will retry'}`;
 }
+
+/** Occurrences at each full minute from 1 on. */
+const minutely = every('1m', { anchor: 0, start: minuteMs });
+
+/** A task with these policies, by default due at each full minute from 1 on. */
+export function world(policies: LoosePolicies, trigger: Trigger = minutely): World {
+  return new World({ trigger, policies });
+}
+
+export const minutes = (count: number) => count * minuteMs;
