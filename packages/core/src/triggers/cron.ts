@@ -141,14 +141,12 @@ interface Rules {
 }
 
 /**
- * How far before the next local time, in a stretch that does not reach it, the search can go on: no offset is as much
- * as a day, so the moments that a local time has under any two offsets lie within two days.
+ * Goes through the stretches of constant offset, in which local times and moments are in step.
  *
- * A fold brings back local times of up to a day ago, so there must be none of the schedule's among those either.
+ * Where the next local time is far off, it passes over stretches. No offset is as much as a day, so a local time's
+ * moments under any two of them lie within two days. Clocks that go back bring up local times of up to a day ago
+ * again, and the search has not looked at those: so it passes over nothing when they may do so within a day.
  */
-const MAX_DISTANCE_MS = 2 * DAY_MS;
-
-/** Goes through the stretches of constant offset, in which local times and moments are in step. */
 function occurrences(rules: Rules): Pick<Trigger, 'next' | 'previous'> {
   const { times, zone, shiftsFromGaps, keepsToFirstPass, first, last } = rules;
 
@@ -171,8 +169,8 @@ function occurrences(rules: Rules): Pick<Trigger, 'next' | 'previous'> {
         const from = Math.max(at, secondPassEnd(span));
         const found = times(from + span.offset, true) - span.offset;
         if (found < span.end) return found <= last ? found : null;
-        const nearest = times(from + span.offset - DAY_MS, true) - span.offset;
-        at = Math.max(span.end, nearest - MAX_DISTANCE_MS);
+        const isFar = span.end > from + DAY_MS;
+        at = isFar ? Math.max(span.end, found - 2 * DAY_MS) : span.end;
       }
       return null;
     },
@@ -186,8 +184,8 @@ function occurrences(rules: Rules): Pick<Trigger, 'next' | 'previous'> {
         if (shiftsFromGaps && start === changedAt && swallowed(span)) {
           return start >= first ? start : null;
         }
-        const nearest = times(at + offset + DAY_MS, false) - offset;
-        at = Math.min(start - 1, nearest + MAX_DISTANCE_MS);
+        const isFar = start < at - DAY_MS;
+        at = isFar ? Math.min(start - 1, found + 2 * DAY_MS) : start - 1;
       }
       return null;
     },
