@@ -881,6 +881,42 @@ describe('edits while a task is held', () => {
     expect(await scheduler.history('e')).toHaveLength(2);
   });
 
+  test('a new schedule is not taken for the old one, however often it is edited on the way', async () => {
+    const { clock, store, scheduler: make } = createSetting();
+    const client = make({ tasks: [defineTask('work')], triggers: [every] });
+    const edits = [
+      () => client.reschedule('e', { in: '5h' }),
+      () => client.update('e', { payload: 'new' }),
+      () => client.update('e', { payload: 'newer' }),
+    ];
+    const edited = interceptStore(store, async (call, proceed) => {
+      if (call === 'settle') await edits.shift()?.();
+      return proceed();
+    });
+    const ran: number[] = [];
+    const task = defineTask('work', {
+      handler: ({ nominal }) =>
+        ran.push((nominal.getTime() - Date.parse('2030-01-01')) / 3_600_000),
+    });
+    const worker = make({ store: edited, tasks: [task] });
+    await worker.schedule(task, 'old', { id: 'e', every: '1h' });
+    await worker.start();
+    await clock.advance('1h');
+    expect(edits).toEqual([]);
+    expect(await worker.get('e')).toMatchObject({
+      payload: 'newer',
+      nominal: new Date('2030-01-01T06:00:00Z'),
+      runAt: new Date('2030-01-01T06:00:00Z'),
+      lastRun: { outcome: 'succeeded', nominal: new Date('2030-01-01T01:00:00Z') },
+    });
+    await clock.advance('1d');
+    expect(ran).toEqual([1, 6]);
+    expect(await worker.history('e')).toMatchObject([
+      { outcome: 'succeeded', nominal: new Date('2030-01-01T06:00:00Z') },
+      { outcome: 'succeeded', nominal: new Date('2030-01-01T01:00:00Z') },
+    ]);
+  });
+
   test('a settlement that the store refuses for good does not hold up the others', async () => {
     const { clock, store, scheduler: make } = createSetting();
     const { SchedError } = await import('../src/errors.js');

@@ -245,7 +245,8 @@ export class Outbox {
       this.#events.stale(held);
       return null;
     }
-    const isSameSchedule = current.body.edition === claim.body.edition;
+    // That of the run: the claim at hand may already be that of a new schedule.
+    const isSameSchedule = current.body.edition === held.claim.body.edition;
     return {
       ...entry,
       decision: isSameSchedule ? decide(current) : concludeEdited(current, decision),
