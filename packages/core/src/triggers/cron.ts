@@ -65,7 +65,7 @@ export interface CronKind extends TriggerKind {
  * When the clocks change, it does as Debian's cron does. `gap` and `fold` say what becomes of times that do not exist
  * or come twice. They do not apply when the minute or the hour field begins with `*`: such a schedule follows real
  * time, runs in each pass of a repeated hour, and has nothing moved. A second field of `*` alone does not make it so.
- * Unlike there, the rule holds for changes of any size, also that of a whole day.
+ * Unlike there, all that a gap swallowed is one run, and the rule holds for changes of any size, also of a whole day.
  */
 export const cron: CronKind = /* @__PURE__ */ Object.assign(createCron, {
   kind: 'cron' as const,
