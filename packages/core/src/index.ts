@@ -48,6 +48,7 @@ export {
   type SchedulerOptions,
   type StoreReport,
 } from './scheduler.js';
+export type { Selection } from './selection.js';
 export {
   defineTask,
   PermanentError,
@@ -61,7 +62,6 @@ export {
 export type {
   PageRequest,
   ScheduledTask,
-  Selection,
   SyncResult,
   TaskChanges,
   TaskClient,

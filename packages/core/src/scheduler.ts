@@ -70,6 +70,9 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
   constructor(options: SchedulerOptions) {
     const { clock = systemClock, codec, maxPayloadBytes = 2 ** 20, store } = options;
     const settings = readWorkerOptions(options);
+    if (codec !== undefined && !isCodec(codec)) {
+      throw invalid('codec', codec, 'an object with a name, encode and decode');
+    }
     const context: WorkerContext = {
       ...{ clock, codec, settings },
       events: new Emitter(),
@@ -233,6 +236,16 @@ function indexDefinitions(tasks: readonly TaskDefinition[]): ReadonlyMap<string,
     definitions.set(task.name, task);
   }
   return definitions;
+}
+
+function isCodec(value: unknown): value is PayloadCodec {
+  const codec = value as Partial<PayloadCodec> | null;
+  return (
+    typeof codec?.name === 'string' &&
+    codec.name !== '' &&
+    typeof codec.encode === 'function' &&
+    typeof codec.decode === 'function'
+  );
 }
 
 function isDataStore(value: unknown): value is DataStore {

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { at, cron, every, type Policies } from '../src/index.js';
-import { runTime } from '../src/schedule.js';
 import { counted } from './support/counted.js';
 import { declared } from './support/occurrences.js';
-import { minuteMs, minutes, world } from './support/world.js';
+import { minuteMs, minutes, runTime, world } from './support/world.js';
 
 // The moments in these tests are minutes.
 

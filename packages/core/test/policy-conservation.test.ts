@@ -4,9 +4,8 @@ import type { Policies, Trigger } from '../src/index.js';
 import { defaultPolicies, type ResolvedPolicies, resolvePolicies } from '../src/policies.js';
 import type { Decision } from '../src/policy.js';
 import { type RunRecord, readBody, type TaskBody, writeBody } from '../src/record.js';
-import { runTime } from '../src/schedule.js';
 import { declared } from './support/occurrences.js';
-import { type Attempt, type Ending, World } from './support/world.js';
+import { type Attempt, type Ending, runTime, World } from './support/world.js';
 
 // Whatever happens to a task, each occurrence of its schedule runs or is skipped for a reason, and only one of them.
 

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { at, every, type Policies } from '../src/index.js';
 import { readBody, writeBody } from '../src/record.js';
-import { runTime } from '../src/schedule.js';
 import { declared } from './support/occurrences.js';
-import { minutes, type World, world } from './support/world.js';
+import { minutes, runTime, type World, world } from './support/world.js';
 
 // The moments in these tests are minutes.
 

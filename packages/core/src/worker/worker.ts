@@ -121,8 +121,9 @@ export class Worker {
   }
 
   /** Makes sure that the worker looks for due tasks of this queue at this moment, by the store's clock. */
-  wakeAt(queue: string, time: number): void {
-    if (this.#context.settings.queues.includes(queue)) this.#waker.wakeAt(time);
+  wakeAt(queue: string | null, time: number): void {
+    const isOurs = queue === null || this.#context.settings.queues.includes(queue);
+    if (isOurs) this.#waker.wakeAt(time);
   }
 
   /** Aborts a run of the task in this process. Says whether there was one. */

@@ -16,8 +16,8 @@ import {
   type TaskBody,
   writeBody,
 } from '../../src/record.js';
-import { firstOccurrence, triggerContext } from '../../src/schedule.js';
-import type { Trigger } from '../../src/trigger.js';
+import { createSchedule, firstOccurrence, triggerContext } from '../../src/schedule.js';
+import type { Trigger, TriggerContext } from '../../src/trigger.js';
 import { every } from '../../src/triggers/every.js';
 
 export const minuteMs = 60_000;
@@ -262,3 +262,8 @@ export function world(policies: LoosePolicies, trigger: Trigger = minutely): Wor
 }
 
 export const minutes = (count: number) => count * minuteMs;
+
+/** The moment at which an occurrence should run, its jitter included. */
+export function runTime(trigger: Trigger, nominal: number, context: TriggerContext): number {
+  return createSchedule(trigger, context).runAt(nominal);
+}
