@@ -218,7 +218,8 @@ function resolveCatchUp(policy: CatchUpMode | CatchUpPolicy): ResolvedPolicies['
   };
 }
 
-function members<T extends object>(what: string, value: T): T {
+/** @throws SchedError `SCHED_ARGUMENT_INVALID` when it is not an object */
+export function members<T extends object>(what: string, value: T): T {
   if (typeof value !== 'object' || value === null) throw invalid(what, value, 'an object');
   return value;
 }

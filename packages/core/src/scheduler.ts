@@ -4,7 +4,7 @@ import { type Duration, parseDurationMs } from './duration.js';
 import { SchedError } from './errors.js';
 import { Emitter, type Listener, type SchedulerEvents } from './events.js';
 import type { PayloadCodec } from './payload.js';
-import { invalid, wholeNumber } from './policies.js';
+import { invalid, members, wholeNumber } from './policies.js';
 import { isPassing, StoreAccess } from './store-access.js';
 import type { TaskDefinition } from './task.js';
 import { type ClientContext, TaskClient } from './task-client.js';
@@ -81,7 +81,8 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
       slots: new Slots(settings.concurrency),
     };
     const accesses = new Map<string, StoreAccess>();
-    for (const [alias, each] of Object.entries(isDataStore(store) ? { default: store } : store)) {
+    const stores = isDataStore(store) ? { default: store } : members('store', store);
+    for (const [alias, each] of Object.entries(stores)) {
       if (!isDataStore(each)) throw invalid(`store "${alias}"`, each, 'a data store');
       accesses.set(alias, new StoreAccess(alias, each, clock, settings.storeTimeoutMs));
     }

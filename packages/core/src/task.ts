@@ -3,7 +3,13 @@
  */
 
 import { SchedError } from './errors.js';
-import { invalid, type Policies, type ResolvedPolicies, resolvePolicies } from './policies.js';
+import {
+  invalid,
+  members,
+  type Policies,
+  type ResolvedPolicies,
+  resolvePolicies,
+} from './policies.js';
 import { show } from './show.js';
 
 /** The result of a schema: the value, or what is wrong with it. */
@@ -112,7 +118,8 @@ export function defineTask<Input, Output>(
   options: TaskOptions<Input, Output> = {},
 ): TaskDefinition<Input, Output> {
   checkLabel('The name of a task', name);
-  const { payload, handler, queue = 'default', group, ...policies } = options;
+  const given = members(`The second argument of defineTask, for ${show(name)},`, options);
+  const { payload, handler, queue = 'default', group, ...policies } = given;
   if (handler !== undefined && typeof handler !== 'function') {
     throw invalid(`handler of ${show(name)}`, handler, 'a function');
   }
