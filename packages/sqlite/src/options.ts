@@ -84,15 +84,12 @@ export function readOptions(options: SqliteDataStoreOptions): Settings {
 }
 
 function readSource({ path, database, synchronous }: SqliteDataStoreOptions): Settings['source'] {
-  check(
-    (path === undefined) !== (database === undefined),
-    'Exactly one of path and database must be given.',
-  );
+  check((path === undefined) !== (database === undefined), 'Give either path or database.');
   if (path === undefined) {
     check(isDatabase(database), 'database must be a DatabaseSync of node:sqlite.');
     check(
       synchronous === undefined,
-      'synchronous cannot be given along with database: set it on that connection yourself.',
+      'synchronous goes with path. Set it on your own database yourself.',
     );
     return database;
   }

@@ -170,10 +170,9 @@ export class SqliteDataStore implements DataStore {
         ...values,
         limit + 1,
       );
-      const isFull = rows.length > limit;
-      const page = isFull ? rows.slice(0, limit) : rows;
-      const next = isFull ? page.at(-1)?.[0] : horizon;
-      return { tasks: page.map(toRecord), next: next === undefined ? null : String(next) };
+      // One more was asked for than the page holds.
+      const next = rows.length > limit && rows.pop() ? rows.at(-1)?.[0] : horizon;
+      return { tasks: rows.map(toRecord), next: next === undefined ? null : String(next) };
     });
   }
 
@@ -222,16 +221,16 @@ export class SqliteDataStore implements DataStore {
 
   async settle(settlements: readonly Settlement[]): Promise<('settled' | 'conflict' | 'lost')[]> {
     return this.#open().write((session) => {
-      const spawned = settlements.flatMap(({ spawn }) => spawn).length;
-      let number = this.#reserve(session, settlements.length + spawned);
-      const entries: HistoryEntry[] = [];
+      const parts = settlements.flatMap(({ history, spawn }) => [...history, ...spawn]);
+      let number = this.#reserve(session, settlements.length + parts.length);
       const answers = settlements.map((settlement) => {
         if (!this.#apply(session, settlement, number++)) return this.#refusal(session, settlement);
-        entries.push(...settlement.history);
+        for (const entry of settlement.history) this.#append(session, entry, number++);
         for (const record of settlement.spawn) this.#insert(session, record, number++);
         return 'settled';
       });
-      this.#append(session, entries);
+      // At least twice as fast as entries come, so that forgetting catches up at a cost in proportion.
+      if (parts.length > 0) session.run(this.#sql.forgetStale, this.#oldest(), 2 * parts.length);
       return answers;
     });
   }
@@ -245,13 +244,13 @@ export class SqliteDataStore implements DataStore {
   }
 
   async history(taskId: string, limit: number): Promise<HistoryEntry[]> {
-    const { historyLimit, clock } = this.#settings;
+    const { historyLimit } = this.#settings;
     return this.#open().call((session) =>
       session
         .all<[string, number, string]>(
           this.#sql.history,
           taskId,
-          this.#oldest(clock()),
+          this.#oldest(),
           Math.min(limit, historyLimit, Number.MAX_SAFE_INTEGER),
         )
         .map(([id, at, body]) => ({ taskId, id, at, body })),
@@ -360,24 +359,18 @@ export class SqliteDataStore implements DataStore {
     return row?.[10] === token ? 'conflict' : 'lost';
   }
 
-  #append(session: Session, entries: readonly HistoryEntry[]): void {
-    const { historyLimit, clock } = this.#settings;
-    if (historyLimit === 0 || entries.length === 0) return;
-    for (const { taskId, id, at, body } of entries) {
-      session.run(this.#sql.append, taskId, id, at, body);
-      // Finding the excess means walking past what is kept. Where that is much, it is done now and then only, and
-      // reading goes by the limit.
-      if (Math.random() * historyLimit < 16) {
-        session.run(this.#sql.forgetExcess, taskId, historyLimit);
-      }
-    }
-    // Twice as fast as entries come, so that forgetting catches up at a cost in proportion.
-    session.run(this.#sql.forgetStale, this.#oldest(clock()), 2 * entries.length);
+  #append(session: Session, { taskId, id, at, body }: HistoryEntry, number: number): void {
+    const { historyLimit } = this.#settings;
+    if (historyLimit === 0) return;
+    session.run(this.#sql.append, taskId, id, at, number, body);
+    // Finding the excess means walking past what is kept. Where that is much, it is done now and then only, and
+    // reading goes by the limit.
+    if (Math.random() * historyLimit < 8) session.run(this.#sql.forgetExcess, taskId, historyLimit);
   }
 
   /** The earliest `at` of an entry that is not too old. */
-  #oldest(now: number): number {
-    return now - this.#settings.historyMaxAgeMs;
+  #oldest(): number {
+    return this.#settings.clock() - this.#settings.historyMaxAgeMs;
   }
 
   /** Runs a statement on the tasks that are meant. @returns how many changed */
