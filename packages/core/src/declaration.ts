@@ -88,6 +88,22 @@ export async function prepare(
   };
 }
 
+/** @throws SchedError `SCHED_ARGUMENT_INVALID` when one has no id, or that of another */
+export function distinctIds(declarations: readonly Declaration[]): ReadonlySet<string> {
+  const ids = new Set<string>();
+  for (const { id } of declarations) {
+    if (id === undefined || ids.has(id)) {
+      const problem = id === undefined ? 'has no id' : `uses the id "${id}" a second time`;
+      throw new SchedError(
+        'SCHED_ARGUMENT_INVALID',
+        `A declaration given to sync ${problem}. Give each an id of its own, by which it is found again.`,
+      );
+    }
+    ids.add(id);
+  }
+  return ids;
+}
+
 /** @throws SchedError `SCHED_TASK_UNKNOWN` */
 export function definitionOf(
   name: string,

@@ -5,6 +5,7 @@ import {
   type Change,
   type Declaration,
   definitionOf,
+  distinctIds,
   newRecord,
   type PrepareContext,
   type Prepared,
@@ -321,17 +322,8 @@ export class TaskClient {
     declarations: readonly Declaration[],
     { group = 'declared' }: { readonly group?: string } = {},
   ): Promise<SyncResult> {
-    const ids = new Set<string>();
-    for (const { id } of declarations) {
-      if (id === undefined || ids.has(id)) {
-        const problem = id === undefined ? 'has no id' : `uses the id "${id}" a second time`;
-        throw new SchedError(
-          'SCHED_ARGUMENT_INVALID',
-          `A declaration given to sync ${problem}. Give each an id of its own, by which it is found again.`,
-        );
-      }
-      ids.add(id);
-    }
+    checkLabel('group', group);
+    const ids = distinctIds(declarations);
     const scheduled = await this.scheduleMany(declarations.map((each) => ({ ...each, group })));
     const removed: string[] = [];
     for await (const { id, parent, trigger } of this.list({ group })) {
