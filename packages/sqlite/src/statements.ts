@@ -61,7 +61,7 @@ export function createStatements(prefix: string) {
       WHERE task_id = ? ORDER BY at DESC, serial DESC LIMIT -1 OFFSET ?)`,
 
     forgetStale: `DELETE FROM ${history} WHERE (task_id, id) IN (SELECT task_id, id
-      FROM ${history} INDEXED BY ${history}_oldest WHERE at < ? ORDER BY at LIMIT ?)`,
+      FROM ${history} WHERE at < ? ORDER BY at LIMIT ?)`,
 
     /** The serial of the task so many places after another. */
     horizon: `SELECT serial FROM ${tasks} WHERE serial > ? ORDER BY serial LIMIT 1 OFFSET ?`,

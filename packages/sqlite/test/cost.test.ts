@@ -77,8 +77,8 @@ describe('query plans', () => {
         // As if taken when every task was in one queue and one group, and the table nearly empty.
         database.exec(`ANALYZE; DELETE FROM sqlite_stat1;
           INSERT INTO sqlite_stat1 SELECT tbl_name, name, '1000000 1000000 1000000'
-            FROM sqlite_schema WHERE name IN ('sched_tasks_due', 'sched_tasks_group');
-          INSERT INTO sqlite_stat1 VALUES ('sched_tasks', NULL, '10');
+            FROM sqlite_schema WHERE name IN ('sched_tasks_due', 'sched_tasks_group', 'sched_history_oldest');
+          INSERT INTO sqlite_stat1 VALUES ('sched_tasks', NULL, '10'), ('sched_history', NULL, '10');
           ANALYZE sqlite_schema`);
       }
       const steps = plansOf(database, sql).filter(
