@@ -81,10 +81,15 @@ export class SchedError extends Error {
  * @param code when given, the error must also carry this code
  */
 export function isSchedError(value: unknown, code?: SchedErrorCode): value is SchedError {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    (value as Record<symbol, unknown>)[marker] === true &&
-    (code === undefined || (value as SchedError).code === code)
-  );
+  try {
+    return (
+      typeof value === 'object' &&
+      value !== null &&
+      (value as Record<symbol, unknown>)[marker] === true &&
+      (code === undefined || (value as SchedError).code === code)
+    );
+  } catch {
+    // Somebody threw a thing that cannot even be looked at, such as a revoked proxy.
+    return false;
+  }
 }

@@ -124,18 +124,21 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
     this.#state = 'running';
     const accesses = [...this.#accesses.values()];
     const opened = await Promise.allSettled(accesses.map((access) => access.open()));
-    for (const result of opened) {
-      if (result.status === 'fulfilled' || isPassing(result.reason)) continue;
+    const failures = opened.map((result) =>
+      result.status === 'rejected' ? (result.reason as unknown) : undefined,
+    );
+    for (const failure of failures) {
+      if (failure === undefined || isPassing(failure)) continue;
       if (this.#state === 'running') this.#state = 'idle';
-      throw result.reason;
+      throw failure;
     }
     // It may have been stopped meanwhile.
     if (this.#state !== 'running') return;
-    for (const access of accesses) {
+    accesses.forEach((access, index) => {
       const worker = new Worker(access, this.#context);
       this.#workers.set(access.alias, worker);
-      worker.start();
-    }
+      worker.start(failures[index]);
+    });
     this.#context.events.emit('ready', { owner: this.#context.settings.owner });
   }
 

@@ -101,7 +101,7 @@ export class LeaseKeeper {
         (store) => store.extend(refs, settings.leaseMs),
         { timeoutMs: settings.leaseMs },
       );
-      this.#health.answered();
+      this.#health.answered(call);
       const edited: HeldTask[] = [];
       tasks.forEach((held, index) => {
         const answer = answers[index];
@@ -114,7 +114,10 @@ export class LeaseKeeper {
         }
       });
       call = 'get';
-      if (edited.length > 0) await this.#readEdited(edited);
+      if (edited.length > 0) {
+        await this.#readEdited(edited);
+        this.#health.answered(call);
+      }
     } catch (error) {
       // The leases do not wait for the next heartbeat.
       this.#beatIn(Math.min(settings.heartbeatMs, this.#health.failed(call, error)));

@@ -24,7 +24,7 @@ export interface OutboxEvents {
   stale(held: HeldTask): void;
   /** A call failed. Gives how long to wait before the next try. */
   failed(call: string, error: unknown): number;
-  answered(): void;
+  answered(call: string): void;
   /** Reads the record of a task that was edited; undefined when it cannot be read here. */
   reread(held: HeldTask, record: TaskRecord): Claim | undefined;
 }
@@ -135,12 +135,14 @@ export class Outbox {
   /** @returns how long to wait before sending more, in milliseconds */
   async #sendBatch(entries: readonly Entry[]): Promise<number> {
     let batch = entries;
+    let call = 'get';
     try {
       batch = await this.#decideAgain(entries);
+      call = 'settle';
       if (batch.length === 0) return 0;
       const settlements = batch.map(settlementOf);
       const answers = await this.#access.call('settle', (store) => store.settle(settlements));
-      this.#events.answered();
+      this.#events.answered(call);
       this.#batchSize = Math.min(batchLimit, this.#batchSize * 2);
       const unclear: Entry[] = [];
       batch.forEach((entry, index) => {
@@ -153,7 +155,7 @@ export class Outbox {
       const waitsMs = await Promise.all(unclear.map((entry) => this.#search(entry)));
       return Math.max(0, ...waitsMs);
     } catch (error) {
-      return this.#isClosed ? 0 : this.#onFailure(batch, error);
+      return this.#isClosed ? 0 : this.#onFailure(batch, call, error);
     }
   }
 
@@ -169,6 +171,7 @@ export class Outbox {
       const found =
         sought &&
         (await this.#access.call('history', (store) => store.history(sought.taskId, searchLimit)));
+      if (found) this.#events.answered('history');
       if (found?.some(({ id }) => id === sought?.id)) {
         this.#events.settled(entry.held, entry.decision);
       } else this.#events.lost(entry.held);
@@ -181,8 +184,8 @@ export class Outbox {
     }
   }
 
-  async #onFailure(batch: readonly Entry[], error: unknown): Promise<number> {
-    const waitMs = this.#events.failed('settle', error);
+  async #onFailure(batch: readonly Entry[], call: string, error: unknown): Promise<number> {
+    const waitMs = this.#events.failed(call, error);
     if (isPassing(error)) {
       // Smaller batches behind the others, in case that it was their size, or one that the store cannot digest.
       this.#batchSize = Math.ceil(batch.length / 2);
@@ -226,6 +229,7 @@ export class Outbox {
     const records = await this.#access.call('get', (store) =>
       store.get(edited.map(({ held }) => held.task.id)),
     );
+    this.#events.answered('get');
     const decided = edited.map((entry, index) => this.#decideEdited(entry, records[index]));
     return [
       ...batch.filter(({ isEdited }) => !isEdited),

@@ -47,7 +47,7 @@ export class Watcher {
       this.#unwatch = await this.#access.call('watch', (store) => store.watch(this.#onWakeUp), {
         onLate: (unwatch) => void unwatch().catch(() => {}),
       });
-      this.#health.answered();
+      this.#health.answered('watch');
       this.#onWatching();
     } catch (error) {
       const waitMs = this.#health.failed('watch', error);

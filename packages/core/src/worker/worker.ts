@@ -3,10 +3,11 @@
  * stopped. It survives whatever the store does: every call may fail, hang or answer late.
  */
 
-import type { ClaimedTask, ClaimResult, Release, TaskRecord } from '../data-store.js';
+import type { ClaimedTask, Release, TaskRecord } from '../data-store.js';
 import { SchedError } from '../errors.js';
 import { admit, type Claim, conclude, type Decision } from '../policy.js';
 import { isPassing, type StoreAccess } from '../store-access.js';
+import { Claimer } from './claimer.js';
 import type { WorkerContext } from './context.js';
 import { type HeldTask, runEventOf } from './held-task.js';
 import { deferralOf, Intake, type Unusable } from './intake.js';
@@ -16,21 +17,18 @@ import { reportSettled } from './report.js';
 import { Run, type RunEnd } from './run.js';
 import { backoffMs, StoreHealth } from './store-health.js';
 import { undecidable } from './undecidable.js';
-import { Waker } from './waker.js';
 import { Watcher } from './watcher.js';
 
 /** How many settlements may wait before no more tasks are claimed. */
 const outboxLimit = 1000;
 /** Tasks are claimed ahead as far as they are expected to start within this time. */
 const prefetchMs = 50;
-/** How long to wait when tasks are due and yet none could be had: others are taking them. */
-const contendedMs = 10;
 
 export class Worker {
   readonly #access: StoreAccess;
   readonly #context: WorkerContext;
   readonly #health: StoreHealth;
-  readonly #waker: Waker;
+  readonly #claimer: Claimer;
   readonly #watcher: Watcher;
   readonly #intake: Intake;
   readonly #leases: LeaseKeeper;
@@ -42,13 +40,10 @@ export class Worker {
   #running = 0;
   #isStopping = false;
   #isStopped = false;
-  /** The claims under way. */
-  #pumping: Promise<void> | undefined;
-  /** What else is under way, and is to be over before the worker has stopped. */
+  /** What is under way, and is to be over before the worker has stopped. */
   readonly #underWay = new Set<Promise<void>>();
-  #mustClaimAgain = false;
-  /** The last claim left due tasks behind, or there was no room for one. */
-  #isHungry = false;
+  /** Schedules to be paused because an occurrence of theirs has failed. */
+  readonly #toPause = new Set<string>();
   /** A running mean of how long handlers take, in milliseconds; undefined before the first has ended. */
   #meanRunMs: number | undefined;
   #whenIdle: (() => void)[] = [];
@@ -57,14 +52,17 @@ export class Worker {
     this.#access = access;
     this.#context = context;
     this.#health = new StoreHealth(access.alias, context, () => this.#onRecovered());
-    this.#waker = new Waker(access, context, () => this.#poke());
+    this.#claimer = new Claimer(access, context, this.#health, {
+      room: () => this.#room(),
+      claimed: (tasks, leaseUntil) => this.#track(this.#accept(tasks, leaseUntil)),
+    });
     this.#watcher = new Watcher(
       access,
       context,
       this.#health,
       ({ queue, wakeAt }) => this.wakeAt(queue, wakeAt),
       // For what came before the store began to notify.
-      () => this.#poke(),
+      () => this.#claimer.poke(),
     );
     this.#intake = new Intake(context);
     this.#leases = new LeaseKeeper(access, context, this.#health, this.#held, {
@@ -75,9 +73,9 @@ export class Worker {
     this.#outbox = new Outbox(access, context.clock, {
       settled: (held, decision) => this.#onSettled(held, decision),
       lost: (held) => this.#onLost(held),
-      stale: (held) => this.#track(this.#giveBack([held])),
+      stale: (held) => void this.#track(this.#giveBack([held])),
       failed: (call, error) => this.#health.failed(call, error),
-      answered: () => this.#health.answered(),
+      answered: (call) => this.#health.answered(call),
       reread: (held, record) => this.#reread(held, record),
     });
     context.slots.onFreed(() => this.#onSlotFreed());
@@ -87,43 +85,31 @@ export class Worker {
     return { running: this.#running, waiting: this.#waiting.length, settling: this.#outbox.size };
   }
 
-  start(): void {
+  /** @param failure why the store could not be opened yet */
+  start(failure?: unknown): void {
+    if (failure !== undefined) this.#health.failed('open', failure);
     this.#watcher.start();
-    this.#poke();
-  }
-
-  #poke(): void {
-    if (this.#isStopping) return;
-    if (this.#pumping) {
-      this.#mustClaimAgain = true;
-      return;
-    }
-    this.#pumping = this.#pump().finally(() => {
-      this.#pumping = undefined;
-    });
-  }
-
-  /** Something has changed that may make room for more, or bring more to do. */
-  #pokeIfHungry(): void {
-    if (this.#isHungry) this.#poke();
+    this.#claimer.poke();
   }
 
   /** Nothing waits any longer for a store that answers again. */
   #onRecovered(): void {
-    this.#poke();
+    this.#claimer.poke();
     this.#outbox.hurry();
     this.#leases.beat();
+    this.#pauseSchedules();
   }
 
-  #track(work: Promise<void>): void {
+  #track(work: Promise<void>): Promise<void> {
     const tracked = work.finally(() => this.#underWay.delete(tracked));
     this.#underWay.add(tracked);
+    return tracked;
   }
 
   /** Makes sure that the worker looks for due tasks of this queue at this moment, by the store's clock. */
   wakeAt(queue: string | null, time: number): void {
     const isOurs = queue === null || this.#context.settings.queues.includes(queue);
-    if (isOurs) this.#waker.wakeAt(time);
+    if (isOurs) this.#claimer.wakeAt(time);
   }
 
   /** Aborts a run of the task in this process. Says whether there was one. */
@@ -144,7 +130,6 @@ export class Worker {
   async stop(deadlineMs: number): Promise<void> {
     const { clock, settings } = this.#context;
     this.#isStopping = true;
-    this.#waker.stop();
     const deadline = clock.setTimeout(() => {
       for (const { run } of this.#held) {
         run?.abort(
@@ -167,39 +152,19 @@ export class Worker {
 
   async #finish(): Promise<void> {
     await Promise.all([
-      this.#pumping,
+      this.#claimer.stop(),
       this.#watcher.stop(),
       this.#giveBack(this.#waiting.splice(0)),
     ]);
     if (this.#running > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
     this.#outbox.hurry();
+    this.#pauseSchedules();
     while (this.#outbox.size > 0 || this.#underWay.size > 0) {
       await Promise.all([this.#outbox.drained(), ...this.#underWay]);
     }
   }
 
   // Claiming
-
-  async #pump(): Promise<void> {
-    do {
-      this.#mustClaimAgain = false;
-      this.#waker.forget();
-      const room = this.#room();
-      if (room < 1) {
-        this.#isHungry = true;
-        this.#waker.sleepUntil(null);
-        return;
-      }
-      const result = await this.#claim(room);
-      if (!result) return;
-      const { tasks, now, nextWakeAt } = result;
-      const isDue = nextWakeAt !== null && nextWakeAt <= now;
-      this.#isHungry = isDue && tasks.length > 0;
-      if (this.#isHungry) this.#mustClaimAgain = true;
-      else if (isDue) this.#waker.sleepFor(contendedMs);
-      else this.#waker.sleepUntil(nextWakeAt);
-    } while (this.#mustClaimAgain && !this.#isStopping);
-  }
 
   /** How many tasks to ask for. */
   #room(): number {
@@ -210,29 +175,6 @@ export class Worker {
     // One at a time would cost a round trip each: first half of what was claimed ahead is used up.
     if (this.#waiting.length > prefetch / 2) return 0;
     return slots.free + prefetch - this.#waiting.length;
-  }
-
-  async #claim(limit: number): Promise<ClaimResult | undefined> {
-    const { clock, settings } = this.#context;
-    const { queues, owner, leaseMs } = settings;
-    const askedAt = clock.elapsed();
-    const leaseUntil = askedAt + leaseMs;
-    try {
-      const result = await this.#access.call(
-        'claim',
-        (store) => store.claim({ queues, limit, owner, leaseMs }),
-        // Leased to this worker all the same, so better used than left to run out.
-        { onLate: ({ tasks }) => this.#track(this.#accept(tasks, leaseUntil)) },
-      );
-      this.#access.noteTime(result.now, askedAt);
-      this.#health.answered();
-      const accepted = this.#accept(result.tasks, leaseUntil);
-      if (this.#isStopping) await accepted;
-      return result;
-    } catch (error) {
-      this.#waker.sleepFor(this.#health.failed('claim', error));
-      return undefined;
-    }
   }
 
   /** Resolves when what cannot be used has been given back. */
@@ -296,6 +238,7 @@ export class Worker {
     let records: readonly (TaskRecord | undefined)[];
     try {
       records = await this.#access.call('get', (store) => store.get(ids));
+      this.#health.answered('get');
     } catch (error) {
       this.#health.failed('get', error);
       await this.#giveBack([held], deferralOf(held.task, this.#access.estimateNow()));
@@ -384,7 +327,7 @@ export class Worker {
 
   #onSlotFreed(): void {
     this.#startWaiting();
-    this.#pokeIfHungry();
+    this.#claimer.pokeIfHungry();
   }
 
   // Settling and giving back
@@ -396,12 +339,13 @@ export class Worker {
     const { body, policies } = held.claim;
     const hasFailed = records.some((run) => run.outcome === 'failed' && run.retryAt === undefined);
     if (body.parent !== undefined && hasFailed && policies.retry.whenExhausted === 'pause') {
-      this.#track(this.#pause(body.parent));
+      this.#toPause.add(body.parent);
     }
+    this.#pauseSchedules();
     // What was settled may be due again, and a store that does not notify leaves it to us to look.
-    for (const child of spawn) this.#waker.wakeAt(child.runAt ?? 0);
-    if (next && next.runAt !== null) this.#waker.wakeAt(next.runAt);
-    this.#pokeIfHungry();
+    for (const child of spawn) this.#claimer.wakeAt(child.runAt ?? 0);
+    if (next && next.runAt !== null) this.#claimer.wakeAt(next.runAt);
+    this.#claimer.pokeIfHungry();
   }
 
   #onLost(held: HeldTask): void {
@@ -422,7 +366,7 @@ export class Worker {
     } else {
       this.#held.delete(held);
       this.#waiting = this.#waiting.filter((other) => other !== held);
-      this.#pokeIfHungry();
+      this.#claimer.pokeIfHungry();
     }
   }
 
@@ -458,7 +402,7 @@ export class Worker {
 
   async #defer(tasks: readonly Unusable[]): Promise<void> {
     for (const { task, reason, error, deferUntil, isNews } of tasks) {
-      this.#waker.putOff(deferUntil);
+      this.#claimer.putOff(deferUntil);
       if (!isNews) continue;
       const { id, name } = task;
       const until = new Date(deferUntil);
@@ -477,22 +421,26 @@ export class Worker {
     if (leases.length === 0) return;
     try {
       await this.#access.call('release', (store) => store.release(leases));
-      this.#health.answered();
-      for (const { deferUntil } of leases) this.#waker.wakeAt(deferUntil ?? 0);
+      this.#health.answered('release');
+      for (const { deferUntil } of leases) this.#claimer.wakeAt(deferUntil ?? 0);
     } catch (error) {
       this.#health.failed('release', error);
     }
   }
 
-  async #pause(id: string): Promise<void> {
+  /** What cannot be paused now is paused when the next task has been settled. */
+  #pauseSchedules(): void {
+    if (this.#toPause.size > 0) this.#track(this.#pause([...this.#toPause]));
+  }
+
+  async #pause(ids: readonly string[]): Promise<void> {
+    this.#toPause.clear();
     try {
-      await this.#access.call('setPaused', (store) => store.setPaused({ ids: [id] }, true));
-      this.#health.answered();
+      await this.#access.call('setPaused', (store) => store.setPaused({ ids }, true));
+      this.#health.answered('setPaused');
     } catch (error) {
-      const waitMs = this.#health.failed('setPaused', error);
-      if (this.#isStopping || !isPassing(error)) return;
-      await new Promise<void>((resolve) => this.#context.clock.setTimeout(resolve, waitMs));
-      await this.#pause(id);
+      this.#health.failed('setPaused', error);
+      if (isPassing(error)) for (const id of ids) this.#toPause.add(id);
     }
   }
 }
