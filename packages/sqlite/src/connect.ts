@@ -45,7 +45,7 @@ function openFile(path: string, mayCreate: boolean): SqliteDatabase {
   if (!sqlite) {
     throw new SchedError(
       'SCHED_STORE_UNSUPPORTED',
-      `This runtime (${process.version}) has no node:sqlite. Node has it from 22.13 on, unless started with --no-experimental-sqlite.`,
+      `This runtime (${process.version}) has no node:sqlite, which Node has from 22.13 on.`,
     );
   }
   // Opening would create it.

@@ -38,13 +38,13 @@ export function callError(error: unknown, busyTimeoutMs: number): SchedError {
   if (isBusy(error)) {
     return fail(
       'SCHED_STORE_UNAVAILABLE',
-      `SQLite was locked for ${busyTimeoutMs} ms (busyTimeoutMs): ${message}. Another connection keeps a transaction open.`,
+      `SQLite was locked for ${busyTimeoutMs} ms (busyTimeoutMs): another connection keeps a transaction open.`,
     );
   }
   if (isAmong(locked, error)) {
     return fail(
       'SCHED_STORE_UNAVAILABLE',
-      'Another connection has written since this transaction first read, so it cannot write. Roll back, and BEGIN IMMEDIATE the next time.',
+      'Another connection has written since this transaction first read. Roll back, and BEGIN IMMEDIATE the next time.',
     );
   }
   if (isAmong(tooBig, error)) {

@@ -1,3 +1,5 @@
+// Not the globals: those stand still where a test has put fake ones in their place.
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { isSchedError } from '@sched/core';
 import { callError, isBusy, notInTransaction } from './errors.js';
 import type { Session } from './session.js';
@@ -55,27 +57,24 @@ export function createExecutor(
           throw callError(error, busyTimeoutMs);
         }
       }
-      const ms = pauseMs * (0.5 + Math.random());
-      await new Promise((resolve) => setTimeout(resolve, ms));
+      await setTimeout(pauseMs * (0.5 + Math.random()));
     }
   }
 
   const commit = (works: readonly Work[]) =>
     call(() => session.transaction(() => works.map((work) => work(session))));
 
-  function gather() {
-    const works: Work[] = [];
-    // Not at once: whatever else is written in this turn of the event loop can share the commit. It also gives others
-    // their turn, which a worker that claims and settles without end would otherwise never do.
-    const results = new Promise((resolve) => setImmediate(resolve)).then(() => {
-      gathering = undefined;
-      return commit(works);
-    });
-    return { works, results };
-  }
-
   async function write(work: Work): Promise<unknown> {
-    gathering ??= gather();
+    if (!gathering) {
+      const works: Work[] = [];
+      // Not at once: whatever else is written in this turn of the event loop can share the commit. It also gives others
+      // their turn, which a worker that claims and settles without end would otherwise never do.
+      const results = setImmediate().then(() => {
+        gathering = undefined;
+        return commit(works);
+      });
+      gathering = { works, results };
+    }
     const { works, results } = gathering;
     const index = works.push(work) - 1;
     try {

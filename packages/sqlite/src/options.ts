@@ -102,8 +102,7 @@ function readSource({ path, database, synchronous }: SqliteDataStoreOptions): Se
 }
 
 export function isDatabase(value: unknown): value is SqliteDatabase {
-  const { prepare, exec } = (value ?? {}) as Partial<Record<keyof SqliteDatabase, unknown>>;
-  return typeof prepare === 'function' && typeof exec === 'function';
+  return typeof (value as Partial<SqliteDatabase> | null | undefined)?.prepare === 'function';
 }
 
 function checkNumber(option: string, value: number, minimum: number): void {

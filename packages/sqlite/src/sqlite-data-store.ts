@@ -348,8 +348,8 @@ export class SqliteDataStore implements DataStore {
   /** @returns whether the settlement was applied; it is unless a fence stands in its way */
   #apply(session: Session, { id, token, revision, next }: Settlement, number: number): boolean {
     if (!next) return session.run(this.#sql.remove(current), id, token, revision) > 0;
-    const { status, runAt, body, paused = false } = next;
-    const values = [status, runAt, body, Number(paused), number, token, id, token, revision];
+    const { status, runAt, body, paused } = next;
+    const values = [status, runAt, body, paused ? 1 : 0, number, token, id, token, revision];
     return session.run(this.#sql.settle, ...values) > 0;
   }
 
