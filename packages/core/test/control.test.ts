@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { every } from '../src/index.js';
+import { defineTask, every } from '../src/index.js';
 import { readBody, writeBody } from '../src/record.js';
 import { logEvents } from './support/events.js';
 import {
@@ -224,6 +224,34 @@ describe('retry', () => {
     expect(await client.get('a')).toBeUndefined();
   });
 
+  test('whatever catch-up says, and runs nothing else that the schedule has skipped', async () => {
+    const { clock, scheduler } = createScene();
+    let isBroken = true;
+    const task = defineTask('slow', {
+      retry: 0,
+      catchUp: 'none',
+      handler: async () => {
+        if (!isBroken) return;
+        await clock.sleep('150m');
+        throw new Error('in the end');
+      },
+    });
+    await using it = scheduler({ tasks: [task] });
+    await it.start();
+    await it.schedule(task, null, { id: 'a', trigger: every('1h', { limit: 3 }) });
+    await clock.advance('10h');
+    expect(await it.get('a')).toMatchObject({ state: 'failed' });
+    isBroken = false;
+    await it.retry('a');
+    await clock.advance('1h');
+    expect(await it.get('a')).toBeUndefined();
+    expect((await it.history('a')).map(({ outcome, count = 1 }) => [outcome, count])).toEqual([
+      ['succeeded', 1],
+      ['skipped', 2],
+      ['failed', 1],
+    ]);
+  });
+
   test('and then another schedule has all of its occurrences', async () => {
     const scene = createScene();
     const { it, task, clock, runs } = scene;
@@ -316,7 +344,10 @@ test.each(['update', 'reschedule', 'cancel', 'retry', 'runNow'] as const)(
     const [record] = await store.get(['a']);
     const newer = writeBody({ ...readBody(record?.body ?? ''), v: 99 });
     await store.update('a', { body: newer }, { revision: record?.revision ?? 0 });
-    await expect(act()).rejects.toMatchObject({ code: 'SCHED_RECORD_UNREADABLE' });
+    await expect(act()).rejects.toMatchObject({
+      code: 'SCHED_RECORD_UNREADABLE',
+      message: expect.stringContaining('newer version (99'),
+    });
     await expect(it.schedule(task, '', once)).rejects.toMatchObject({
       code: 'SCHED_RECORD_UNREADABLE',
     });

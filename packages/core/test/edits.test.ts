@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { defineTask, every, type ScheduleOptions, type Scheduler } from '../src/index.js';
+import {
+  type Declaration,
+  defineTask,
+  every,
+  type ScheduleOptions,
+  type Scheduler,
+} from '../src/index.js';
 import { readBody } from '../src/record.js';
 import {
   createScene,
@@ -46,15 +52,25 @@ describe.each(situations)('declared again while it is $what', (situation) => {
     const before = await client.get('a');
     expect((await client.schedule(task, 'new', options)).outcome).toBe('updated');
     expect(await client.get('a')).toEqual({ ...before, payload: 'new' });
+    const declaration: Declaration = { ...options, task };
+    expect((await client.scheduleMany([declaration]))[0]?.outcome).toBe('updated');
+    expect(await client.get('a')).toEqual({ ...before, payload: undefined });
   });
 
-  test('with other policies, queue or group: the next run stays where it is', async () => {
+  test('with other policies, another queue or group: the next run stays where it is', async () => {
     await using scene = await inSituation(situation);
     const { client, task } = scene;
     const before = await client.get('a');
-    const changed = { ...options, retry: 7, queue: 'fast', group: 'g' };
-    expect((await client.schedule(task, 'old', changed)).outcome).toBe('updated');
-    expect(await client.get('a')).toEqual({ ...before, queue: 'fast', group: 'g' });
+    for (const changed of [
+      { retry: 7 },
+      { retry: 7, queue: 'fast' },
+      { retry: 7, queue: 'fast', group: 'g' },
+    ]) {
+      const { outcome } = await client.schedule(task, 'old', { ...options, ...changed });
+      expect(outcome).toBe('updated');
+      const { retry: _retry, ...effect } = changed;
+      expect(await client.get('a')).toEqual({ ...before, ...effect });
+    }
   });
 
   test('with another trigger: it has a new next run; a pause and a run in progress stay', async () => {
@@ -157,7 +173,12 @@ describe.each(situations)('updated while it is $what', (situation) => {
     await using scene = await inSituation(situation);
     const { client, clock } = scene;
     const before = await client.get('a');
+    if (situation.state === 'failed') await client.retry('a');
     await client.reschedule('a', when);
+    for (const member of ['begunAt', 'backlogUntil', 'isLast']) {
+      const [record] = await scene.store.get(['a']);
+      expect(readBody(record?.body ?? '')).not.toHaveProperty(member);
+    }
     const runAt = new Date(Number.isNaN(inMs) ? start + 9 * hourMs : clock.now() + inMs);
     expect(await client.get('a')).toMatchObject({
       state: before?.lease ? 'running' : before?.isPaused ? 'paused' : 'scheduled',

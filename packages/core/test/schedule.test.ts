@@ -23,6 +23,14 @@ const work = defineTask<unknown>('work');
 const start = Date.parse('2030-01-01T00:00:00Z');
 const hourMs = 3_600_000;
 
+/** A store in which somebody does something just before the first calls of one kind. */
+function meddle(store: DataStore, call: string, ...deeds: (() => Promise<unknown>)[]): DataStore {
+  return interceptStore(store, async (made, proceed) => {
+    if (made === call) await deeds.shift()?.();
+    return proceed();
+  });
+}
+
 describe('schedule', () => {
   test('stores a task, and gives its id', async () => {
     const { scheduler } = createSetting();
@@ -399,7 +407,30 @@ describe('a schedule that has come to its end', () => {
         code: 'SCHED_TRIGGER_NEVER',
       });
     }
+    const replaced = declareTask(task, 3, { id: 'a', trigger, onConflict: 'replace' });
+    await expect(
+      it.scheduleMany([declareTask(task, 3, { id: 'c' }), replaced]),
+    ).rejects.toMatchObject({ code: 'SCHED_TRIGGER_NEVER' });
+    expect(await it.get('c')).toBeUndefined();
     expect(await it.get('a')).toMatchObject({ state: 'finished', payload: 2 });
+  });
+
+  test('and is removed while it is declared again, is refused like one that was never there', async () => {
+    const { clock, handle, scheduler } = createSetting();
+    const trigger = every('1h', { anchor: start, end: start + hourMs });
+    await using other = scheduler({ tasks: [work] });
+    await other.schedule(work, null, { id: 'a', trigger });
+    await clock.advance('2h');
+    const store = meddle(
+      handle(),
+      'get',
+      async () => {},
+      () => other.remove('a'),
+    );
+    await using it = scheduler({ store, tasks: [work] });
+    await expect(it.schedule(work, null, { id: 'a', trigger })).rejects.toMatchObject({
+      code: 'SCHED_TRIGGER_NEVER',
+    });
   });
 
   test('counts anew when it is declared after it was removed', async () => {
@@ -415,14 +446,6 @@ describe('a schedule that has come to its end', () => {
 });
 
 describe('others at the same time', () => {
-  /** A store in which somebody does something just before the first calls of one kind. */
-  function meddle(store: DataStore, call: string, ...deeds: (() => Promise<unknown>)[]): DataStore {
-    return interceptStore(store, async (made, proceed) => {
-      if (made === call) await deeds.shift()?.();
-      return proceed();
-    });
-  }
-
   test('an edit in between is not lost: both hold', async () => {
     const { handle, scheduler } = createSetting();
     await using other = scheduler({ tasks: [work] });
