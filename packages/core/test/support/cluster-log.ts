@@ -23,7 +23,7 @@ export interface RunEvent {
 }
 
 /** A scheduler told its listeners that the outcome of a run was recorded. */
-export interface ReportEvent {
+interface ReportEvent {
   readonly type: 'reported';
   readonly at: number;
   readonly id: string;

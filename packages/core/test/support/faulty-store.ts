@@ -11,7 +11,7 @@ revocable.revoke();
 const oddities: readonly unknown[] = [undefined, revocable.proxy];
 
 /** What can go wrong with a call to a store. */
-export const faults = {
+const faults = {
   'fails before it is applied': async () => {
     throw new SchedError('SCHED_STORE_UNAVAILABLE', 'not applied');
   },

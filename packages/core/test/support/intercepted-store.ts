@@ -1,7 +1,7 @@
 import type { DataStore, DataStoreCapabilities } from '../../src/index.js';
 
 /** Every call of the contract that goes to the database. */
-export const storeCalls = [
+const storeCalls = [
   'open',
   'close',
   'now',
