@@ -17,6 +17,6 @@ export function library(entry: Record<string, string> = { index: 'src/index.ts' 
     clean: true,
     silent: true,
     // Declarations refer to other packages by name, not to the sources that `paths` points at.
-    dts: { compilerOptions: { paths: {}, noEmit: false } },
+    dts: { compilerOptions: { paths: {}, noEmit: false, stripInternal: true } },
   });
 }

@@ -10,10 +10,10 @@ export interface Clock {
   setTimeout(callback: () => void, delayMs: number): unknown;
   clearTimeout(handle: unknown): void;
   /**
-   * Says that something has begun which real time, not virtual time, will bring to an end. A virtual clock stands
-   * still until the returned function is called.
+   * Does work which real time, not virtual time, brings to an end. Only a virtual clock has this: it stands still until
+   * the promise is settled, unless the work waits for virtual time.
    */
-  hold?(): () => void;
+  hold?<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** The longest delay that JavaScript's timers can hold. A longer one would fire at once. */
@@ -36,6 +36,11 @@ export const systemClock: Clock = {
   },
   clearTimeout: (handle) => clearTimeout((handle as { timer?: number } | undefined)?.timer),
 };
+
+/** Does work that virtual time waits for. */
+export function held<T>(clock: Clock, work: () => Promise<T>): Promise<T> {
+  return clock.hold ? clock.hold(work) : work();
+}
 
 /**
  * Calls `callback` once everything that is ready now has been handled, so that work which comes up together is sent

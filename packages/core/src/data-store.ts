@@ -50,7 +50,8 @@
  *
  * Any call can fail, hang, or be applied and lose its answer; the caller then makes it again. Every call is safe to
  * repeat: see each for what the repetition answers. A call that rejects has either been applied as a whole or not at
- * all, item by item where a call takes several items.
+ * all, item by item where a call takes several items. The items of one call are handled in the order in which they
+ * are given, so that two about one task mean what they would mean in two calls.
  *
  * Calls reject with a `SchedError`: `SCHED_STORE_UNAVAILABLE` when the database could not be reached or failed (the
  * driver's error is the `cause`), `SCHED_STORE_CLOSED` before `open` and after `close`, and the codes that each call
@@ -60,7 +61,8 @@
  *
  * A store accepts ids of up to 300 bytes of UTF-8 and compares them byte by byte (`a`, `A` and `á` are three ids, and
  * a trailing space counts); names, queues and groups of up to 255 bytes, likewise; and bodies of at least 256 KiB. A
- * body over its own limit is refused with `SCHED_PAYLOAD_TOO_LARGE`.
+ * body over its own limit is refused with `SCHED_PAYLOAD_TOO_LARGE` by whichever call carries it, before that call has
+ * stored anything.
  *
  * @module
  */
@@ -234,7 +236,7 @@ export interface DataStoreOptions {
   readonly clock?: () => number;
   /** The most history entries kept for one task: the newest. 0 keeps none. Default 100. */
   readonly historyLimit?: number;
-  /** How long a history entry is kept, in milliseconds. Default 7 days. */
+  /** How long a history entry is kept after its `at`, in milliseconds. Default 7 days. */
   readonly historyMaxAgeMs?: number;
 }
 
@@ -257,7 +259,10 @@ export interface DataStore {
    */
   open(): Promise<void>;
 
-  /** Releases what the store itself made; a client passed in stays as it is. Calling it again does nothing. */
+  /**
+   * Releases what the store itself made; a client passed in stays as it is. On a store that is not open it does
+   * nothing. A closed store may be opened again.
+   */
   close(): Promise<void>;
 
   /** The store's time. */
@@ -271,7 +276,6 @@ export interface DataStore {
    * call: the first is inserted, the second finds it. Repeated: answers `exists`.
    *
    * @returns one answer a record, in their order
-   * @throws `SCHED_PAYLOAD_TOO_LARGE` when a body exceeds the store's limit, before anything is stored
    */
   insert(records: readonly NewTaskRecord[]): Promise<readonly ('inserted' | 'exists')[]>;
 
@@ -341,9 +345,9 @@ export interface DataStore {
   claim(request: ClaimRequest): Promise<ClaimResult>;
 
   /**
-   * Prolongs leases to `now + leaseMs`. Extended are those whose token is the record's current lease's and that are
-   * still live: a lease that has run out is lost, also when nobody has claimed the task since. A paused task's lease
-   * is extended like any other.
+   * Makes leases last until `now + leaseMs`, also where that is sooner than before. Extended are those whose token is
+   * the record's current lease's and that are still live: a lease that has run out is lost, also when nobody has
+   * claimed the task since. A paused task's lease is extended like any other.
    *
    * The answer for a lease that was extended is the task's current revision, by which its owner learns, at no cost,
    * that the task has been edited while it runs.
@@ -392,7 +396,7 @@ export interface DataStore {
   /**
    * Calls `listener` soon after any process makes a task claimable, or claimable earlier: by inserting, updating,
    * resuming, settling or releasing it. A notification may come late, twice, or for nothing; it carries no promise,
-   * and workers poll as a safety net. A listener that throws is the listener's own problem.
+   * and workers poll as a safety net. A listener must not throw.
    *
    * @returns stops the notifications; `close` does so too
    */

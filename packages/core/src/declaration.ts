@@ -4,8 +4,8 @@ import type { NewTaskRecord, TaskRecord } from './data-store.js';
 import { SchedError } from './errors.js';
 import { encodePayload, type PayloadCodec, type StoredPayload } from './payload.js';
 import { oneOf, type Policies, type ResolvedPolicies, resolvePolicies } from './policies.js';
-import { firstOccurrence, triggerContext } from './policy.js';
 import { bodyVersion, readBody, type TaskBody, writeBody } from './record.js';
+import { firstOccurrence, triggerContext } from './schedule.js';
 import { checkId, checkLabel, type TaskDefinition } from './task.js';
 import type { Trigger } from './trigger.js';
 import { sameTrigger, type TriggerRegistry } from './trigger-registry.js';
@@ -88,6 +88,22 @@ export async function prepare(
   };
 }
 
+/** @throws SchedError `SCHED_ARGUMENT_INVALID` when one has no id, or that of another */
+export function distinctIds(declarations: readonly Declaration[]): ReadonlySet<string> {
+  const ids = new Set<string>();
+  for (const { id } of declarations) {
+    if (id === undefined || ids.has(id)) {
+      const problem = id === undefined ? 'has no id' : `uses the id "${id}" a second time`;
+      throw new SchedError(
+        'SCHED_ARGUMENT_INVALID',
+        `A declaration given to sync ${problem}. Give each an id of its own, by which it is found again.`,
+      );
+    }
+    ids.add(id);
+  }
+  return ids;
+}
+
 /** @throws SchedError `SCHED_TASK_UNKNOWN` */
 export function definitionOf(
   name: string,
@@ -159,7 +175,7 @@ export function redeclare(prepared: Prepared, record: TaskRecord, now: number): 
 
 /** What changes when a task is given another trigger. */
 export function reschedule(body: TaskBody, id: string, trigger: Trigger, now: number) {
-  const { begunAt: _begunAt, backlogUntil: _backlogUntil, ...rest } = body;
+  const { begunAt: _begunAt, backlogUntil: _backlogUntil, isLast: _isLast, ...rest } = body;
   const { nominal, runAt } = occurrenceOf(id, trigger, now);
   return {
     runAt,

@@ -25,7 +25,8 @@ export const errorCodes = {
   SCHED_TASK_NOT_FOUND: 'No task with that id is in the store.',
   SCHED_TASK_STATE: 'The task is not in a state that allows what was asked.',
   SCHED_TASK_CONTENDED: 'Others kept changing the task while it was being edited.',
-  SCHED_PAYLOAD_INVALID: "A payload does not satisfy its task's schema.",
+  SCHED_PAYLOAD_INVALID:
+    "A payload does not satisfy its task's schema, or the codec cannot encode it.",
   SCHED_PAYLOAD_NOT_JSON: 'A payload holds a value that JSON cannot hold.',
   SCHED_PAYLOAD_TOO_LARGE: 'A payload is larger than the limit.',
   SCHED_RECORD_UNREADABLE: 'A stored record was written by a newer version, or is damaged.',
@@ -80,10 +81,15 @@ export class SchedError extends Error {
  * @param code when given, the error must also carry this code
  */
 export function isSchedError(value: unknown, code?: SchedErrorCode): value is SchedError {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    (value as Record<symbol, unknown>)[marker] === true &&
-    (code === undefined || (value as SchedError).code === code)
-  );
+  try {
+    return (
+      typeof value === 'object' &&
+      value !== null &&
+      (value as Record<symbol, unknown>)[marker] === true &&
+      (code === undefined || (value as SchedError).code === code)
+    );
+  } catch {
+    // Somebody threw a thing that cannot even be looked at, such as a revoked proxy.
+    return false;
+  }
 }

@@ -132,7 +132,10 @@ export class Emitter {
     for (const listener of listeners) {
       try {
         const result = listener(name, event);
-        if (result instanceof Promise) result.catch(report);
+        // Whatever can be waited for: promises come from other realms and libraries, too.
+        if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
+          Promise.resolve(result).catch(report);
+        }
       } catch (error) {
         report(error);
       }

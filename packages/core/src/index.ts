@@ -40,7 +40,7 @@ export type {
   ResolvedPolicies,
   RetryPolicy,
 } from './policies.js';
-export type { RunError, SkipReason } from './record.js';
+export type { RunError, RunOutcome, SkipReason } from './record.js';
 export {
   createScheduler,
   type Health,
@@ -48,6 +48,7 @@ export {
   type SchedulerOptions,
   type StoreReport,
 } from './scheduler.js';
+export type { Selection } from './selection.js';
 export {
   defineTask,
   PermanentError,
@@ -61,7 +62,6 @@ export {
 export type {
   PageRequest,
   ScheduledTask,
-  Selection,
   SyncResult,
   TaskChanges,
   TaskClient,
@@ -71,8 +71,15 @@ export type { Json, Trigger, TriggerContext, TriggerJson, TriggerKind } from './
 export { allOf } from './triggers/all-of.js';
 export { anyOf } from './triggers/any-of.js';
 export { type AtKind, at } from './triggers/at.js';
+export type { CombinationKind } from './triggers/combination.js';
 export { type CronKind, type CronOptions, cron } from './triggers/cron.js';
 export { type EveryKind, type EveryOptions, every } from './triggers/every.js';
-export { except } from './triggers/except.js';
+export {
+  type ExceptKind,
+  type ExceptOptions,
+  type ExcludedRange,
+  type Exclusion,
+  except,
+} from './triggers/except.js';
 export type { When } from './when.js';
 export type { WorkerOptions } from './worker/options.js';

@@ -6,8 +6,9 @@
  */
 
 import { SchedError } from './errors.js';
-import type { TaskBody } from './record.js';
-import type { StandardSchema, TaskDefinition } from './task.js';
+import { describeError, type TaskBody } from './record.js';
+import { show } from './show.js';
+import type { SchemaResult, StandardSchema, TaskDefinition } from './task.js';
 import type { Json } from './trigger.js';
 
 /** Replaces the encoding of payloads: for rich types, compression or encryption. */
@@ -20,6 +21,9 @@ export interface PayloadCodec {
 
 /** Where a payload stands in the body of a task. */
 export type StoredPayload = Pick<TaskBody, 'payload' | 'encoded'>;
+
+/** How deep a payload may be nested: far more than anyone writes, and far less than overflows a stack anywhere. */
+const maxDepth = 500;
 
 /**
  * Checks a payload and gives what to store.
@@ -37,7 +41,7 @@ export async function encodePayload(
     return {};
   }
   const text = codec
-    ? codec.encode(payload)
+    ? encodeBy(codec, task.name, payload)
     : toJson(task.name, payload, task.schema !== undefined);
   // No character takes more than three bytes, so most payloads need no counting.
   const bytes = text.length * 3 <= maxBytes ? 0 : new TextEncoder().encode(text).length;
@@ -51,12 +55,12 @@ export async function encodePayload(
   const stored: StoredPayload = codec
     ? { encoded: { codec: codec.name, text } }
     : { payload: JSON.parse(text) as Json };
-  await validate(task, codec ? codec.decode(text) : stored.payload);
+  await validate(task, readPayload(stored, codec));
   return stored;
 }
 
 /**
- * Gives the payload that is stored in a body, as the handler is to see it.
+ * Gives the payload that is stored in a body, as the handler is to see it: a copy, which it may change as it likes.
  *
  * @throws SchedError `SCHED_PAYLOAD_INVALID` when the schema refuses it, `SCHED_RECORD_UNREADABLE` when it was
  *   encoded by another codec
@@ -66,114 +70,171 @@ export async function decodePayload(
   stored: StoredPayload,
   codec: PayloadCodec | undefined,
 ): Promise<unknown> {
-  return validate(task, readPayload(stored, codec));
+  const { payload } = stored;
+  const isShared = typeof payload === 'object' && payload !== null;
+  return validate(
+    task,
+    isShared ? JSON.parse(JSON.stringify(payload)) : readPayload(stored, codec),
+  );
 }
 
 /**
  * Gives the payload that is stored in a body, unvalidated.
  *
- * @throws SchedError `SCHED_RECORD_UNREADABLE` when it was encoded by another codec
+ * @throws SchedError `SCHED_RECORD_UNREADABLE` when it was encoded by another codec, or this one cannot decode it
  */
 export function readPayload(
   { encoded, payload }: StoredPayload,
   codec: PayloadCodec | undefined,
 ): unknown {
   if (!encoded) return payload;
-  if (encoded.codec === codec?.name) return codec.decode(encoded.text);
+  if (encoded.codec !== codec?.name) {
+    throw new SchedError(
+      'SCHED_RECORD_UNREADABLE',
+      `The payload was encoded by the codec "${encoded.codec}". Give createScheduler that codec.`,
+    );
+  }
+  try {
+    return codec.decode(encoded.text);
+  } catch (cause) {
+    throw new SchedError(
+      'SCHED_RECORD_UNREADABLE',
+      `The codec "${codec.name}" cannot decode the payload: ${describeError(cause).message}`,
+      { cause },
+    );
+  }
+}
+
+function encodeBy(codec: PayloadCodec, taskName: string, payload: unknown): string {
+  let fault: string;
+  let cause: unknown;
+  try {
+    const text: unknown = codec.encode(payload);
+    if (typeof text === 'string') return text;
+    fault = `it gave ${show(text)} instead of text`;
+  } catch (error) {
+    cause = error;
+    fault = describeError(error).message;
+  }
   throw new SchedError(
-    'SCHED_RECORD_UNREADABLE',
-    `The payload was encoded by the codec "${encoded.codec}". Give createScheduler that codec.`,
+    'SCHED_PAYLOAD_INVALID',
+    `The codec "${codec.name}" cannot encode the payload of ${taskName}: ${fault}`,
+    { cause },
   );
 }
 
 async function validate(task: TaskDefinition, value: unknown): Promise<unknown> {
   const schema: StandardSchema | undefined = task.schema;
   if (!schema) return value;
-  let result = schema['~standard'].validate(value);
-  if (result instanceof Promise) result = await result;
+  const refusal = `The payload of ${task.name}, as it is stored, does not satisfy the task's schema`;
+  let result: SchemaResult<unknown>;
+  try {
+    result = await schema['~standard'].validate(value);
+  } catch (cause) {
+    throw new SchedError('SCHED_PAYLOAD_INVALID', `${refusal}: ${describeError(cause).message}`, {
+      cause,
+    });
+  }
   if (!result.issues) return result.value;
   const issues = result.issues.map(({ message, path }) => ({
     message,
     path: (path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.'),
   }));
   const texts = issues.map(({ message, path }) => (path === '' ? message : `${path}: ${message}`));
-  throw new SchedError(
-    'SCHED_PAYLOAD_INVALID',
-    `The payload of ${task.name}, as it is stored, does not satisfy the task's schema: ${texts.join('; ')}.`,
-    { details: { issues } },
-  );
+  throw new SchedError('SCHED_PAYLOAD_INVALID', `${refusal}: ${texts.join('; ')}.`, {
+    details: { issues },
+  });
 }
 
 /** JSON text of a value, provided that nothing is lost by it. */
-function toJson(name: string, payload: unknown, hasSchema: boolean): string {
+function toJson(taskName: string, payload: unknown, hasSchema: boolean): string {
+  let fault: NonJson | undefined;
+  let cause: unknown;
   try {
-    const problem = findNonJson(payload, '', hasSchema, new Set());
-    if (problem) {
-      throw new SchedError(
-        'SCHED_PAYLOAD_NOT_JSON',
-        `The payload of ${name} cannot be stored as JSON: ${problem}. Convert it first, or give createScheduler a codec.`,
-      );
-    }
-    return JSON.stringify(payload);
+    fault = findNonJson(payload, [], hasSchema, new Set());
+    if (!fault) return JSON.stringify(payload);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new SchedError('SCHED_PAYLOAD_NOT_JSON', `The payload of ${name} is nested too deeply.`, {
-      cause: error,
-    });
+    // Whatever getters, proxies and toJSON methods throw.
+    cause = error;
+    fault = { path: [], problem: `throws: ${describeError(error).message}` };
   }
+  const path = fault.path.join('.');
+  throw new SchedError(
+    'SCHED_PAYLOAD_NOT_JSON',
+    `The payload of ${taskName} cannot be stored as JSON: ${path === '' ? 'it' : shorten(path)} ${fault.problem}. Convert it first, or give createScheduler a codec.`,
+    { cause, details: { path } },
+  );
+}
+
+/** A long path is known by its end. */
+function shorten(path: string): string {
+  return path.length > 100 ? `…${path.slice(-100)}` : path;
+}
+
+/** What is wrong with a value, and the way to it from the payload. */
+interface NonJson {
+  readonly path: readonly string[];
+  readonly problem: string;
 }
 
 /**
- * Says what in a value JSON cannot hold, and where; undefined when it can hold everything.
+ * Finds what JSON cannot hold in a value; undefined when it can hold everything.
  *
  * With a schema, objects may say themselves how they are written (`toJSON`, as dates do) and may be of any class: the
  * schema decides whether what comes back is what it wants. Without one, only plain objects come back as they were.
  */
 function findNonJson(
-  value: unknown,
-  path: string,
+  given: unknown,
+  path: readonly string[],
   hasSchema: boolean,
-  parents: Set<object>,
-): string | undefined {
-  const where = path === '' ? 'it' : path.slice(1);
-  switch (typeof value) {
-    case 'string':
-    case 'boolean':
-      return undefined;
-    case 'number':
-      return Number.isFinite(value) ? undefined : `${where} is ${value}`;
-    case 'object':
-      break;
-    default:
-      return `${where} is ${value === undefined ? 'undefined' : `a ${typeof value}`}`;
+  parents: Set<unknown>,
+): NonJson | undefined {
+  const value = hasSchema && writesItself(given) ? given.toJSON(path.at(-1) ?? '') : given;
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined;
+  if (typeof value === 'number') {
+    return Number.isFinite(value) ? undefined : { path, problem: `is ${value}` };
   }
-  if (value === null) return undefined;
-  if (parents.has(value)) return `${where} contains itself`;
+  if (typeof value !== 'object') {
+    return { path, problem: value === undefined ? 'is undefined' : `is a ${typeof value}` };
+  }
+  if (parents.has(value)) return { path, problem: 'contains itself' };
+  if (path.length >= maxDepth) return { path, problem: `is nested more than ${maxDepth} deep` };
+  const isArray = Array.isArray(value);
+  const members: [string, unknown][] = isArray
+    ? Array.from(value, (element, index) => [String(index), element])
+    : Object.entries(value);
+  if (!hasSchema) {
+    const fault = faultOf(value, members.length);
+    if (fault !== undefined) return { path, problem: fault };
+  }
   parents.add(value);
-  try {
-    if (Array.isArray(value)) {
-      for (let i = 0; i < value.length; i++) {
-        const problem = findNonJson(value[i], `${path}.${i}`, hasSchema, parents);
-        if (problem) return problem;
-      }
-      return undefined;
-    }
-    if (hasSchema && typeof (value as { toJSON?: unknown }).toJSON === 'function') {
-      const written: unknown = (value as { toJSON(): unknown }).toJSON();
-      return findNonJson(written, path, hasSchema, parents);
-    }
-    const prototype: unknown = Object.getPrototypeOf(value);
-    if (!hasSchema && prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-      return `${where} is not a plain object but a ${value.constructor?.name ?? 'class of its own'}`;
-    }
-    for (const [key, member] of Object.entries(value)) {
-      // An absent member and an undefined one mean the same to every reader of JSON.
-      if (member === undefined) continue;
-      const problem = findNonJson(member, `${path}.${key}`, hasSchema, parents);
-      if (problem) return problem;
-    }
-    return undefined;
-  } finally {
-    parents.delete(value);
+  for (const [key, member] of members) {
+    // In an object, an absent member and an undefined one mean the same to every reader of JSON.
+    if (member === undefined && !isArray) continue;
+    const fault = findNonJson(member, [...path, key], hasSchema, parents);
+    if (fault) return fault;
   }
+  parents.delete(value);
+  return undefined;
+}
+
+/** What an object has, beyond its members, that would not come back. */
+function faultOf(value: object, size: number): string | undefined {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const isPlain =
+    Array.isArray(value) || prototype === null || Object.getPrototypeOf(prototype) === null;
+  if (!isPlain) {
+    return `is not a plain object but a ${value.constructor?.name ?? 'class of its own'}`;
+  }
+  if (writesItself(value)) return 'has a toJSON method';
+  if (Object.getOwnPropertySymbols(value).length > 0) return 'has a symbol for a key';
+  return Object.keys(value).length > size ? 'has members beside its elements' : undefined;
+}
+
+function writesItself(value: unknown): value is { toJSON(key: string): unknown } {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { toJSON?: unknown }).toJSON === 'function'
+  );
 }

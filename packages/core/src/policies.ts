@@ -56,9 +56,12 @@ export interface CatchUpPolicy {
   readonly mode: CatchUpMode;
   /** Occurrences older than this are skipped. Default: however old. */
   readonly window?: Duration;
-  /** For `all`: how many may run, the latest ones. Default: all. */
+  /** For `all`: how many may run, the latest ones; at most 10,000. Default: all, however many. */
   readonly limit?: number;
-  /** For `none`: how late still counts as on time. Default 1 minute. */
+  /**
+   * How late still counts as on time: for `none`, and for retries and queued occurrences, which are part of the run
+   * before them as long as they begin on time. Default 1 minute.
+   */
   readonly grace?: Duration;
 }
 
@@ -126,6 +129,9 @@ export const defaultPolicies: ResolvedPolicies = {
   keepFinished: false,
 };
 
+/** The latest so many occurrences are found one by one. */
+const catchUpLimit = 10_000;
+
 /**
  * Checks policies and puts them into the stored form. Only what was given is in the result.
  *
@@ -170,7 +176,7 @@ function resolveRetry(policy: number | RetryPolicy): ResolvedPolicies['retry'] {
       'pause',
     ]),
   };
-  if (!(retry.jitter >= 0 && retry.jitter <= 1)) {
+  if (typeof retry.jitter !== 'number' || !(retry.jitter >= 0 && retry.jitter <= 1)) {
     throw invalid('retry.jitter', retry.jitter, 'a number from 0 to 1');
   }
   if (given.max === undefined) return { ...retry, maxMs: Math.max(retry.minMs, retry.maxMs) };
@@ -205,13 +211,15 @@ function resolveCatchUp(policy: CatchUpMode | CatchUpPolicy): ResolvedPolicies['
       given.window === undefined
         ? fallback.windowMs
         : parseDurationMs(given.window, 'catchUp.window'),
-    limit: given.limit === undefined ? null : wholeNumber('catchUp.limit', given.limit, 1),
+    limit:
+      given.limit === undefined ? null : wholeNumber('catchUp.limit', given.limit, 1, catchUpLimit),
     graceMs:
       given.grace === undefined ? fallback.graceMs : parseDurationMs(given.grace, 'catchUp.grace'),
   };
 }
 
-function members<T extends object>(what: string, value: T): T {
+/** @throws SchedError `SCHED_ARGUMENT_INVALID` when it is not an object */
+export function members<T extends object>(what: string, value: T): T {
   if (typeof value !== 'object' || value === null) throw invalid(what, value, 'an object');
   return value;
 }
@@ -226,10 +234,17 @@ export function oneOf<T>(what: string, value: T, choices: readonly T[]): T {
   );
 }
 
-/** @throws SchedError `SCHED_ARGUMENT_INVALID` when it is not a whole number of at least `minimum` */
-export function wholeNumber(what: string, value: number, minimum: number): number {
-  if (Number.isSafeInteger(value) && value >= minimum) return value;
-  throw invalid(what, value, `a whole number of at least ${minimum}`);
+/** @throws SchedError `SCHED_ARGUMENT_INVALID` when it is not a whole number from `minimum` to `maximum` */
+export function wholeNumber(
+  what: string,
+  value: number,
+  minimum: number,
+  maximum = Number.MAX_SAFE_INTEGER,
+): number {
+  if (Number.isSafeInteger(value) && value >= minimum && value <= maximum) return value;
+  const range =
+    maximum < Number.MAX_SAFE_INTEGER ? `from ${minimum} to ${maximum}` : `of at least ${minimum}`;
+  throw invalid(what, value, `a whole number ${range}`);
 }
 
 /** The error for an option of the wrong form. */

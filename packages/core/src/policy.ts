@@ -6,6 +6,10 @@
  * task is claimed ({@link admit}), for those that passed while nothing could run them, and overlap when a run ends
  * ({@link conclude}), for those that passed while the task itself was running.
  *
+ * A task is *running* from its first attempt at an occurrence to the end of its last, and on through the occurrences
+ * that were queued behind it, as long as each begins on time: within the catch-up policy's grace. `begunAt` remembers
+ * since when.
+ *
  * Both write their decision into the body before anything runs because of it: `nominal` is the occurrence to run
  * next, and `backlogUntil` says up to where occurrences have been decided to run. A worker that dies therefore never
  * makes another one decide differently.
@@ -22,7 +26,8 @@ import {
   type TaskBody,
   writeBody,
 } from './record.js';
-import { fraction, jitteredTime, type Trigger, type TriggerContext } from './trigger.js';
+import { createSchedule, type Schedule, triggerContext } from './schedule.js';
+import { fraction, type Trigger } from './trigger.js';
 
 /** A claimed task with everything that is decided about it. */
 export interface Claim {
@@ -60,15 +65,28 @@ const countLimit = 1000;
  */
 export function admit(claim: Claim, now: number, running = 0): 'run' | Decision {
   const { record, body, policies } = claim;
-  const nominal = body.nominal ?? record.runAt ?? now;
-  // Such a task only spawns, which is safe to repeat; it is its children that are delivered.
+  const nominal = nominalOf(claim, now);
+  const isRedelivered = record.deliveries > 1;
+  if (isRedelivered && record.runAt !== null && record.runAt > now) {
+    // It was rescheduled during a run whose worker then vanished: what lapsed is the lease, not the time to wait.
+    const { status, runAt } = record;
+    return { next: { status, runAt, body: writeBody(settled(body)) }, records: [], spawn: [] };
+  }
   const isInBacklog = nominal <= (body.backlogUntil ?? Number.NEGATIVE_INFINITY);
+  // Such a task only spawns, which is safe to repeat; it is its children that are delivered.
   if (policies.overlap.mode === 'allow' && !isOneOff(claim, nominal)) {
     const missed = isInBacklog ? undefined : decideMissed(claim, nominal, now);
     return missed ?? spawn(claim, nominal, now, running);
   }
 
-  const isRedelivered = record.deliveries > 1;
+  if (isRedelivered && body.cancelToken !== undefined) {
+    return giveUp(
+      claim,
+      now,
+      'SCHED_CANCELLED',
+      'The run was cancelled before its worker vanished.',
+    );
+  }
   if (isRedelivered && policies.delivery === 'atMostOnce') {
     return giveUp(
       claim,
@@ -91,58 +109,51 @@ export function admit(claim: Claim, now: number, running = 0): 'run' | Decision 
 }
 
 /**
+ * When a run that starts now is to be aborted because a newer occurrence falls due; null for never.
+ *
+ * @param startedAt by the store's clock
+ */
+export function replacedAt(claim: Claim, startedAt: number): number | null {
+  if (claim.policies.overlap.mode !== 'replace') return null;
+  const schedule = scheduleOf(claim);
+  const nominal = nominalOf(claim, startedAt);
+  // What passed before it began is not newer than what was decided to run.
+  const next = schedule.next(Math.max(nominal, schedule.lastPassed(startedAt) ?? nominal));
+  return next === null ? null : schedule.runAt(next);
+}
+
+/**
  * Decides what follows a run that has ended.
  *
  * @param startedAt when this attempt started, by the store's clock
  */
 export function conclude(claim: Claim, outcome: Outcome, startedAt: number, now: number): Decision {
-  const { body, policies } = claim;
-  const nominal = body.nominal ?? startedAt;
+  const { body, policies, token } = claim;
+  const nominal = nominalOf(claim, startedAt);
+  const begunAt = runningSince(claim, startedAt);
   const record: RunRecord = { ...attemptOf(claim, now), startedAt, outcome: 'succeeded' };
-  const begunAt = body.attempt > 1 ? (body.begunAt ?? startedAt) : startedAt;
-
   if (outcome.kind === 'succeeded') return follow(claim, nominal, record, begunAt, now);
+
   const { error } = outcome;
-  if (outcome.kind === 'stopped' && policies.delivery === 'atLeastOnce') {
-    const interrupted: RunRecord = { ...record, outcome: 'interrupted', error };
-    return {
-      next: {
-        status: 'scheduled',
-        runAt: now,
-        body: writeBody({
-          ...body,
-          backlogUntil: Math.max(nominal, body.backlogUntil ?? nominal),
-          last: interrupted,
-        }),
-      },
-      records: [interrupted],
-      spawn: [],
-    };
-  }
   if (outcome.kind === 'replaced') {
     const replaced: RunRecord = { ...record, outcome: 'interrupted', reason: 'superseded', error };
     return follow(claim, nominal, replaced, begunAt, now);
   }
-  const mayRetry =
-    outcome.kind === 'failed' &&
-    !outcome.permanent &&
-    policies.delivery === 'atLeastOnce' &&
-    body.attempt <= policies.retry.limit;
-  if (!mayRetry)
-    return follow(claim, nominal, { ...record, outcome: 'failed', error }, begunAt, now);
-
-  const retryAt =
-    now + retryDelayMs(policies.retry, body.attempt, `${claim.record.id}\n${nominal}`);
-  const failed: RunRecord = { ...record, outcome: 'failed', error, retryAt };
-  return {
-    next: {
-      status: 'scheduled',
-      runAt: retryAt,
-      body: writeBody({ ...body, attempt: body.attempt + 1, begunAt, last: failed }),
-    },
-    records: [failed],
-    spawn: [],
-  };
+  const mayRunAgain = policies.delivery === 'atLeastOnce' && body.cancelToken !== token;
+  if (outcome.kind === 'stopped' && mayRunAgain) {
+    const backlogUntil = Math.max(nominal, body.backlogUntil ?? nominal);
+    const interrupted: RunRecord = { ...record, outcome: 'interrupted', error };
+    return again({ ...body, begunAt, backlogUntil, last: interrupted }, now, interrupted);
+  }
+  const hasAttemptsLeft = body.attempt <= policies.retry.limit;
+  if (outcome.kind === 'failed' && !outcome.permanent && mayRunAgain && hasAttemptsLeft) {
+    const seed = `${claim.record.id}\n${nominal}`;
+    const retryAt = now + retryDelayMs(policies.retry, body.attempt, seed);
+    const failed: RunRecord = { ...record, outcome: 'failed', error, retryAt };
+    const attempt = body.attempt + 1;
+    return again({ ...body, attempt, begunAt, last: failed }, retryAt, failed);
+  }
+  return follow(claim, nominal, { ...record, outcome: 'failed', error }, begunAt, now);
 }
 
 /**
@@ -150,17 +161,11 @@ export function conclude(claim: Claim, outcome: Outcome, startedAt: number, now:
  * edit says about the future stands.
  */
 export function concludeEdited(claim: Claim, ran: Decision): Decision {
-  const { record, body } = claim;
-  const last = ran.records.find(({ outcome }) => outcome !== 'skipped');
-  return {
-    next: {
-      status: record.status,
-      runAt: record.runAt,
-      body: writeBody(last ? { ...body, last: withoutRetry(last) } : body),
-    },
-    records: ran.records.filter(({ outcome }) => outcome !== 'skipped').map(withoutRetry),
-    spawn: [],
-  };
+  const { status, runAt } = claim.record;
+  const records = ran.records.filter(({ outcome }) => outcome !== 'skipped').map(withoutRetry);
+  const [last] = records;
+  const body = { ...settled(claim.body), ...(last && { last }) };
+  return { next: { status, runAt, body: writeBody(body) }, records, spawn: [] };
 }
 
 /** The delay before the attempt after `attempt`, in milliseconds. Chance is derived from `seed`, so it is the same again. */
@@ -173,70 +178,56 @@ export function retryDelayMs(
   return Math.round(delayMs * (1 - jitter * fraction(`${seed}\n${attempt}`)));
 }
 
-/** The envelope's and the body's idea of a task's first occurrence after `now`, or of a new trigger's. */
-export function firstOccurrence(
-  trigger: Trigger,
-  context: TriggerContext,
-  now: number,
-): { nominal: number; runAt: number } | null {
-  // A one-off whose time has passed runs at once; a schedule waits for its next occurrence.
-  const nominal =
-    trigger.next(now - 1, context) ??
-    (trigger.kind === 'at' ? trigger.previous(now, context) : null);
-  return nominal === null ? null : { nominal, runAt: jitteredTime(trigger, nominal, context) };
-}
-
-/** What every trigger of this task depends on. */
-export function triggerContext(id: string, body: Pick<TaskBody, 'declaredAt'>): TriggerContext {
-  return { id, declaredAt: body.declaredAt };
-}
-
 /** Catch-up: what to do about occurrences that passed while nothing could run them; undefined when there is nothing. */
 function decideMissed(claim: Claim, nominal: number, now: number): Decision | undefined {
-  const { record, body, trigger, policies } = claim;
+  const { record, policies } = claim;
   const { mode, windowMs, limit, graceMs } = policies.catchUp;
-  const context = triggerContext(record.id, body);
-  const runAt = (occurrence: number) => jitteredTime(trigger, occurrence, context);
+  const schedule = scheduleOf(claim);
   const skipped: RunRecord[] = [];
   let first: number | null = nominal;
 
-  /** Skips the occurrences from `first` up to, not including, `until`. */
+  /** The first occurrence whose moment is not before `time`. */
+  const firstSince = (time: number) => {
+    const passed = schedule.lastPassed(time - 1);
+    return passed === null ? nominal : schedule.next(passed);
+  };
+  /** Skips the occurrences from `first` up to, not including, `until`; null for all. */
   const skipUntil = (until: number | null, reason: SkipReason) => {
     if (first === null || (until !== null && until <= first)) return;
-    const last =
-      until === null ? lastPassed(trigger, context, now) : trigger.previous(until, context);
+    const last = until === null ? schedule.lastPassed(now) : schedule.previous(until);
     skipped.push(skip(claim, reason, first, Math.max(first, last ?? first), now));
     first = until;
   };
 
-  const { resumedAt } = record;
-  if (resumedAt !== null && runAt(nominal) <= resumedAt && !isOneOff(claim, nominal)) {
-    skipUntil(trigger.next(lastPassed(trigger, context, resumedAt) ?? nominal, context), 'paused');
+  if (record.resumedAt !== null && !isOneOff(claim, nominal)) {
+    skipUntil(firstSince(record.resumedAt + 1), 'paused');
   }
-
-  const firstSince = (time: number) => trigger.next(time - 1, context);
-  let backlogUntil: number | undefined;
-  if (first !== null && runAt(first) <= now) {
-    const latest = Math.max(first, lastPassed(trigger, context, now) ?? first);
-    if (mode === 'none') {
-      if (now - runAt(first) > graceMs) skipUntil(firstSince(now - graceMs), 'missed');
-    } else {
-      if (mode === 'latest') skipUntil(latest, 'missed');
-      if (windowMs !== null && now - first > windowMs)
-        skipUntil(firstSince(now - windowMs), 'missed');
-      if (mode === 'all' && limit !== null && first !== null && first < latest) {
-        let from = latest;
-        for (let i = 1; i < limit && from > first; i++)
-          from = trigger.previous(from, context) ?? first;
-        skipUntil(from, 'missed');
-      }
+  if (first !== null && schedule.runAt(first) <= now) {
+    const oldestMs = Math.min(
+      windowMs ?? Number.POSITIVE_INFINITY,
+      mode === 'none' ? graceMs : Number.POSITIVE_INFINITY,
+    );
+    let from: number | null = first;
+    if (oldestMs < Number.POSITIVE_INFINITY) from = firstSince(now - oldestMs);
+    const latest = Math.max(first, schedule.lastPassed(now) ?? first);
+    if (mode === 'latest' && from !== null) from = Math.max(from, latest);
+    if (mode === 'all' && limit !== null && from !== null && from < latest) {
+      let kept = latest;
+      for (let i = 1; i < limit && kept > from; i++) kept = schedule.previous(kept) ?? from;
+      from = kept;
     }
-    backlogUntil = latest;
+    skipUntil(from, 'missed');
   }
 
-  const isBacklog = mode === 'all' && backlogUntil !== undefined && backlogUntil !== first;
+  const isDue = first !== null && schedule.runAt(first) <= now;
+  const backlogUntil = isDue && mode === 'all' ? schedule.lastPassed(now) : first;
+  const isBacklog = isDue && backlogUntil !== first;
   if (skipped.length === 0 && !isBacklog) return undefined;
-  return proceed(claim, first, { backlogUntil, records: skipped });
+  return proceed(claim, first, {
+    records: skipped,
+    ...(isDue && backlogUntil !== null && { backlogUntil }),
+    ...(isBacklog && { begunAt: now }),
+  });
 }
 
 /** Overlap: what follows an occurrence whose last attempt has ended. */
@@ -247,51 +238,51 @@ function follow(
   begunAt: number,
   now: number,
 ): Decision {
-  const { record, body, trigger, policies } = claim;
-  const context = triggerContext(record.id, body);
-  const pause = ran.outcome === 'failed' && policies.retry.whenExhausted === 'pause';
-  const next = trigger.next(nominal, context);
-  const step = (to: number | null, backlogUntil?: number, skipped: RunRecord[] = []) =>
-    proceed(claim, to, { backlogUntil, last: ran, records: [ran, ...skipped], pause });
-
-  if (next === null || jitteredTime(trigger, next, context) > now) return step(next);
-  if (body.backlogUntil !== undefined && next <= body.backlogUntil) {
-    return step(next, body.backlogUntil);
-  }
-  // It passed before the run began: nothing could run it then, and catch-up decides when it is claimed.
-  if (next <= begunAt) return step(next);
-
-  const latest = Math.max(next, lastPassed(trigger, context, now) ?? next);
+  const { body, policies } = claim;
   const { mode } = policies.overlap;
-  if (mode === 'queueAll') return step(next, latest);
-  if (mode === 'queueOne' || mode === 'replace') {
-    const before = trigger.previous(latest, context);
-    const superseded =
-      latest > next && before !== null ? [skip(claim, 'superseded', next, before, now)] : [];
-    return step(latest, latest, superseded);
-  }
-  return step(trigger.next(latest, context), undefined, [
-    skip(claim, 'overlap', next, latest, now),
-  ]);
+  const schedule = scheduleOf(claim);
+  const pause = ran.outcome === 'failed' && policies.retry.whenExhausted === 'pause';
+  const step = (to: number | null, queuedUntil?: number, ...skipped: RunRecord[]) =>
+    proceed(claim, to, {
+      ...(queuedUntil !== undefined && { backlogUntil: queuedUntil, begunAt }),
+      ...{ last: ran, records: [ran, ...skipped], pause },
+    });
+
+  const next = schedule.next(nominal);
+  if (next === null || schedule.runAt(next) > now) return step(next);
+  const latest = Math.max(next, schedule.lastPassed(now) ?? next);
+  const runLatest = () => {
+    const before = latest > next ? schedule.previous(latest) : null;
+    if (before === null) return step(latest, latest);
+    return step(latest, latest, skip(claim, 'superseded', next, before, now));
+  };
+  if (ran.reason === 'superseded') return runLatest();
+
+  // Some may have been queued before. What passed since they were is for overlap, if the task was running all along.
+  const queuedUntil = Math.max(nominal, body.backlogUntil ?? nominal);
+  const fresh = schedule.next(queuedUntil);
+  const hasOverlap = fresh !== null && schedule.runAt(fresh) > begunAt;
+  if (hasOverlap && mode === 'queueAll') return step(next, latest);
+  if (next <= queuedUntil) return step(next, queuedUntil);
+  // It passed before the task began to run: nothing could run it then, and catch-up decides when it is claimed.
+  if (!hasOverlap) return step(next);
+  if (mode === 'queueOne' || mode === 'replace') return runLatest();
+  return step(schedule.next(latest), undefined, skip(claim, 'overlap', next, latest, now));
 }
 
 /** Gives an occurrence a task of its own, and moves the schedule on. */
 function spawn(claim: Claim, nominal: number, now: number, running: number): Decision {
-  const { record, body, trigger, policies } = claim;
-  const next = trigger.next(nominal, triggerContext(record.id, body));
+  const { record, body, policies } = claim;
+  const { backlogUntil } = body;
   const { maxRunning } = policies.overlap;
-  const backlogUntil = body.backlogUntil;
-  if (maxRunning !== null && running >= maxRunning) {
-    const skipped = skip(claim, 'overlap', nominal, nominal, now);
-    return proceed(claim, next, { backlogUntil, records: [skipped] });
-  }
+  const isOver = maxRunning !== null && running >= maxRunning;
   const child = childOf(record, body, nominal, now, `${record.id}@${nominal}`);
-  const decision = proceed(claim, next, {
-    backlogUntil,
-    records: [],
-    children: maxRunning === null ? [] : [...(body.children ?? []), child.id],
+  const decision = proceed(claim, scheduleOf(claim).next(nominal), {
+    ...(backlogUntil !== undefined && { backlogUntil }),
+    records: isOver ? [skip(claim, 'overlap', nominal, nominal, now)] : [],
+    ...(maxRunning !== null && !isOver && { children: [...(body.children ?? []), child.id] }),
   });
-  return { ...decision, spawn: [child] };
+  return { ...decision, spawn: isOver ? [] : [child] };
 }
 
 /** A task that runs one occurrence of another, once, whatever the schedule of that one says. */
@@ -326,7 +317,7 @@ export function childOf(
       },
       nominal,
       attempt: 1,
-      parent: record.id,
+      parent: body.parent ?? record.id,
     }),
   };
 }
@@ -334,7 +325,7 @@ export function childOf(
 function giveUp(
   claim: Claim,
   now: number,
-  code: 'SCHED_DELIVERY_LOST' | 'SCHED_DELIVERY_EXHAUSTED',
+  code: 'SCHED_CANCELLED' | 'SCHED_DELIVERY_LOST' | 'SCHED_DELIVERY_EXHAUSTED',
   message: string,
 ): Decision {
   const failed: RunRecord = {
@@ -345,62 +336,88 @@ function giveUp(
   return follow(claim, failed.nominal, failed, now, now);
 }
 
+/** Has the same occurrence attempted again. */
+function again(body: TaskBody, runAt: number, record: RunRecord): Decision {
+  const { cancelToken: _cancelToken, ...rest } = body;
+  return {
+    next: { status: 'scheduled', runAt, body: writeBody(rest) },
+    records: [record],
+    spawn: [],
+  };
+}
+
 /** Moves a task on to the occurrence `nominal`, or ends it when there is none. */
 function proceed(
-  { record, body, trigger, policies }: Claim,
+  claim: Claim,
   nominal: number | null,
   step: {
-    readonly backlogUntil: number | undefined;
     readonly records: readonly RunRecord[];
+    readonly backlogUntil?: number;
+    readonly begunAt?: number;
     readonly last?: RunRecord;
     readonly pause?: boolean;
     readonly children?: readonly string[];
   },
 ): Decision {
-  const { begunAt: _begunAt, backlogUntil: _backlogUntil, cancelToken: _cancel, ...rest } = body;
-  const { backlogUntil, last, children } = step;
+  const { body, policies } = claim;
+  const { begunAt: _begunAt, backlogUntil: _backlogUntil, isLast: _isLast, ...rest } = body;
+  const { records, backlogUntil, begunAt, last, children, pause } = step;
+  const isQueued = nominal !== null && backlogUntil !== undefined && nominal <= backlogUntil;
   const text = writeBody({
-    ...rest,
+    ...settled(rest),
     nominal,
     attempt: 1,
-    ...(backlogUntil !== undefined &&
-      nominal !== null &&
-      nominal <= backlogUntil && { backlogUntil }),
+    ...(isQueued && { backlogUntil }),
+    ...(isQueued && begunAt !== undefined && { begunAt }),
     ...(last && { last }),
     ...(children && { children }),
   });
-  const { records } = step;
   if (nominal === null) {
     const isKeptFailed = last?.outcome === 'failed' && body.parent === undefined;
     const status = isKeptFailed ? 'failed' : 'finished';
     const isKept = isKeptFailed || (policies.keepFinished && body.parent === undefined);
     return { next: isKept ? { status, runAt: null, body: text } : null, records, spawn: [] };
   }
-  const runAt = jitteredTime(trigger, nominal, triggerContext(record.id, body));
+  const runAt = scheduleOf(claim).runAt(nominal);
   return {
-    next: { status: 'scheduled', runAt, body: text, ...(step.pause && { paused: true as const }) },
+    next: { status: 'scheduled', runAt, body: text, ...(pause && { paused: true as const }) },
     records,
     spawn: [],
   };
 }
 
-function isOneOff({ record, body, trigger }: Claim, nominal: number): boolean {
-  const context = triggerContext(record.id, body);
-  return trigger.next(nominal, context) === null && trigger.previous(nominal, context) === null;
+/** A body without what was said to the run that has ended. */
+function settled({ cancelToken: _cancelToken, ...body }: TaskBody): TaskBody {
+  return body;
 }
 
-/** The last occurrence whose moment is not after `now`. */
-function lastPassed(trigger: Trigger, context: TriggerContext, now: number): number | null {
-  let last = trigger.previous(now + 1, context);
-  while (last !== null && jitteredTime(trigger, last, context) > now) {
-    last = trigger.previous(last, context);
-  }
-  return last;
+/** Since when, at the end of an attempt that started then, the task has been running. */
+function runningSince({ body, policies }: Claim, startedAt: number): number {
+  const { begunAt, last } = body;
+  if (begunAt === undefined) return startedAt;
+  const couldStartAt = Math.max(begunAt, last?.retryAt ?? last?.at ?? begunAt);
+  return startedAt - couldStartAt > policies.catchUp.graceMs ? startedAt : begunAt;
 }
 
-function attemptOf({ body, record, token, owner }: Claim, now: number) {
+function nominalOf({ body, record }: Claim, otherwise: number): number {
+  return body.nominal ?? record.runAt ?? otherwise;
+}
+
+/** The occurrences of a claimed task. */
+function scheduleOf({ record, body, trigger }: Claim): Schedule {
+  const schedule = createSchedule(trigger, triggerContext(record.id, body));
+  return body.isLast ? { ...schedule, next: () => null } : schedule;
+}
+
+function isOneOff(claim: Claim, nominal: number): boolean {
+  const schedule = scheduleOf(claim);
+  return schedule.next(nominal) === null && schedule.previous(nominal) === null;
+}
+
+function attemptOf(claim: Claim, now: number) {
+  const { body, record, token, owner } = claim;
   return {
-    nominal: body.nominal ?? record.runAt ?? now,
+    nominal: nominalOf(claim, now),
     at: now,
     attempt: body.attempt,
     token,
@@ -409,18 +426,12 @@ function attemptOf({ body, record, token, owner }: Claim, now: number) {
   };
 }
 
-function skip(
-  { record, body, trigger }: Claim,
-  reason: SkipReason,
-  from: number,
-  to: number,
-  now: number,
-): RunRecord {
-  const context = triggerContext(record.id, body);
+function skip(claim: Claim, reason: SkipReason, from: number, to: number, now: number): RunRecord {
+  const schedule = scheduleOf(claim);
   let count = 1;
   let nominal: number | null = from;
   while (count < countLimit) {
-    nominal = trigger.next(nominal, context);
+    nominal = schedule.next(nominal);
     if (nominal === null || nominal > to) break;
     count++;
   }

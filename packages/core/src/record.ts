@@ -21,15 +21,19 @@ export interface RunError {
 /** Why occurrences did not run. */
 export type SkipReason = 'missed' | 'overlap' | 'paused' | 'superseded';
 
+/**
+ * How a run ended:
+ *
+ * - `succeeded`: the handler returned.
+ * - `failed`: it threw, timed out, was cancelled or vanished. With `retryAt`, another attempt follows.
+ * - `interrupted`: the scheduler stopped, or a newer occurrence replaced the run; nothing is wrong with it.
+ * - `skipped`: these occurrences never ran; `reason` says why.
+ */
+export type RunOutcome = 'succeeded' | 'failed' | 'interrupted' | 'skipped';
+
 /** One entry of a task's history. Moments are epoch milliseconds by the store's clock. */
 export interface RunRecord {
-  /**
-   * - `succeeded`: the handler returned.
-   * - `failed`: it threw, timed out, was cancelled or vanished. With `retryAt`, another attempt follows.
-   * - `interrupted`: the scheduler stopped, or a newer occurrence replaced the run; nothing is wrong with it.
-   * - `skipped`: these occurrences never ran; `reason` says why.
-   */
-  readonly outcome: 'succeeded' | 'failed' | 'interrupted' | 'skipped';
+  readonly outcome: RunOutcome;
   readonly nominal: number;
   readonly at: number;
   readonly attempt?: number;
@@ -63,10 +67,12 @@ export interface TaskBody {
   /** The occurrence that `runAt` is about; null when there is none left. */
   readonly nominal: number | null;
   readonly attempt: number;
-  /** When the first attempt of this occurrence began, once there has been one. */
+  /** Since when the task has been running, while more attempts or queued occurrences follow. */
   readonly begunAt?: number;
   /** Up to here occurrences that have passed are to run one by one: catch-up or overlap has been decided already. */
   readonly backlogUntil?: number;
+  /** No occurrence follows this one, whatever the trigger says: those that did have been skipped. */
+  readonly isLast?: true;
   /** The tasks that were given occurrences of this one, as far as they may still be running. */
   readonly children?: readonly string[];
   /** The task of which this one is an occurrence. */
@@ -98,7 +104,8 @@ export function readBody(text: string): TaskBody {
         typeof body.declaredAt === 'number' &&
         typeof body.edition === 'number' &&
         typeof body.attempt === 'number' &&
-        (body.nominal === null || typeof body.nominal === 'number')
+        (body.nominal === null || typeof body.nominal === 'number') &&
+        (body.children === undefined || Array.isArray(body.children))
       ) {
         return body as TaskBody;
       }
@@ -116,30 +123,44 @@ function unreadable(why: string, cause?: unknown): SchedError {
   });
 }
 
-/** What is kept of a thrown value, whatever it is. */
+/** What is kept of a thrown value, whatever it is: reading it may throw, too. */
 export function describeError(thrown: unknown): RunError {
-  if (typeof thrown !== 'object' || thrown === null) {
-    return { name: 'Error', message: shorten(safely(() => String(thrown), 'unprintable')) };
-  }
-  const { name, message, code } = thrown as { name?: unknown; message?: unknown; code?: unknown };
+  const read = (key: 'name' | 'message' | 'code'): string | undefined => {
+    try {
+      const value = (thrown as { readonly [K in typeof key]?: unknown } | null | undefined)?.[key];
+      return typeof value === 'string' ? shorten(value) : undefined;
+    } catch {
+      return undefined;
+    }
+  };
+  const isObject = typeof thrown === 'object' && thrown !== null;
+  const code = read('code');
   return {
-    name: typeof name === 'string' ? name : 'Error',
-    message: shorten(
-      typeof message === 'string' ? message : safely(() => JSON.stringify(thrown) ?? '', ''),
-    ),
-    ...(typeof code === 'string' && { code }),
+    name: (isObject && read('name')) || 'Error',
+    message: (isObject ? read('message') : undefined) ?? printed(thrown),
+    ...(code !== undefined && { code }),
   };
 }
 
-function safely(attempt: () => string, fallback: string): string {
+/** Whether a handler threw something that says that no further attempt will help. */
+export function isPermanent(thrown: unknown): boolean {
   try {
-    return attempt();
+    return (thrown as { readonly permanent?: unknown } | null | undefined)?.permanent === true;
   } catch {
-    return fallback;
+    return false;
+  }
+}
+
+function printed(thrown: unknown): string {
+  try {
+    const text = typeof thrown === 'object' ? JSON.stringify(thrown) : String(thrown);
+    return shorten(text ?? '');
+  } catch {
+    return 'unprintable';
   }
 }
 
 /** Errors are kept in every record of a failure, so a message of megabytes must not be. */
-function shorten(message: string): string {
-  return message.length > 2000 ? `${message.slice(0, 2000)}…` : message;
+function shorten(text: string): string {
+  return text.length > 2000 ? `${text.slice(0, 2000)}…` : text;
 }

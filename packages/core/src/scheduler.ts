@@ -4,7 +4,7 @@ import { type Duration, parseDurationMs } from './duration.js';
 import { SchedError } from './errors.js';
 import { Emitter, type Listener, type SchedulerEvents } from './events.js';
 import type { PayloadCodec } from './payload.js';
-import { invalid, wholeNumber } from './policies.js';
+import { invalid, members, wholeNumber } from './policies.js';
 import { isPassing, StoreAccess } from './store-access.js';
 import type { TaskDefinition } from './task.js';
 import { type ClientContext, TaskClient } from './task-client.js';
@@ -70,6 +70,9 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
   constructor(options: SchedulerOptions) {
     const { clock = systemClock, codec, maxPayloadBytes = 2 ** 20, store } = options;
     const settings = readWorkerOptions(options);
+    if (codec !== undefined && !isCodec(codec)) {
+      throw invalid('codec', codec, 'an object with a name, encode and decode');
+    }
     const context: WorkerContext = {
       ...{ clock, codec, settings },
       events: new Emitter(),
@@ -78,7 +81,8 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
       slots: new Slots(settings.concurrency),
     };
     const accesses = new Map<string, StoreAccess>();
-    for (const [alias, each] of Object.entries(isDataStore(store) ? { default: store } : store)) {
+    const stores = isDataStore(store) ? { default: store } : members('store', store);
+    for (const [alias, each] of Object.entries(stores)) {
       if (!isDataStore(each)) throw invalid(`store "${alias}"`, each, 'a data store');
       accesses.set(alias, new StoreAccess(alias, each, clock, settings.storeTimeoutMs));
     }
@@ -120,18 +124,21 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
     this.#state = 'running';
     const accesses = [...this.#accesses.values()];
     const opened = await Promise.allSettled(accesses.map((access) => access.open()));
-    for (const result of opened) {
-      if (result.status === 'fulfilled' || isPassing(result.reason)) continue;
+    const failures = opened.map((result) =>
+      result.status === 'rejected' ? (result.reason as unknown) : undefined,
+    );
+    for (const failure of failures) {
+      if (failure === undefined || isPassing(failure)) continue;
       if (this.#state === 'running') this.#state = 'idle';
-      throw result.reason;
+      throw failure;
     }
     // It may have been stopped meanwhile.
     if (this.#state !== 'running') return;
-    for (const access of accesses) {
+    accesses.forEach((access, index) => {
       const worker = new Worker(access, this.#context);
       this.#workers.set(access.alias, worker);
-      worker.start();
-    }
+      worker.start(failures[index]);
+    });
     this.#context.events.emit('ready', { owner: this.#context.settings.owner });
   }
 
@@ -233,6 +240,16 @@ function indexDefinitions(tasks: readonly TaskDefinition[]): ReadonlyMap<string,
     definitions.set(task.name, task);
   }
   return definitions;
+}
+
+function isCodec(value: unknown): value is PayloadCodec {
+  const codec = value as Partial<PayloadCodec> | null;
+  return (
+    typeof codec?.name === 'string' &&
+    codec.name !== '' &&
+    typeof codec.encode === 'function' &&
+    typeof codec.decode === 'function'
+  );
 }
 
 function isDataStore(value: unknown): value is DataStore {

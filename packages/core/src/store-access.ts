@@ -3,20 +3,40 @@
  * failure a code; and keeps an idea of the store's clock.
  */
 
-import type { Clock } from './clock.js';
+import { type Clock, held } from './clock.js';
 import type { DataStore } from './data-store.js';
 import { isSchedError, SchedError } from './errors.js';
+import { describeError } from './record.js';
 
-/** How many schedulers of this process have a store open, so that the last one to stop closes it. */
-const users = /* @__PURE__ */ new WeakMap<DataStore, number>();
+/** What the schedulers of this process have to do with a store, so that the last one to stop closes it. */
+interface Sharing {
+  users: number;
+  /** Under way: who opens it next has to wait. */
+  closing: Promise<void> | undefined;
+}
+
+const sharings = /* @__PURE__ */ new WeakMap<DataStore, Sharing>();
+
+/** How long a store may take to close. What it has to say then is of no interest to anybody. */
+const closeTimeoutMs = 5000;
+
+export interface CallOptions<T> {
+  /** Is given the answer that comes after the call has been given up. */
+  readonly onLate?: (answer: T) => void;
+  /** Gives the call up earlier than others. */
+  readonly timeoutMs?: number;
+}
 
 export class StoreAccess {
   readonly alias: string;
   readonly store: DataStore;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
+  /** What gives up the calls that are under way. */
+  readonly #underWay = new Set<(error: SchedError) => void>();
   #opening: Promise<void> | undefined;
   #isOpen = false;
+  #isUser = false;
   #isClosed = false;
   /** The store's time less the clock's, never too large: see `noteTime`. */
   #offset: number | undefined;
@@ -31,44 +51,43 @@ export class StoreAccess {
   /**
    * Makes a call, opening the store first when nobody has.
    *
-   * @param onLate is given the answer that comes after the call has been given up
    * @throws SchedError always: the store's own, or `SCHED_STORE_TIMEOUT`, or `SCHED_STORE_UNAVAILABLE` around whatever
-   *   else a store threw
+   *   else a store threw, or `SCHED_CLOSED`
    */
   async call<T>(
     name: string,
     make: (store: DataStore) => Promise<T>,
-    onLate?: (answer: T) => void,
+    options?: CallOptions<T>,
   ): Promise<T> {
     if (!this.#isOpen) await this.open();
-    return this.#bound(name, () => make(this.store), onLate);
+    if (this.#isClosed) throw closed();
+    return this.#bound(name, () => make(this.store), options);
   }
 
   async open(): Promise<void> {
     if (this.#isOpen) return;
-    if (this.#isClosed) {
-      throw new SchedError('SCHED_CLOSED', 'The scheduler has been stopped. Make a new one.');
-    }
-    this.#opening ??= this.#bound('open', () => this.store.open())
-      .then(() => {
-        this.#isOpen = true;
-        users.set(this.store, (users.get(this.store) ?? 0) + 1);
-      })
-      .finally(() => {
-        this.#opening = undefined;
-      });
+    if (this.#isClosed) throw closed();
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
     await this.#opening;
   }
 
-  /** Closes the store, unless another scheduler of this process still uses it. */
+  /** Gives up what is under way, and closes the store unless another scheduler of this process uses it. */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#opening?.catch(() => {});
-    if (!this.#isOpen) return;
     this.#isOpen = false;
-    const others = (users.get(this.store) ?? 1) - 1;
-    users.set(this.store, others);
-    if (others === 0) await this.#bound('close', () => this.store.close());
+    for (const giveUp of this.#underWay) giveUp(closed());
+    if (!this.#isUser) return;
+    const sharing = sharingOf(this.store);
+    if (--sharing.users > 0) return;
+    sharing.closing = this.#bound('close', () => this.store.close(), {
+      timeoutMs: closeTimeoutMs,
+    }).finally(() => {
+      sharing.closing = undefined;
+    });
+    await sharing.closing;
   }
 
   /** The same store inside a transaction of the user's, which needs no opening. */
@@ -81,7 +100,10 @@ export class StoreAccess {
 
   /** The store's time, asked for only when it is not known yet. */
   async now(): Promise<number> {
-    if (this.#offset === undefined) this.noteTime(await this.call('now', (store) => store.now()));
+    if (this.#offset === undefined) {
+      const askedAt = this.#clock.elapsed();
+      this.noteTime(await this.call('now', (store) => store.now()), askedAt);
+    }
     return this.estimateNow();
   }
 
@@ -93,44 +115,77 @@ export class StoreAccess {
     return Math.floor(this.#clock.elapsed() + (this.#offset ?? 0));
   }
 
-  /** Learns the store's time from an answer that has just come in. */
-  noteTime(storeNow: number): void {
-    this.#offset = storeNow - this.#clock.elapsed();
+  /**
+   * Learns the store's time from an answer that has just come in. What an earlier answer told is kept where both agree:
+   * this one may have been on its way for longer, or have waited for a busy process.
+   *
+   * @param askedAt when the store was asked, by this machine's clock
+   */
+  noteTime(storeNow: number, askedAt: number): void {
+    const least = storeNow - this.#clock.elapsed();
+    const most = storeNow - askedAt;
+    const known = this.#offset ?? least;
+    this.#offset = known < least || known > most ? least : known;
   }
 
-  async #bound<T>(name: string, make: () => Promise<T>, onLate?: (answer: T) => void): Promise<T> {
-    const letGo = this.#clock.hold?.();
+  async #open(): Promise<void> {
+    const sharing = sharingOf(this.store);
+    // From here on: a store that did not answer may be open all the same.
+    if (!this.#isUser) sharing.users++;
+    this.#isUser = true;
+    await sharing.closing?.catch(() => {});
+    if (this.#isClosed) throw closed();
+    await this.#bound('open', () => this.store.open(), {
+      onLate: () => {
+        if (this.#isClosed && sharing.users === 0) this.store.close().catch(() => {});
+      },
+    });
+    this.#isOpen = !this.#isClosed;
+  }
+
+  async #bound<T>(
+    name: string,
+    make: () => Promise<T>,
+    { onLate, timeoutMs = this.#timeoutMs }: CallOptions<T> = {},
+  ): Promise<T> {
+    const limitMs = Math.min(timeoutMs, this.#timeoutMs);
     let timer: unknown;
     let isLate = false;
-    try {
-      return await new Promise<T>((resolve, reject) => {
-        timer = this.#clock.setTimeout(() => {
+    let giveUp = (_error: SchedError): void => {};
+    const answered = () =>
+      new Promise<T>((resolve, reject) => {
+        giveUp = (error) => {
           isLate = true;
-          reject(
-            new SchedError(
-              'SCHED_STORE_TIMEOUT',
-              `The store "${this.alias}" (${this.store.name}) did not answer ${name} within ${this.#timeoutMs} ms.`,
-            ),
-          );
-        }, this.#timeoutMs);
+          reject(error);
+        };
+        this.#underWay.add(giveUp);
+        timer = this.#clock.setTimeout(() => giveUp(this.#late(name, limitMs)), limitMs);
         make().then((answer) => {
           if (isLate) onLate?.(answer);
           else resolve(answer);
         }, reject);
       });
+    try {
+      return await held(this.#clock, answered);
     } catch (error) {
       throw isSchedError(error) ? error : this.#unavailable(name, error);
     } finally {
+      this.#underWay.delete(giveUp);
       this.#clock.clearTimeout(timer);
-      letGo?.();
     }
   }
 
+  #late(name: string, timeoutMs: number): SchedError {
+    return new SchedError(
+      'SCHED_STORE_TIMEOUT',
+      `The store "${this.alias}" (${this.store.name}) did not answer ${name} within ${timeoutMs} ms.`,
+    );
+  }
+
   #unavailable(name: string, cause: unknown): SchedError {
-    const message = cause instanceof Error ? cause.message : String(cause);
     return new SchedError(
       'SCHED_STORE_UNAVAILABLE',
-      `The store "${this.alias}" (${this.store.name}) failed at ${name}: ${message}`,
+      `The store "${this.alias}" (${this.store.name}) failed at ${name}: ${describeError(cause).message}`,
       { cause },
     );
   }
@@ -141,4 +196,17 @@ export function isPassing(error: unknown): boolean {
   return (
     isSchedError(error, 'SCHED_STORE_UNAVAILABLE') || isSchedError(error, 'SCHED_STORE_TIMEOUT')
   );
+}
+
+function sharingOf(store: DataStore): Sharing {
+  let sharing = sharings.get(store);
+  if (!sharing) {
+    sharing = { users: 0, closing: undefined };
+    sharings.set(store, sharing);
+  }
+  return sharing;
+}
+
+function closed(): SchedError {
+  return new SchedError('SCHED_CLOSED', 'The scheduler has been stopped. Make a new one.');
 }

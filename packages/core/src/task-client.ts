@@ -1,10 +1,11 @@
 /** Everything that can be asked of the tasks in one store. */
 
-import type { NewTaskRecord, TaskFilter, TaskRecord, TaskSelector } from './data-store.js';
+import type { NewTaskRecord, TaskFilter, TaskRecord } from './data-store.js';
 import {
   type Change,
   type Declaration,
   definitionOf,
+  distinctIds,
   newRecord,
   type PrepareContext,
   type Prepared,
@@ -13,16 +14,20 @@ import {
   reschedule,
   type ScheduleOptions,
 } from './declaration.js';
-import { SchedError } from './errors.js';
+import type { Time } from './duration.js';
+import { isSchedError, SchedError } from './errors.js';
 import type { Emitter, SchedulerEvents } from './events.js';
 import { encodePayload } from './payload.js';
 import { type Policies, resolvePolicies, wholeNumber } from './policies.js';
-import { childOf, triggerContext } from './policy.js';
+import { childOf } from './policy.js';
+import { previewTimes } from './preview.js';
 import { readBody, type TaskBody, writeBody } from './record.js';
+import { type Selection, selectorOf } from './selection.js';
 import type { StoreAccess } from './store-access.js';
-import { checkId, checkLabel, type TaskDefinition } from './task.js';
+import { checkId, checkLabel, childIdBytes, type TaskDefinition } from './task.js';
 import { describeEntry, describeTask, type RunInfo, type TaskInfo } from './task-info.js';
-import { jitteredTime, type Trigger } from './trigger.js';
+import type { Trigger } from './trigger.js';
+import { sameTrigger } from './trigger-registry.js';
 import { triggerOf, type When } from './when.js';
 
 /** What came of scheduling a task. */
@@ -31,13 +36,6 @@ export interface ScheduledTask {
   /** `unchanged`: it was there already, and is what was declared, or `onConflict` is `keep`. */
   readonly outcome: 'created' | 'updated' | 'replaced' | 'unchanged';
 }
-
-/** Some tasks: one id, several, all of a group, or all there are. */
-export type Selection =
-  | string
-  | readonly string[]
-  | { readonly group: string }
-  | { readonly all: true };
 
 /** What can be changed about a task. Members that are absent stay as they are. */
 export interface TaskChanges extends When, Policies {
@@ -63,8 +61,8 @@ export interface SyncResult {
 /** What the client needs of the scheduler that it belongs to. */
 export interface ClientContext extends PrepareContext {
   readonly events: Emitter;
-  /** A task of this store is due then. */
-  wakeAt(store: string, queue: string, time: number): void;
+  /** A task of this store, in that queue or in any, is due then. */
+  wakeAt(store: string, queue: string | null, time: number): void;
   /** Aborts a run in this process. Says whether there was one. */
   cancel(store: string, id: string): boolean;
 }
@@ -79,6 +77,7 @@ export class TaskClient {
   readonly #context: ClientContext;
   readonly #access: StoreAccess;
 
+  /** @internal */
   constructor(context: ClientContext, access: StoreAccess) {
     this.#context = context;
     this.#access = access;
@@ -115,17 +114,18 @@ export class TaskClient {
     for (const declaration of declarations) {
       prepared.push(await prepare(declaration, this.#context, now));
     }
-    const records = prepared.map((each) => newRecord(each, now));
+    const records: (NewTaskRecord | null)[] = [];
+    for (const each of prepared) records.push(await this.#recordOf(each, now));
     const results: ScheduledTask[] = [];
-    for (let start = 0; start < records.length; start += batchSize) {
+    for (let start = 0; start < prepared.length; start += batchSize) {
       const batch = records.slice(start, start + batchSize);
-      const answers = await this.#access.call('insert', (store) => store.insert(batch));
+      const isNew = await this.#insert(batch.filter((record) => record !== null));
       for (const [index, record] of batch.entries()) {
         const each = prepared[start + index] as Prepared;
         const outcome =
-          answers[index] === 'inserted' ? 'created' : await this.#scheduleExisting(each, record);
-        if (outcome !== 'unchanged') this.#wake(record);
-        const { id, name } = record;
+          record && isNew.has(record) ? 'created' : await this.#scheduleExisting(each, record);
+        if (record && outcome !== 'unchanged') this.#wake(record);
+        const { id, name } = each;
         this.#emit('scheduled', { id, name, store: this.#access.alias, outcome });
         results.push({ id, outcome });
       }
@@ -135,8 +135,9 @@ export class TaskClient {
 
   /** The task of that id, or undefined. */
   async get(id: string): Promise<TaskInfo | undefined> {
+    const now = await this.#access.now();
     const record = await this.#get(id);
-    return record && describeTask(record, this.#context.codec, this.#access.estimateNow());
+    return record && describeTask(record, this.#context.codec, now);
   }
 
   /** The tasks that match, read page by page while they are iterated. */
@@ -250,10 +251,13 @@ export class TaskClient {
   async runNow(id: string): Promise<string> {
     const now = await this.#access.now();
     const record = await this.#require(id);
-    const childId = `${id}+${crypto.randomUUID()}`;
-    const child = childOf(record, readBody(record.body), now, now, childId);
+    const body = readBody(record.body);
+    const childId = `${body.parent ?? id}+${crypto.randomUUID()}`;
+    const child = childOf(record, body, now, now, childId);
     await this.#access.call('insert', (store) => store.insert([child]));
     this.#wake(child);
+    const { name } = record;
+    this.#emit('spawned', { id, name, store: this.#access.alias, childId, nominal: new Date(now) });
     return childId;
   }
 
@@ -265,9 +269,10 @@ export class TaskClient {
    */
   async cancel(id: string): Promise<boolean> {
     if (this.#context.cancel(this.#access.alias, id)) return true;
+    const now = await this.#access.now();
     let wasRunning = false;
     await this.#edit(id, async (record, body) => {
-      wasRunning = record.lease !== null && record.lease.expiresAt > this.#access.estimateNow();
+      wasRunning = record.lease !== null && record.lease.expiresAt > now;
       if (!wasRunning || !record.lease) return null;
       return { body: writeBody({ ...body, cancelToken: record.lease.token }) };
     });
@@ -288,8 +293,12 @@ export class TaskClient {
           `Task ${id} is ${status}, not failed: there is nothing to retry. Use runNow to run it once more.`,
         );
       }
-      const nominal = body.last?.nominal ?? now;
-      const text = writeBody({ ...body, nominal, attempt: 1, backlogUntil: nominal });
+      const nominal = body.nominal ?? body.last?.nominal ?? now;
+      const text = writeBody({
+        ...{ ...body, nominal, attempt: 1, backlogUntil: nominal },
+        // One that failed before its schedule was over goes on with it.
+        ...(body.nominal === null && { isLast: true as const }),
+      });
       return { status: 'scheduled', runAt: now, body: text };
     });
     this.#context.wakeAt(this.#access.alias, queue, now);
@@ -313,21 +322,14 @@ export class TaskClient {
     declarations: readonly Declaration[],
     { group = 'declared' }: { readonly group?: string } = {},
   ): Promise<SyncResult> {
-    const ids = new Set<string>();
-    for (const { id } of declarations) {
-      if (id === undefined || ids.has(id)) {
-        const problem = id === undefined ? 'has no id' : `uses the id "${id}" a second time`;
-        throw new SchedError(
-          'SCHED_ARGUMENT_INVALID',
-          `A declaration given to sync ${problem}. Give each an id of its own, by which it is found again.`,
-        );
-      }
-      ids.add(id);
-    }
+    checkLabel('group', group);
+    const ids = distinctIds(declarations);
     const scheduled = await this.scheduleMany(declarations.map((each) => ({ ...each, group })));
     const removed: string[] = [];
-    for await (const { id, parent } of this.list({ group })) {
-      if (!ids.has(id) && parent === null) removed.push(id);
+    for await (const { id, parent, trigger } of this.list({ group })) {
+      // What cannot be read may have been declared by a newer version.
+      const isReadable = trigger !== null;
+      if (!ids.has(id) && parent === null && isReadable) removed.push(id);
     }
     if (removed.length > 0) await this.remove(removed);
     const idsOf = (...outcomes: readonly ScheduledTask['outcome'][]) =>
@@ -341,26 +343,18 @@ export class TaskClient {
   }
 
   /**
-   * The next `count` times at which a trigger would run, as if it were declared now. Touches no store.
+   * The next `count` times at which a trigger would run, as if it were declared at `from`. Touches no store.
    *
-   * @param id the id of the task it is meant for, on which jitter depends
+   * @param options.from default now
+   * @param options.id the id of the task it is meant for, on which jitter depends
+   * @throws SchedError when the trigger, `count` or `from` is not valid
    */
   preview(
     when: Trigger | When,
     count: number,
-    { from = new Date(), id = '' }: { readonly from?: Date; readonly id?: string } = {},
+    { from = Date.now(), id = '' }: { readonly from?: Time; readonly id?: string } = {},
   ): Date[] {
-    const start = from.getTime();
-    const given = 'next' in when ? { trigger: when } : when;
-    const trigger = triggerOf(given, this.#context.triggers, start);
-    const context = triggerContext(id, { declaredAt: start });
-    const dates: Date[] = [];
-    let nominal = trigger?.next(start - 1, context) ?? null;
-    while (trigger && nominal !== null && dates.length < count) {
-      dates.push(new Date(jitteredTime(trigger, nominal, context)));
-      nominal = trigger.next(nominal, context);
-    }
-    return dates;
+    return previewTimes(when, count, from, id, this.#context.triggers);
   }
 
   /**
@@ -374,9 +368,34 @@ export class TaskClient {
     return new TaskClient(this.#context, this.#access.withTransaction(tx));
   }
 
+  /**
+   * The record to insert; null for a schedule that has come to its end, and is declared again as it is stored.
+   *
+   * @throws SchedError `SCHED_TRIGGER_NEVER`
+   */
+  async #recordOf(prepared: Prepared, now: number): Promise<NewTaskRecord | null> {
+    try {
+      return newRecord(prepared, now);
+    } catch (error) {
+      const { id, onConflict, trigger } = prepared;
+      if (!isSchedError(error, 'SCHED_TRIGGER_NEVER') || onConflict === 'replace') throw error;
+      const current = await this.#get(id);
+      const isSame = current && sameTrigger(readBody(current.body).trigger, trigger.toJSON());
+      if (!isSame) throw error;
+      return null;
+    }
+  }
+
+  /** @returns those that were not there before */
+  async #insert(records: readonly NewTaskRecord[]): Promise<ReadonlySet<NewTaskRecord>> {
+    if (records.length === 0) return new Set();
+    const answers = await this.#access.call('insert', (store) => store.insert(records));
+    return new Set(records.filter((_, index) => answers[index] === 'inserted'));
+  }
+
   async #scheduleExisting(
     prepared: Prepared,
-    record: NewTaskRecord,
+    record: NewTaskRecord | null,
   ): Promise<ScheduledTask['outcome']> {
     const { id, onConflict } = prepared;
     if (onConflict === 'keep') return 'unchanged';
@@ -397,12 +416,14 @@ export class TaskClient {
       if (!isChanged) return 'unchanged';
       return onConflict === 'replace' ? 'replaced' : 'updated';
     }
-    const [answer] = await this.#access.call('insert', (store) => store.insert([record]));
-    return answer === 'inserted' ? 'created' : this.#scheduleExisting(prepared, record);
+    // It was removed in the meantime.
+    const fresh = record ?? newRecord(prepared, now);
+    const isNew = await this.#insert([fresh]);
+    return isNew.has(fresh) ? 'created' : this.#scheduleExisting(prepared, fresh);
   }
 
   async #edit(id: string, decide: Decide): Promise<TaskRecord> {
-    checkId(id);
+    checkId(id, childIdBytes);
     const record = await this.#tryEdit(id, decide);
     if (!record) throw notFound(id);
     return record;
@@ -434,12 +455,14 @@ export class TaskClient {
     const selector = selectorOf(selection);
     const { alias: store } = this.#access;
     const count = await this.#access.call('setPaused', (each) => each.setPaused(selector, paused));
-    if (count > 0) this.#emit(paused ? 'paused' : 'resumed', { store, count });
+    if (count === 0) return 0;
+    this.#emit(paused ? 'paused' : 'resumed', { store, count });
+    if (!paused) this.#context.wakeAt(store, null, await this.#access.now());
     return count;
   }
 
   async #require(id: string): Promise<TaskRecord> {
-    checkId(id);
+    checkId(id, childIdBytes);
     const record = await this.#get(id);
     if (!record) throw notFound(id);
     return record;
@@ -465,26 +488,5 @@ function notFound(id: string): SchedError {
   return new SchedError(
     'SCHED_TASK_NOT_FOUND',
     `There is no task with the id "${id}". It may have finished: finished tasks are removed unless keepFinished is set.`,
-  );
-}
-
-/** @throws SchedError `SCHED_ID_INVALID` or `SCHED_ARGUMENT_INVALID` */
-function selectorOf(selection: Selection): TaskSelector {
-  if (typeof selection === 'string' || Array.isArray(selection)) {
-    const ids: readonly string[] = typeof selection === 'string' ? [selection] : selection;
-    for (const id of ids) checkId(id);
-    return { ids };
-  }
-  const selector = selection as Exclude<TaskSelector, { readonly ids: unknown }>;
-  if (typeof selector === 'object' && selector !== null) {
-    if ('group' in selector && !('all' in selector)) {
-      checkLabel('group', selector.group);
-      return { group: selector.group };
-    }
-    if ('all' in selector && selector.all === true && !('group' in selector)) return { all: true };
-  }
-  throw new SchedError(
-    'SCHED_ARGUMENT_INVALID',
-    'Which tasks? Give an id, an array of ids, { group: … } or { all: true }.',
   );
 }

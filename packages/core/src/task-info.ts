@@ -3,7 +3,14 @@
 import type { HistoryEntry, TaskRecord } from './data-store.js';
 import type { SchedError } from './errors.js';
 import { type PayloadCodec, readPayload } from './payload.js';
-import { type RunError, type RunRecord, readBody, type SkipReason } from './record.js';
+import {
+  type RunError,
+  type RunOutcome,
+  type RunRecord,
+  readBody,
+  type SkipReason,
+  type TaskBody,
+} from './record.js';
 import type { TriggerJson } from './trigger.js';
 
 /**
@@ -17,7 +24,7 @@ export type TaskState = 'scheduled' | 'running' | 'paused' | 'finished' | 'faile
 
 /** One run of a task, or a number of occurrences that did not run. */
 export interface RunInfo {
-  readonly outcome: RunRecord['outcome'];
+  readonly outcome: RunOutcome;
   /** The occurrence; for `skipped`, the first of them. */
   readonly nominal: Date;
   /** For `skipped`: the last of them. */
@@ -49,7 +56,7 @@ export interface TaskInfo {
   readonly state: TaskState;
   /** Whether it is paused; also while a run is still in progress. */
   readonly isPaused: boolean;
-  /** The payload as it is stored. */
+  /** The payload as it is stored; undefined also when it cannot be read here. */
   readonly payload: unknown;
   /** The stored form of its trigger; null when the record cannot be read. */
   readonly trigger: TriggerJson | null;
@@ -64,7 +71,7 @@ export interface TaskInfo {
   readonly lastRun: RunInfo | null;
   /** The task of which this is one occurrence. */
   readonly parent: string | null;
-  /** Why the record cannot be read here. */
+  /** Why the record, or only its payload, cannot be read here. */
   readonly error: SchedError | null;
 }
 
@@ -81,24 +88,20 @@ export function describeTask(
     runAt: dateOf(runAt),
     lease: lease && { owner: lease.owner, expiresAt: new Date(lease.expiresAt) },
   };
+  const unread = { trigger: null, nominal: null, attempt: 1, lastRun: null, parent: null };
+  let body: TaskBody;
   try {
-    const body = readBody(record.body);
-    return {
-      ...envelope,
-      payload: readPayload(body, codec),
-      trigger: body.trigger,
-      nominal: dateOf(body.nominal),
-      attempt: body.attempt,
-      lastRun: body.last ? describeRun(body.last) : null,
-      parent: body.parent ?? null,
-      error: null,
-    };
+    body = readBody(record.body);
   } catch (error) {
-    return {
-      ...envelope,
-      ...{ payload: undefined, trigger: null, nominal: null, attempt: 1 },
-      ...{ lastRun: null, parent: null, error: error as SchedError },
-    };
+    return { ...envelope, ...unread, payload: undefined, error: error as SchedError };
+  }
+  const { trigger, nominal, attempt, last, parent = null } = body;
+  const lastRun = last ? describeRun(last) : null;
+  const read = { ...envelope, trigger, nominal: dateOf(nominal), attempt, lastRun, parent };
+  try {
+    return { ...read, payload: readPayload(body, codec), error: null };
+  } catch (error) {
+    return { ...read, payload: undefined, error: error as SchedError };
   }
 }
 

@@ -56,8 +56,8 @@ export interface Trigger {
   previous(beforeMs: number, context: TriggerContext): number | null;
   /**
    * The largest delay, in milliseconds, that is added to a nominal time before its run. The delay itself is derived
-   * from the task's id and the nominal time, so it is the same wherever and however often it is computed. Nominal
-   * times are never jittered. Absent means none.
+   * from the task's id and the nominal time, so it is the same wherever and however often it is computed, and kept
+   * shorter than the time to the next occurrence. Nominal times are never jittered. Absent means none.
    */
   readonly jitterMs?: number;
   /** The triggers that this one is made of, so that their kinds are known wherever its own is. Absent means none. */
@@ -81,7 +81,7 @@ export interface TriggerKind {
    * @throws SchedError `SCHED_TRIGGER_INVALID`, or the kind's own code, when the JSON does not describe a trigger
    */
   parse(json: TriggerJson, parse: (json: TriggerJson) => Trigger): Trigger;
-  /** Makes a trigger from the short form in `schedule(task, payload, { [kind]: short })`, where the kind has one. */
+  /** Makes a trigger from the short form in `schedule`, as in `{ every: '5m' }`. For the kinds that have one there. */
   from?(short: never): Trigger;
 }
 
@@ -89,8 +89,11 @@ export interface TriggerKind {
  * The moment at which an occurrence should run: its nominal time plus a delay of at most `jitterMs`, derived from the
  * task's id and the nominal time alone.
  */
-export function jitteredTime(trigger: Trigger, nominal: number, context: TriggerContext): number {
-  const jitterMs = trigger.jitterMs ?? 0;
+export function jitteredTime(
+  { jitterMs = 0 }: Pick<Trigger, 'jitterMs'>,
+  nominal: number,
+  context: TriggerContext,
+): number {
   return jitterMs > 0
     ? nominal + Math.floor(fraction(`${context.id}\n${nominal}`) * (jitterMs + 1))
     : nominal;

@@ -1,5 +1,7 @@
-import { SchedError } from '@sched/core';
-import { callError, isBusy, isClosed, isStaleSnapshot } from './errors.js';
+// Not the globals: those stand still where a test has put fake ones in their place.
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { isSchedError } from '@sched/core';
+import { callError, isBusy, notInTransaction } from './errors.js';
 import type { Session } from './session.js';
 
 /**
@@ -16,25 +18,16 @@ export interface Executor {
   close(): Promise<void>;
 }
 
-/** A write that waits for its transaction. */
-interface Write {
-  readonly work: (session: Session) => unknown;
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  readonly deadline: number;
-  /** Set when the group that it was in failed: each member then has a transaction to itself. */
-  isAlone: boolean;
-}
+type Work = (session: Session) => unknown;
 
-/** For a connection on which the store itself begins and commits. Writes that come together share one commit. */
-export function ownExecutor(session: Session, busyTimeoutMs: number): Executor {
+/** @param isNested whether the connection is inside a transaction that the user has begun and will end */
+export function createExecutor(
+  session: Session,
+  busyTimeoutMs: number,
+  isNested = false,
+): Executor {
   const underWay = new Set<Promise<unknown>>();
-  const writes: Write[] = [];
-  let isDraining = false;
-
-  function fail(error: unknown): never {
-    throw failure(session, error, busyTimeoutMs);
-  }
+  let gathering: { readonly works: Work[]; readonly results: Promise<unknown[]> } | undefined;
 
   function track<T>(promise: Promise<T>): Promise<T> {
     const done = () => underWay.delete(promise);
@@ -43,117 +36,61 @@ export function ownExecutor(session: Session, busyTimeoutMs: number): Executor {
     return promise;
   }
 
-  /** @returns whether to go on at once, rather than after a pause */
-  function drainOnce(first: Write): boolean {
-    const group = first.isAlone ? [first] : writes.slice();
-    try {
-      const results = session.transaction(() => group.map(({ work }) => work(session)));
-      writes.splice(0, group.length);
-      for (const [index, { resolve }] of group.entries()) resolve(results[index]);
-      return true;
-    } catch (error) {
-      if (group.length > 1 && !isBusy(error)) {
-        for (const write of group) write.isAlone = true;
-        return true;
+  function assertUsable(): void {
+    const { isTransaction } = session.database;
+    if (isNested && isTransaction === false) throw notInTransaction();
+    // The user's own, on the user's own connection. What was written in it may never be committed.
+    if (!isNested && isTransaction) throw new Error('the connection is within a transaction');
+  }
+
+  async function call<T>(attempt: (session: Session) => T): Promise<T> {
+    const deadline = performance.now() + busyTimeoutMs;
+    // Short and uneven: the longer the pauses, the more often whoever had the lock is first to take it again.
+    for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, 8)) {
+      try {
+        assertUsable();
+        return attempt(session);
+      } catch (error) {
+        if (!isBusy(error) || performance.now() >= deadline) {
+          // A connection that was closed and opened again needs its statements prepared again.
+          session.forget();
+          throw callError(error, busyTimeoutMs);
+        }
       }
-      const now = isBusy(error) ? performance.now() : Number.POSITIVE_INFINITY;
-      for (const write of group.filter(({ deadline }) => deadline <= now)) {
-        writes.splice(writes.indexOf(write), 1);
-        write.reject(failure(session, error, busyTimeoutMs));
-      }
-      return !isBusy(error);
+      await setTimeout(pauseMs * (0.5 + Math.random()));
     }
   }
 
-  async function drain(): Promise<void> {
-    let pauses = 0;
-    for (let first = writes[0]; first; first = writes[0]) {
-      if (drainOnce(first)) pauses = 0;
-      else await pause(pauses++);
+  const commit = (works: readonly Work[]) =>
+    call(() => session.transaction(() => works.map((work) => work(session))));
+
+  async function write(work: Work): Promise<unknown> {
+    if (!gathering) {
+      const works: Work[] = [];
+      // Not at once: whatever else is written in this turn of the event loop can share the commit. It also gives others
+      // their turn, which a worker that claims and settles without end would otherwise never do.
+      const results = setImmediate().then(() => {
+        gathering = undefined;
+        return commit(works);
+      });
+      gathering = { works, results };
     }
-    isDraining = false;
+    const { works, results } = gathering;
+    const index = works.push(work) - 1;
+    try {
+      return (await results)[index];
+    } catch (error) {
+      // One of them failed for a reason of its own. Now each has a transaction to itself.
+      if (works.length === 1 || isSchedError(error, 'SCHED_STORE_UNAVAILABLE')) throw error;
+      return (await commit([work]))[0];
+    }
   }
 
   return {
-    call(attempt) {
-      const guarded = () => {
-        // The user's own connection, and the user's own transaction: what it has written may never be committed.
-        if (session.isInTransaction()) throw new Error('the connection is within a transaction');
-        return attempt(session);
-      };
-      return track(patiently(guarded, busyTimeoutMs).catch(fail));
-    },
-
-    write<T>(work: (session: Session) => T) {
-      const promise = new Promise<unknown>((resolve, reject) => {
-        const deadline = performance.now() + busyTimeoutMs;
-        writes.push({ work, resolve, reject, deadline, isAlone: false });
-      });
-      if (!isDraining) {
-        isDraining = true;
-        // Not at once: whatever else is written within this turn of the event loop can share the commit.
-        queueMicrotask(drain);
-      }
-      return track(promise as Promise<T>);
-    },
-
+    call: (attempt) => track(call(attempt)),
+    write: <T>(work: (session: Session) => T) => track(write(work) as Promise<T>),
     async close() {
       await Promise.allSettled(underWay);
     },
   };
-}
-
-/** For a connection inside a transaction that the user has begun and will end. */
-export function nestedExecutor(session: Session, busyTimeoutMs: number): Executor {
-  // Once another connection has written, a transaction that had read before can no longer write, however long it waits.
-  const mayPass = (error: unknown) => isBusy(error) && !isStaleSnapshot(error);
-
-  function call<T>(attempt: (session: Session) => T): Promise<T> {
-    const guarded = () => {
-      if (session.isInTransaction() === false) {
-        throw new SchedError(
-          'SCHED_ARGUMENT_INVALID',
-          'The connection given to withTransaction is not inside a transaction. BEGIN one before, and COMMIT it after.',
-        );
-      }
-      return attempt(session);
-    };
-    return patiently(guarded, busyTimeoutMs, mayPass).catch((error) => {
-      throw failure(session, error, busyTimeoutMs);
-    });
-  }
-
-  return {
-    call,
-    write: (work) => call(() => session.transaction(() => work(session))),
-    async close() {},
-  };
-}
-
-/** Makes an attempt again as long as it fails for a reason that may pass, and no longer than the limit. */
-export async function patiently<T>(
-  attempt: () => T,
-  limitMs: number,
-  mayPass: (error: unknown) => boolean = isBusy,
-): Promise<T> {
-  const deadline = performance.now() + limitMs;
-  for (let pauses = 0; ; pauses++) {
-    try {
-      return attempt();
-    } catch (error) {
-      if (!mayPass(error) || performance.now() >= deadline) throw error;
-    }
-    await pause(pauses);
-  }
-}
-
-function failure(session: Session, error: unknown, busyTimeoutMs: number): SchedError {
-  if (isClosed(error)) session.forget();
-  return callError(error, busyTimeoutMs);
-}
-
-/** Short, since most transactions are: 1 ms at first and 16 at most, and never twice the same for two processes. */
-function pause(pauses: number): Promise<void> {
-  const ms = Math.min(2 ** pauses, 16) * (0.5 + Math.random());
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

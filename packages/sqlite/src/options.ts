@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { DataStoreOptions } from '@sched/core';
 import { SchedError } from '@sched/core';
 import type { SqliteDatabase } from './client.js';
-import { ownSession } from './session.js';
+import { createSession } from './session.js';
 
 interface CommonOptions extends DataStoreOptions {
   /** What the names of the tables begin with. A letter or `_`, then up to 47 letters, digits and `_`. Default `sched_`. */
@@ -61,8 +61,8 @@ export function readOptions(options: SqliteDataStoreOptions): Settings {
     historyMaxAgeMs = 7 * 24 * 3_600_000,
   } = options;
   check(
-    /^[A-Za-z_][A-Za-z0-9_]{0,47}$/.test(tablePrefix) && !/^sqlite_/i.test(tablePrefix),
-    `tablePrefix must be a letter or _ followed by at most 47 letters, digits and _, and not begin with sqlite_; not ${JSON.stringify(tablePrefix)}.`,
+    /^(?!sqlite_)[a-z_][a-z0-9_]{0,47}$/i.test(tablePrefix),
+    `tablePrefix must be 1 to 48 letters, digits and _, and begin neither with a digit nor with sqlite_; not ${JSON.stringify(tablePrefix)}.`,
   );
   check(
     synchronous === 'full' || synchronous === 'normal',
@@ -84,15 +84,12 @@ export function readOptions(options: SqliteDataStoreOptions): Settings {
 }
 
 function readSource({ path, database, synchronous }: SqliteDataStoreOptions): Settings['source'] {
-  check(
-    (path === undefined) !== (database === undefined),
-    'Exactly one of path and database must be given.',
-  );
+  check((path === undefined) !== (database === undefined), 'Give either path or database.');
   if (path === undefined) {
     check(isDatabase(database), 'database must be a DatabaseSync of node:sqlite.');
     check(
       synchronous === undefined,
-      'synchronous cannot be given along with database: set it on that connection yourself.',
+      'synchronous goes with path. Set it on your own database yourself.',
     );
     return database;
   }
@@ -105,13 +102,12 @@ function readSource({ path, database, synchronous }: SqliteDataStoreOptions): Se
 }
 
 export function isDatabase(value: unknown): value is SqliteDatabase {
-  const { prepare, exec } = (value ?? {}) as Partial<Record<keyof SqliteDatabase, unknown>>;
-  return typeof prepare === 'function' && typeof exec === 'function';
+  return typeof (value as Partial<SqliteDatabase> | null | undefined)?.prepare === 'function';
 }
 
 function checkNumber(option: string, value: number, minimum: number): void {
   check(
-    value >= minimum && (Number.isInteger(value) || value === Number.POSITIVE_INFINITY),
+    value >= minimum && Math.trunc(value) === value,
     `${option} must be a whole number of at least ${minimum}, not ${value}.`,
   );
 }
@@ -124,9 +120,9 @@ function check(condition: boolean, message: string): asserts condition {
 export function isFile(source: Settings['source']): boolean {
   if (typeof source === 'string') return source !== ':memory:';
   try {
-    // Empty for databases in memory and for temporary ones. https://www.sqlite.org/pragma.html#pragma_database_list
-    const sql = "SELECT file FROM pragma_database_list WHERE name = 'main'";
-    return Boolean(ownSession(source).get<{ file: string | null }>(sql)?.file);
+    // The first is the main one, and its file is empty when it is in memory or temporary.
+    // https://www.sqlite.org/pragma.html#pragma_database_list
+    return Boolean(createSession(source).get('PRAGMA database_list')?.[2]);
   } catch (error) {
     throw new SchedError('SCHED_STORE_CONFIG', 'database must be open.', { cause: error });
   }

@@ -39,14 +39,13 @@ function steps(prefix: string): readonly string[] {
     CREATE INDEX ${prefix}tasks_group ON ${prefix}tasks (group_name) WHERE group_name IS NOT NULL;
 
     CREATE TABLE ${prefix}history (
-      seq INTEGER PRIMARY KEY,
       task_id TEXT NOT NULL,
       id TEXT NOT NULL,
       at INTEGER NOT NULL,
+      serial INTEGER NOT NULL,
       body TEXT NOT NULL,
-      UNIQUE (task_id, id)
-    ) STRICT;
-    CREATE INDEX ${prefix}history_newest ON ${prefix}history (task_id, at);
+      PRIMARY KEY (task_id, id)
+    ) STRICT, WITHOUT ROWID;
     CREATE INDEX ${prefix}history_oldest ON ${prefix}history (at);
     `,
   ];
@@ -60,44 +59,31 @@ function steps(prefix: string): readonly string[] {
  */
 export function migrate(session: Session, prefix: string, mayChange: boolean): void {
   const version = readVersion(session, prefix);
-  if (version > schemaVersion) {
-    throw schemaError(
-      `The tables ${prefix}* have schema version ${version}, and this @sched/sqlite knows none above ${schemaVersion}. Install the version of @sched/sqlite that wrote them, or a later one.`,
-    );
-  }
   if (version === schemaVersion) {
     // Changes nothing, and fails where nothing can be changed.
     session.run(`DELETE FROM ${prefix}meta WHERE false`);
     return;
   }
-  if (!mayChange) {
-    throw outdatedSchema(
-      version === 0
-        ? `There are no tables ${prefix}*`
-        : `The tables ${prefix}* have schema version ${version}, not ${schemaVersion}`,
-    );
+  const found = `The tables ${prefix}* have schema version ${version}, not ${schemaVersion}`;
+  if (version > schemaVersion) {
+    throw schemaError(`${found}. Install the @sched/sqlite that wrote them, or a later one.`);
   }
-  for (const step of steps(prefix).slice(version)) session.exec(step);
+  if (!mayChange) throw outdatedSchema(version === 0 ? `There are no tables ${prefix}*` : found);
+  for (const step of steps(prefix).slice(version)) session.database.exec(step);
 }
 
 /** What `migrate: false` makes of a schema that is missing or old. */
 export function outdatedSchema(what: string): SchedError {
   return schemaError(
-    `${what}, and migrate: false forbids to create or change any. Open the store once with migrate: true, or correct path or tablePrefix.`,
+    `${what}, and migrate: false creates and changes nothing. Correct path or tablePrefix, or open the store once without it.`,
   );
 }
 
 /** 0 when there is no schema. */
 export function readVersion(session: Session, prefix: string): number {
-  const table = session.get(
-    `SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE`,
-    `${prefix}meta`,
-  );
-  if (!table) return 0;
-  const row = session.get<{ value: number }>(
-    `SELECT value FROM ${prefix}meta WHERE key = 'schema'`,
-  );
-  return row?.value ?? 0;
+  if (!session.get(`PRAGMA table_info(${prefix}meta)`)) return 0;
+  const row = session.get<[number]>(`SELECT value FROM ${prefix}meta WHERE key = 'schema'`);
+  return row?.[0] ?? 0;
 }
 
 function schemaError(message: string): SchedError {

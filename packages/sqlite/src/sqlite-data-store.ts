@@ -19,34 +19,39 @@ import type {
 import { SchedError } from '@sched/core';
 import type { SqliteDatabase, SqliteValue } from './client.js';
 import { connect } from './connect.js';
+import { notInTransaction } from './errors.js';
 import type { Executor } from './executor.js';
-import { nestedExecutor } from './executor.js';
+import { createExecutor } from './executor.js';
 import type { Settings, SqliteDataStoreOptions } from './options.js';
 import { isDatabase, isFile, readOptions } from './options.js';
 import type { Session } from './session.js';
-import { nestedSession } from './session.js';
+import { createSession } from './session.js';
 import type { Statements } from './statements.js';
 import { conditions, createStatements } from './statements.js';
 
 /** A task as the statements give it. */
-interface TaskRow {
-  readonly serial: number;
-  readonly id: string;
-  readonly name: string;
-  readonly queue: string;
-  readonly groupName: string | null;
-  readonly status: TaskStatus;
-  readonly paused: number;
-  readonly runAt: number | null;
-  readonly body: string;
-  readonly resumedAt: number | null;
-  readonly token: number | null;
-  readonly owner: string;
-  readonly expiresAt: number;
-  readonly deliveries: number;
-  readonly revision: number;
-  readonly wakeAt: number | null;
-}
+type TaskRow = readonly [
+  serial: number,
+  id: string,
+  name: string,
+  queue: string,
+  group: string | null,
+  status: TaskStatus,
+  paused: number,
+  runAt: number | null,
+  body: string,
+  resumedAt: number | null,
+  token: number | null,
+  owner: string,
+  expiresAt: number,
+  deliveries: number,
+  revision: number,
+  wakeAt: number | null,
+  settledToken: number | null,
+];
+
+/** Fences off stale owners and stale decisions. */
+const current = 'id = ? AND lease_token = ? AND revision = ?';
 
 /** How many tasks one page of a listing looks at: the event loop stands still while it does. */
 const listingHorizon = 10_000;
@@ -80,19 +85,16 @@ export class SqliteDataStore implements DataStore {
   }
 
   async open(): Promise<void> {
-    if (!this.#opening && !this.#executor) {
-      const opening = connect(this.#settings);
-      this.#opening = opening;
-      opening.then(
-        (executor) => {
-          if (this.#opening === opening) this.#executor = executor;
-        },
-        () => {
-          if (this.#opening === opening) this.#opening = undefined;
-        },
-      );
+    if (this.#executor) return;
+    this.#opening ??= connect(this.#settings);
+    const opening = this.#opening;
+    try {
+      const executor = await opening;
+      if (this.#opening === opening) this.#executor = executor;
+    } catch (error) {
+      if (this.#opening === opening) this.#opening = undefined;
+      throw error;
     }
-    await this.#opening;
   }
 
   async close(): Promise<void> {
@@ -132,15 +134,16 @@ export class SqliteDataStore implements DataStore {
     return this.#open().write((session) => {
       const row = session.get<TaskRow>(this.#sql.get, id);
       if (!row) return 'missing';
-      if (row.revision !== expected.revision) return 'conflict';
+      const task = toRecord(row);
+      if (task.revision !== expected.revision) return 'conflict';
       session.run(
         this.#sql.update,
-        change.name ?? row.name,
-        change.queue ?? row.queue,
-        change.group === undefined ? row.groupName : change.group,
-        change.status ?? row.status,
-        change.runAt === undefined ? row.runAt : change.runAt,
-        change.body ?? row.body,
+        change.name ?? task.name,
+        change.queue ?? task.queue,
+        change.group === undefined ? task.group : change.group,
+        change.status ?? task.status,
+        change.runAt === undefined ? task.runAt : change.runAt,
+        change.body ?? task.body,
         this.#reserve(session, 1),
         id,
       );
@@ -159,7 +162,7 @@ export class SqliteDataStore implements DataStore {
       const horizon =
         typeof filter.group === 'string'
           ? undefined
-          : session.get<TaskRow>(this.#sql.horizon, from, listingHorizon + limit)?.serial;
+          : session.get<[number]>(this.#sql.horizon, from, listingHorizon + limit)?.[0];
       const rows = session.all<TaskRow>(
         this.#sql.list(where),
         from,
@@ -167,17 +170,16 @@ export class SqliteDataStore implements DataStore {
         ...values,
         limit + 1,
       );
-      const isFull = rows.length > limit;
-      const page = isFull ? rows.slice(0, limit) : rows;
-      const next = isFull ? page.at(-1)?.serial : horizon;
-      return { tasks: page.map(toRecord), next: next === undefined ? null : String(next) };
+      // One more was asked for than the page holds.
+      const next = rows.length > limit && rows.pop() ? rows.at(-1)?.[0] : horizon;
+      return { tasks: rows.map(toRecord), next: next === undefined ? null : String(next) };
     });
   }
 
   async count(filter: TaskFilter): Promise<number> {
     const { where, values } = conditions(filter);
     return this.#open().call(
-      (session) => session.get<{ count: number }>(this.#sql.count(where), ...values)?.count ?? 0,
+      (session) => session.get<[number]>(this.#sql.count(where), ...values)?.[0] ?? 0,
     );
   }
 
@@ -212,25 +214,23 @@ export class SqliteDataStore implements DataStore {
       const now = this.#settings.clock();
       return leases.map(({ id, token }) => {
         const values = [now + leaseMs, id, token, now];
-        return session.get<{ revision: number }>(this.#sql.extend, ...values)?.revision ?? 'lost';
+        return session.get<[number]>(this.#sql.extend, ...values)?.[0] ?? 'lost';
       });
     });
   }
 
   async settle(settlements: readonly Settlement[]): Promise<('settled' | 'conflict' | 'lost')[]> {
     return this.#open().write((session) => {
-      const now = this.#settings.clock();
-      const spawned = settlements.reduce((sum, { spawn }) => sum + spawn.length, 0);
-      let number = this.#reserve(session, settlements.length + spawned);
-      let appended = 0;
+      const parts = settlements.flatMap(({ history, spawn }) => [...history, ...spawn]);
+      let number = this.#reserve(session, settlements.length + parts.length);
       const answers = settlements.map((settlement) => {
         if (!this.#apply(session, settlement, number++)) return this.#refusal(session, settlement);
-        for (const entry of settlement.history) appended += this.#append(session, entry);
+        for (const entry of settlement.history) this.#append(session, entry, number++);
         for (const record of settlement.spawn) this.#insert(session, record, number++);
         return 'settled';
       });
-      // Twice as fast as entries come, so that forgetting catches up at a cost in proportion.
-      if (appended > 0) session.run(this.#sql.forgetStale, this.#oldest(now), 2 * appended);
+      // At least twice as fast as entries come, so that forgetting catches up at a cost in proportion.
+      if (parts.length > 0) session.run(this.#sql.forgetStale, this.#oldest(), 2 * parts.length);
       return answers;
     });
   }
@@ -244,16 +244,16 @@ export class SqliteDataStore implements DataStore {
   }
 
   async history(taskId: string, limit: number): Promise<HistoryEntry[]> {
-    const { historyLimit, clock } = this.#settings;
+    const { historyLimit } = this.#settings;
     return this.#open().call((session) =>
       session
-        .all<HistoryEntry>(
+        .all<[string, number, string]>(
           this.#sql.history,
           taskId,
-          this.#oldest(clock()),
+          this.#oldest(),
           Math.min(limit, historyLimit, Number.MAX_SAFE_INTEGER),
         )
-        .map((entry) => ({ ...entry })),
+        .map(([id, at, body]) => ({ taskId, id, at, body })),
     );
   }
 
@@ -271,17 +271,12 @@ export class SqliteDataStore implements DataStore {
     if (!this.capabilities.transactions) {
       throw new SchedError(
         'SCHED_STORE_UNSUPPORTED',
-        "A store on path ':memory:' has no transactions, for nobody else can reach that database. Use a file, or pass a connection of your own as database.",
+        "path ':memory:' has no transactions to join. Use a file, or a database of your own.",
       );
     }
-    if (!isDatabase(tx)) {
-      throw new SchedError(
-        'SCHED_ARGUMENT_INVALID',
-        'withTransaction takes a DatabaseSync of node:sqlite that is inside a transaction.',
-      );
-    }
+    if (!isDatabase(tx)) throw notInTransaction();
     const store = new SqliteDataStore(this.#options);
-    store.#executor = nestedExecutor(sessionIn(tx), this.#settings.busyTimeoutMs);
+    store.#executor = createExecutor(sessionIn(tx), this.#settings.busyTimeoutMs, true);
     return store;
   }
 
@@ -298,7 +293,7 @@ export class SqliteDataStore implements DataStore {
   /** Takes numbers from the store's counter, each for one token, revision or serial. @returns the first of them */
   #reserve(session: Session, count: number): number {
     if (count === 0) return 0;
-    const last = session.get<{ value: number }>(this.#sql.reserve, count)?.value ?? 0;
+    const [last = 0] = session.get<[number]>(this.#sql.reserve, count) ?? [];
     return last - count + 1;
   }
 
@@ -320,12 +315,8 @@ export class SqliteDataStore implements DataStore {
   }
 
   #nextWakeAt(session: Session, queues: readonly string[]): number | null {
-    let next: number | null = null;
-    for (const queue of queues) {
-      const first = session.get<{ wakeAt: number }>(this.#sql.nextWakeAt, queue)?.wakeAt;
-      if (first !== undefined && (next === null || first < next)) next = first;
-    }
-    return next;
+    const firsts = queues.flatMap((queue) => session.all<[number]>(this.#sql.nextWakeAt, queue));
+    return firsts.length > 0 ? Math.min(...firsts.flat()) : null;
   }
 
   #take(
@@ -341,51 +332,45 @@ export class SqliteDataStore implements DataStore {
     let token = this.#reserve(session, due.length);
     const expiresAt = now + leaseMs;
     return due.map((row) => {
+      const task = toRecord(row);
       const lease = { token: token++, owner, expiresAt };
-      session.run(this.#sql.lease, lease.token, owner, expiresAt, row.serial);
+      session.run(this.#sql.lease, lease.token, owner, expiresAt, row[0]);
       return {
-        ...toRecord(row),
+        ...task,
         lease,
-        deliveries: row.deliveries + 1,
+        deliveries: task.deliveries + 1,
         wakeAt: expiresAt,
-        lapsedOwner: row.token === null ? null : row.owner,
+        lapsedOwner: task.lease?.owner ?? null,
       };
     });
   }
 
   /** @returns whether the settlement was applied; it is unless a fence stands in its way */
   #apply(session: Session, { id, token, revision, next }: Settlement, number: number): boolean {
-    if (!next) return session.run(this.#sql.settleByRemoval, id, token, revision) > 0;
-    const { status, runAt, body, paused = false } = next;
-    const values = [status, runAt, body, Number(paused), number, token, id, token, revision];
+    if (!next) return session.run(this.#sql.remove(current), id, token, revision) > 0;
+    const { status, runAt, body, paused } = next;
+    const values = [status, runAt, body, paused ? 1 : 0, number, token, id, token, revision];
     return session.run(this.#sql.settle, ...values) > 0;
   }
 
   #refusal(session: Session, { id, token }: Settlement): 'settled' | 'conflict' | 'lost' {
-    const fences = session.get<{ token: number | null; settledToken: number | null }>(
-      this.#sql.fences,
-      id,
-    );
-    if (fences?.settledToken === token) return 'settled';
-    return fences?.token === token ? 'conflict' : 'lost';
+    const row = session.get<TaskRow>(this.#sql.get, id);
+    if (row?.[16] === token) return 'settled';
+    return row?.[10] === token ? 'conflict' : 'lost';
   }
 
-  /** @returns how many entries were added: none if it was there, or if none are to be kept */
-  #append(session: Session, { taskId, id, at, body }: HistoryEntry): number {
+  #append(session: Session, { taskId, id, at, body }: HistoryEntry, number: number): void {
     const { historyLimit } = this.#settings;
-    if (historyLimit === 0) return 0;
-    const added = session.run(this.#sql.append, taskId, id, at, body);
+    if (historyLimit === 0) return;
+    session.run(this.#sql.append, taskId, id, at, number, body);
     // Finding the excess means walking past what is kept. Where that is much, it is done now and then only, and
     // reading goes by the limit.
-    if (Number.isFinite(historyLimit) && Math.random() * historyLimit < 16) {
-      session.run(this.#sql.forgetExcess, taskId, historyLimit);
-    }
-    return added;
+    if (Math.random() * historyLimit < 8) session.run(this.#sql.forgetExcess, taskId, historyLimit);
   }
 
   /** The earliest `at` of an entry that is not too old. */
-  #oldest(now: number): number {
-    return now - this.#settings.historyMaxAgeMs;
+  #oldest(): number {
+    return this.#settings.clock() - this.#settings.historyMaxAgeMs;
   }
 
   /** Runs a statement on the tasks that are meant. @returns how many changed */
@@ -412,27 +397,16 @@ const sessions = new WeakMap<SqliteDatabase, Session>();
 function sessionIn(database: SqliteDatabase): Session {
   let session = sessions.get(database);
   if (!session) {
-    session = nestedSession(database);
+    session = createSession(database, true);
     sessions.set(database, session);
   }
   return session;
 }
 
 function toRecord(row: TaskRow): TaskRecord {
-  const { token, owner, expiresAt } = row;
-  return {
-    id: row.id,
-    name: row.name,
-    queue: row.queue,
-    group: row.groupName,
-    status: row.status,
-    paused: row.paused === 1,
-    runAt: row.runAt,
-    body: row.body,
-    resumedAt: row.resumedAt,
-    lease: token === null ? null : { token, owner, expiresAt },
-    deliveries: row.deliveries,
-    revision: row.revision,
-    wakeAt: row.wakeAt,
-  };
+  const [, id, name, queue, group, status, paused, runAt, body, resumedAt, ...rest] = row;
+  const [token, owner, expiresAt, deliveries, revision, wakeAt] = rest;
+  const lease = token === null ? null : { token, owner, expiresAt };
+  const schedule = { status, paused: paused === 1, runAt, resumedAt, wakeAt };
+  return { id, name, queue, group, ...schedule, lease, deliveries, revision, body };
 }

@@ -1,9 +1,9 @@
 import type { TaskFilter } from '@sched/core';
 import type { SqliteValue } from './client.js';
 
-const columns = `id, name, queue, group_name AS groupName, status, paused, run_at AS runAt, body,
-  resumed_at AS resumedAt, lease_token AS token, lease_owner AS owner,
-  lease_expires_at AS expiresAt, deliveries, revision, wake_at AS wakeAt`;
+/** In the order of `TaskRow`. */
+const columns = `serial, id, name, queue, group_name, status, paused, run_at, body, resumed_at,
+  lease_token, lease_owner, lease_expires_at, deliveries, revision, wake_at, settled_token`;
 
 const noLease = 'lease_token = NULL, lease_owner = NULL, lease_expires_at = NULL';
 
@@ -30,10 +30,10 @@ export function createStatements(prefix: string) {
       body = ?, revision = ? WHERE id = ?`,
 
     /** The first wake-up in a queue. */
-    nextWakeAt: `SELECT wake_at AS wakeAt FROM ${due}
+    nextWakeAt: `SELECT wake_at FROM ${due}
       WHERE queue = ? AND wake_at IS NOT NULL ORDER BY wake_at LIMIT 1`,
 
-    due: `SELECT serial, ${columns} FROM ${due}
+    due: `SELECT ${columns} FROM ${due}
       WHERE queue = ? AND wake_at <= ? ORDER BY wake_at LIMIT ?`,
 
     lease: `UPDATE ${tasks} SET lease_token = ?, lease_owner = ?, lease_expires_at = ?,
@@ -46,34 +46,31 @@ export function createStatements(prefix: string) {
       deliveries = 0, revision = ?, settled_token = ?
       WHERE id = ? AND lease_token = ? AND revision = ?`,
 
-    settleByRemoval: `DELETE FROM ${tasks} WHERE id = ? AND lease_token = ? AND revision = ?`,
-
-    fences: `SELECT lease_token AS token, settled_token AS settledToken FROM ${tasks} WHERE id = ?`,
-
     release: `UPDATE ${tasks} SET ${noLease}, deliveries = deliveries - 1,
       run_at = max(run_at, coalesce(?, run_at)) WHERE id = ? AND lease_token = ?`,
 
-    append: `INSERT INTO ${history} (task_id, id, at, body) VALUES (?, ?, ?, ?)
+    append: `INSERT INTO ${history} (task_id, id, at, serial, body) VALUES (?, ?, ?, ?, ?)
       ON CONFLICT (task_id, id) DO NOTHING`,
 
-    history: `SELECT task_id AS taskId, id, at, body FROM ${history}
-      WHERE task_id = ? AND at >= ? ORDER BY at DESC, seq DESC LIMIT ?`,
+    // The entries of one task lie together and are sorted when they are read: an index in order of time would cost
+    // every run more than all reading together.
+    history: `SELECT id, at, body FROM ${history}
+      WHERE task_id = ? AND at >= ? ORDER BY at DESC, serial DESC LIMIT ?`,
 
-    forgetExcess: `DELETE FROM ${history} WHERE seq IN (SELECT seq FROM ${history}
-      WHERE task_id = ? ORDER BY at DESC, seq DESC LIMIT -1 OFFSET ?)`,
+    forgetExcess: `DELETE FROM ${history} WHERE (task_id, id) IN (SELECT task_id, id FROM ${history}
+      WHERE task_id = ? ORDER BY at DESC, serial DESC LIMIT -1 OFFSET ?)`,
 
-    forgetStale: `DELETE FROM ${history} WHERE seq IN (SELECT seq FROM ${history}
-      WHERE at < ? ORDER BY at LIMIT ?)`,
+    forgetStale: `DELETE FROM ${history} WHERE (task_id, id) IN (SELECT task_id, id
+      FROM ${history} WHERE at < ? ORDER BY at LIMIT ?)`,
 
     /** The serial of the task so many places after another. */
     horizon: `SELECT serial FROM ${tasks} WHERE serial > ? ORDER BY serial LIMIT 1 OFFSET ?`,
 
-    list: (where: string) => `SELECT serial, ${columns} FROM ${chosen(where)}
+    list: (where: string) => `SELECT ${columns} FROM ${chosen(where)}
       WHERE serial > ? AND serial <= ?${where} ORDER BY serial LIMIT ?`,
 
-    count: (where: string) => `SELECT count(*) AS count FROM ${chosen(where)} WHERE true${where}`,
+    count: (where: string) => `SELECT count(*) FROM ${chosen(where)} WHERE true${where}`,
 
-    /** @param where `id = ?`, `group_name = ?` or `true` */
     remove: (where: string) => `DELETE FROM ${chosen(where)} WHERE ${where}`,
 
     setPaused: (where: string) => `UPDATE ${chosen(where)}
@@ -84,18 +81,16 @@ export function createStatements(prefix: string) {
 export type Statements = ReturnType<typeof createStatements>;
 
 /** A filter as the end of a WHERE clause, and the values that it needs. */
-export function conditions(filter: TaskFilter): { where: string; values: SqliteValue[] } {
+export function conditions({ group, name, queue, status, paused }: TaskFilter) {
   const values: SqliteValue[] = [];
   let where = '';
-  const add = (column: string, value: string | number | null | undefined) => {
-    if (value === undefined) return;
-    where += value === null ? ` AND ${column} IS NULL` : ` AND ${column} = ?`;
-    if (value !== null) values.push(value);
-  };
-  add('group_name', filter.group);
-  add('name', filter.name);
-  add('queue', filter.queue);
-  add('status', filter.status);
-  add('paused', filter.paused === undefined ? undefined : Number(filter.paused));
+  const columns = { group_name: group, name, queue, status, paused };
+  for (const [column, value] of Object.entries(columns)) {
+    if (value === null || typeof value === 'boolean') where += ` AND ${column} IS ${value}`;
+    else if (value !== undefined) {
+      where += ` AND ${column} = ?`;
+      values.push(value);
+    }
+  }
   return { where, values };
 }

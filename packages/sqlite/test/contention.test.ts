@@ -70,6 +70,7 @@ describe('while another connection writes', () => {
   });
 
   test('a fresh file is not given up: the store opens when the lock is gone', async () => {
+    query(place.path, 'PRAGMA journal_mode = WAL');
     const { database, release } = lock();
     database.exec('CREATE TABLE theirs (x)');
     const opening = open();
@@ -186,15 +187,14 @@ describe('while the user is in a transaction', () => {
     const database = new DatabaseSync(place.path);
     const store = await open({ database });
     database.exec('BEGIN');
-    const calls = Promise.all([store.insert([record('a')]), store.count({})]);
-    const claim = store.claim(claimAll);
     await store.withTransaction(database).insert([record('theirs')]);
+    const calls = [store.insert([record('a')]), store.get(['theirs']), store.claim(claimAll)];
     await turns(20);
     expect(database.isTransaction).toBe(true);
     database.exec('ROLLBACK');
-    const [inserted] = await calls;
-    await claim;
+    const [inserted, seen] = await Promise.all(calls);
     expect(inserted).toEqual(['inserted']);
+    expect(seen).toEqual([undefined]);
     expect((await store.get(['a', 'theirs'])).map((task) => task?.id)).toEqual(['a', undefined]);
   });
 
@@ -280,7 +280,7 @@ describe('while the user is in a transaction', () => {
       () => store.withTransaction(elsewhere).insert([record('a')]),
       'SCHED_STORE_SCHEMA',
     );
-    expect(error.message).toContain('right database');
+    expect(error.message).toContain('this very database');
   });
 
   test('a memory database of the store’s own cannot be joined', async () => {

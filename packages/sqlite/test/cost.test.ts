@@ -1,12 +1,12 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { HistoryEntry, NewTaskRecord } from '@sched/core';
-import type { SqliteDataStoreOptions } from '@sched/sqlite';
+import type { SqliteDatabase, SqliteDataStoreOptions } from '@sched/sqlite';
 import { SqliteDataStore } from '@sched/sqlite';
 import { describe, expect, test } from 'vitest';
 import { conditions, createStatements } from '../src/statements.js';
-import { claimAll, record } from './support.js';
+import { claimAll, listeningTo, record } from './support.js';
 
-async function openOn(database: DatabaseSync, options: Partial<SqliteDataStoreOptions> = {}) {
+async function openOn(database: SqliteDatabase, options: Partial<SqliteDataStoreOptions> = {}) {
   const given = { clock: () => 1000, ...options, database } as SqliteDataStoreOptions;
   const store = new SqliteDataStore(given);
   await store.open();
@@ -37,18 +37,26 @@ describe('query plans', () => {
     ['count by group', count(conditions({ group: 'g' }).where), ['sched_tasks_group']],
     ['remove by group', remove('group_name = ?'), ['sched_tasks_group']],
     ['remove by id', remove('id = ?'), ['sqlite_autoindex_sched_tasks']],
+    [
+      'settle by removal',
+      remove('id = ? AND lease_token = ? AND revision = ?'),
+      ['sqlite_autoindex_sched_tasks'],
+    ],
     ['pause by group', setPaused('group_name = ?'), ['sched_tasks_group']],
     ['pause by id', setPaused('id = ?'), ['sqlite_autoindex_sched_tasks']],
-    ['history', fixed.history, ['sched_history_newest']],
-    ['forgetExcess', fixed.forgetExcess, ['INTEGER PRIMARY KEY', 'sched_history_newest']],
-    ['forgetStale', fixed.forgetStale, ['INTEGER PRIMARY KEY', 'sched_history_oldest']],
-    ...(['get', 'update', 'extend', 'settle', 'settleByRemoval', 'fences', 'release'] as const).map(
+    ['history', fixed.history, ['PRIMARY KEY (task_id=?)']],
+    ['forgetExcess', fixed.forgetExcess, ['PRIMARY KEY', 'PRIMARY KEY (task_id=?)']],
+    ['forgetStale', fixed.forgetStale, ['PRIMARY KEY', 'sched_history_oldest']],
+    ...(['get', 'update', 'extend', 'settle', 'release'] as const).map(
       (name): [string, string, string[]] => [name, fixed[name], ['sqlite_autoindex_sched_tasks']],
     ),
     ['lease', fixed.lease, ['INTEGER PRIMARY KEY']],
     ['horizon', fixed.horizon, ['INTEGER PRIMARY KEY']],
     ['reserve', fixed.reserve, ['PRIMARY KEY']],
   ];
+
+  /** Sorts the entries of one task, which are no more than are kept of one. */
+  const isSorted = (name: string) => ['history', 'forgetExcess'].includes(name);
 
   test('every statement but the plain inserts is looked at', () => {
     const names = statements.map(([name]) => name);
@@ -59,32 +67,32 @@ describe('query plans', () => {
 
   describe.each([
     ['without statistics', false],
-    ['after ANALYZE on lopsided data', true],
-  ])('%s', (_, isAnalyzed) => {
-    test.each(statements)(
-      '%s searches its index, and neither scans nor sorts',
-      async (...given) => {
-        const [, sql, indexes] = given;
-        const database = new DatabaseSync(':memory:');
-        const store = await openOn(database);
-        if (isAnalyzed) {
-          const records = Array.from({ length: 200 }, (_, index) =>
-            record(`t${index}`, { group: 'g', runAt: 1000 }),
-          );
-          await store.insert(records);
-          database.exec('ANALYZE');
-        }
-        const steps = plansOf(database, sql).filter(
-          (detail) => !detail.startsWith('LIST SUBQUERY'),
-        );
-        expect(steps).toHaveLength(indexes.length);
-        for (const [index, name] of indexes.entries()) {
-          expect(steps[index]).toMatch(/^SEARCH /);
-          expect(steps[index]).toContain(name);
-        }
-        database.close();
-      },
-    );
+    ['with statistics of a bad moment', true],
+  ])('%s', (_, isMisled) => {
+    test.each(statements)('%s searches its index and scans nothing', async (...given) => {
+      const [name, sql, indexes] = given;
+      const database = new DatabaseSync(':memory:');
+      await openOn(database);
+      if (isMisled) {
+        // As if taken when every task was in one queue and one group, and the table nearly empty.
+        database.exec(`ANALYZE; DELETE FROM sqlite_stat1;
+          INSERT INTO sqlite_stat1 SELECT tbl_name, name, '1000000 1000000 1000000'
+            FROM sqlite_schema WHERE name IN ('sched_tasks_due', 'sched_tasks_group', 'sched_history_oldest');
+          INSERT INTO sqlite_stat1 VALUES ('sched_tasks', NULL, '10'), ('sched_history', NULL, '10');
+          ANALYZE sqlite_schema`);
+      }
+      const steps = plansOf(database, sql).filter(
+        (detail) =>
+          !detail.startsWith('LIST SUBQUERY') &&
+          !(isSorted(name) && detail.startsWith('USE TEMP B-TREE')),
+      );
+      expect(steps).toHaveLength(indexes.length);
+      for (const [index, used] of indexes.entries()) {
+        expect(steps[index]).toMatch(/^SEARCH /);
+        expect(steps[index]).toContain(used);
+      }
+      database.close();
+    });
   });
 
   test('paused, finished and failed tasks are not in the due index', async () => {
@@ -96,8 +104,7 @@ describe('query plans', () => {
       record('finished', { status: 'finished', runAt: null }),
       record('failed', { status: 'failed', runAt: null }),
     ]);
-    const sql = `SELECT count(*) AS entries FROM sched_tasks INDEXED BY sched_tasks_due
-      WHERE wake_at IS NOT NULL`;
+    const sql = "SELECT sum(ncell) AS entries FROM dbstat WHERE name = 'sched_tasks_due'";
     expect(database.prepare(sql).get()).toEqual({ entries: 1 });
   });
 });
@@ -135,16 +142,16 @@ describe('history', () => {
     const store = await openOn(database, { historyLimit: 160 });
     for (let at = 0; at < 1000; at++) await run(store, 'a', at);
     expect(ats(await store.history('a', 9999))).toHaveLength(160);
-    // Each run deletes the excess with a probability of 1 in 10: that 300 in a row do not is not seen in a lifetime.
-    expect(rows(database)).toBeLessThan(460);
+    // Each run deletes the excess with a probability of 1 in 20: that 600 in a row do not is not seen in a lifetime.
+    expect(rows(database)).toBeLessThan(760);
   });
 
   test('a limit of none keeps and writes none', async () => {
-    const database = new DatabaseSync(':memory:');
+    const database = listeningTo(new DatabaseSync(':memory:'));
     const store = await openOn(database, { historyLimit: 0 });
     await run(store, 'a', 5);
+    expect(database.log.filter((sql) => sql.includes('INTO sched_history'))).toEqual([]);
     expect(await store.history('a', 99)).toEqual([]);
-    expect(rows(database)).toBe(0);
   });
 
   test('what is too old is not given, and is deleted as other tasks run', async () => {

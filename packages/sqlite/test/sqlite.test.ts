@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
@@ -7,7 +7,7 @@ import type { SqliteDataStoreOptions } from '@sched/sqlite';
 import { SqliteDataStore } from '@sched/sqlite';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createDirectory } from './place.js';
-import { claimAll, failure, query, record } from './support.js';
+import { claimAll, failure, query, record, turns } from './support.js';
 
 let place: ReturnType<typeof createDirectory>;
 beforeEach(() => {
@@ -97,7 +97,9 @@ describe('opening', () => {
   test('a directory that is missing is named', async () => {
     const path = join(place.directory, 'missing', 'tasks.db');
     const error = await failure(() => opened({ path }), 'SCHED_STORE_CONFIG');
-    expect(error.message).toContain(`path: the directory ${join(place.directory, 'missing')}`);
+    expect(error.message).toContain(
+      `path: ${path} cannot be opened for writing. The directory must`,
+    );
   });
 
   test('a path that cannot be a file is refused', async () => {
@@ -259,6 +261,7 @@ describe('a connection of the user’s own', () => {
       ['journal_mode', 'synchronous', 'busy_timeout', 'cache_size', 'foreign_keys'].map((pragma) =>
         database.prepare(`PRAGMA ${pragma}`).get(),
       );
+    database.exec('PRAGMA synchronous = OFF');
     const before = settings();
     const store = await opened({ database });
     await store.insert([record('a')]);
@@ -284,6 +287,36 @@ describe('a connection of the user’s own', () => {
     database.close();
   });
 
+  test('may be one of Node 22.13, which gives objects alone and tells no transactions', async () => {
+    const database = new DatabaseSync(place.path);
+    const store = await opened({
+      clock: () => 1000,
+      database: {
+        exec: (sql) => database.exec(sql),
+        close: () => database.close(),
+        prepare(sql) {
+          const statement = database.prepare(sql);
+          return {
+            all: (...values) => statement.all(...values),
+            get: (...values) => statement.get(...values),
+            run: (...values) => statement.run(...values),
+            setReadBigInts: (isEnabled) => statement.setReadBigInts(isEnabled),
+          };
+        },
+      },
+    });
+    await store.insert([record('a', { group: 'g', body: '"body"' })]);
+    const { tasks } = await store.claim(claimAll);
+    expect(tasks).toMatchObject([{ id: 'a', group: 'g', body: '"body"', lapsedOwner: null }]);
+    expect(await store.count({ group: 'g' })).toBe(1);
+    database.exec('BEGIN');
+    const inserting = store.insert([record('b')]);
+    await turns(5);
+    database.exec('COMMIT');
+    expect(await inserting).toEqual(['inserted']);
+    database.close();
+  });
+
   test('may be closed and opened again under the store', async () => {
     const database = new DatabaseSync(place.path);
     const store = await opened({ database });
@@ -306,6 +339,21 @@ test('a process whose Node lacks node:sqlite is told so', async () => {
   `;
   const flags = ['--no-experimental-sqlite', '--input-type=module', '--eval', script];
   const { stdout } = await promisify(execFile)(process.execPath, flags);
-  expect(stdout).toMatch(/^SCHED_STORE_UNSUPPORTED .*node:sqlite.*Node 22\.13/);
+  expect(stdout).toMatch(/^SCHED_STORE_UNSUPPORTED .*node:sqlite.*22\.13/);
   expect(existsSync(place.path)).toBe(false);
+});
+
+test('what the README has for the sqlite3 shell works on the tables', async () => {
+  const store = await opened({ path: place.path });
+  await store.insert([record('reported', { group: 'reports' }), record('nightly-sweep')]);
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  const blocks = [...readme.matchAll(/^```sql\n(.*?)^```/gms)].map(([, sql]) => String(sql));
+  expect(blocks.length).toBeGreaterThan(5);
+  const database = new DatabaseSync(place.path);
+  for (const sql of blocks) database.exec(sql);
+  database.close();
+  const [reported, removed] = await store.get(['reported', 'nightly-sweep']);
+  expect(reported).toMatchObject({ paused: false, resumedAt: expect.any(Number), wakeAt: 1000 });
+  expect(removed).toBeUndefined();
+  await store.close();
 });

@@ -17,12 +17,15 @@ export const budgets: Budget[] = [
       '@sched/core': ['createScheduler', 'defineTask', 'every', 'cron'],
       '@sched/memory': ['MemoryDataStore'],
     },
-    maxBytes: 15_000,
+    // First thought to be 15 kB. What it took since: policies that decide the same again after a
+    // crash, a worker that outlives any fault of a store, and errors that say what to do. Users on
+    // a server gain more by these than by the bytes; what may not grow unnoticed is their sum.
+    maxBytes: 27_500,
   },
   {
     what: 'the minimal scheduler: no cron, no store',
     imports: { '@sched/core': ['createScheduler', 'defineTask', 'every'] },
-    maxBytes: 11_000,
+    maxBytes: 22_000,
   },
   {
     what: 'one trigger: every',

@@ -2,6 +2,7 @@ import type { DataStore } from '../data-store.js';
 import { same } from './check.js';
 import type { CaseDefinition } from './harness.js';
 import { start } from './harness.js';
+import { listAll } from './pages.js';
 import {
   again,
   claim,
@@ -126,8 +127,11 @@ export const bytesCases: readonly CaseDefinition[] = [
       for (const [index, text] of texts.entries()) {
         const of = `${show(text)} is one task’s`;
         for (const filter of [{ name: text }, { group: text }]) {
-          const { tasks } = await store.list({ ...filter, limit: 1000 });
-          same(idsOf(tasks), [`${index}`], `the ${Object.keys(filter)} ${of}`);
+          same(
+            idsOf(await listAll(store, filter)),
+            [`${index}`],
+            `the ${Object.keys(filter)} ${of}`,
+          );
         }
         same(await store.setPaused({ group: text }, true), 1, `the group ${of}`);
         same(await store.setPaused({ group: text }, false), 1, `the group ${of}`);
@@ -151,9 +155,7 @@ export const bytesCases: readonly CaseDefinition[] = [
       await store.insert(bodies.map((body, index) => record(`${index}`, { body })));
       const kept = async (id: string, body: string, call: string) =>
         same((await read(store, id)).body, body, `a body that came by ${call} is kept`);
-      const listed = new Map(
-        (await store.list({ limit: 1000 })).tasks.map((task) => [task.id, task.body]),
-      );
+      const listed = new Map((await listAll(store)).map((task) => [task.id, task.body]));
       for (const [index, body] of bodies.entries()) {
         await kept(`${index}`, body, 'insert');
         same(listed.get(`${index}`), body, 'list gives a body byte for byte');
@@ -236,8 +238,7 @@ async function everyCallTellsApart(store: DataStore, ids: readonly string[]): Pr
     [],
     'ids are compared byte by byte, so none of these exists yet',
   );
-  const listed = await store.list({ limit: ids.length + 1 });
-  same(new Set(idsOf(listed.tasks)), new Set(ids), 'list gives every id as it was given');
+  same(new Set(idsOf(await listAll(store))), new Set(ids), 'list gives every id as it was given');
   const stored = await store.get(ids);
   for (const [index, id] of ids.entries()) {
     const task = stored[index];

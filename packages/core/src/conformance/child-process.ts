@@ -1,7 +1,13 @@
 import { spawn } from 'node:child_process';
 import type { Interface } from 'node:readline';
 import { createInterface } from 'node:readline';
-import type { ClaimRequest, ClaimResult, LeaseRef, Settlement } from '../data-store.js';
+import type {
+  ClaimRequest,
+  ClaimResult,
+  LeaseRef,
+  NewTaskRecord,
+  Settlement,
+} from '../data-store.js';
 import type { ConformanceProcess } from './types.js';
 
 /**
@@ -83,6 +89,10 @@ export class ChildProcess {
     if (!this.#process.stdout) throw new Error('a child has an output');
     this.#lines = createInterface({ input: this.#process.stdout });
     this.#answers = this.#lines[Symbol.asyncIterator]();
+  }
+
+  insert(records: readonly NewTaskRecord[]): Promise<string[]> {
+    return this.#call('insert', records);
   }
 
   claim(request: ClaimRequest): Promise<ClaimResult> {

@@ -2,6 +2,8 @@ import type { ClaimResult } from '../data-store.js';
 import { holds, plain, plainLease, present, same } from './check.js';
 import type { CaseDefinition } from './harness.js';
 import { start } from './harness.js';
+import { listAll } from './pages.js';
+import { Random } from './random.js';
 import {
   again,
   claim,
@@ -142,6 +144,48 @@ export const claimCases: readonly CaseDefinition[] = [
         idsOf(await claim(store)),
         ['at-40', 'at-50', 'at-60', 'at-70'],
         'tasks are given in the order in which they were taken, by wakeAt',
+      );
+    },
+  },
+  {
+    name: 'the order holds whatever was removed, paused, moved and claimed before',
+    guarantee: 'G5',
+    async run({ open, clock }) {
+      const store = await open();
+      const random = new Random(1);
+      const records = recordsOf(300).map((task) => ({
+        ...task,
+        runAt: start + random.below(1000),
+      }));
+      await store.insert(records);
+      const some = () => records.filter(() => random.chance(20)).map(({ id }) => id);
+      await store.remove({ ids: some() });
+      await store.setPaused({ ids: some() }, true);
+      for (const task of await store.get(some())) {
+        if (task) await store.update(task.id, { runAt: start + random.below(1000) }, task);
+      }
+      await store.remove({ ids: some() });
+      await store.setPaused({ ids: some() }, false);
+      clock.advance(500);
+      for (const task of await claim(store, { limit: 50, leaseMs: 10_000 })) {
+        await store.settle([again(task, start + random.below(1000))]);
+      }
+      await store.remove({ ids: some() });
+      clock.advance(1000);
+      const moments = (await listAll(store)).flatMap(({ wakeAt }) =>
+        wakeAt === null ? [] : [wakeAt],
+      );
+      const taken: (number | null)[] = [];
+      for (let claimed = -1; claimed < taken.length; ) {
+        claimed = taken.length;
+        taken.push(
+          ...(await claim(store, { limit: 7, leaseMs: 10_000 })).map(({ runAt }) => runAt),
+        );
+      }
+      same(
+        taken,
+        moments.sort((a, b) => a - b),
+        'every due task is taken, ordered by wakeAt',
       );
     },
   },

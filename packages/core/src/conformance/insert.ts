@@ -1,17 +1,21 @@
-import { plain, same } from './check.js';
+import { isSchedError } from '../errors.js';
+import { holds, plain, same } from './check.js';
 import type { CaseDefinition } from './harness.js';
 import { start } from './harness.js';
+import { listAll } from './pages.js';
 import {
   claim,
   claimOne,
   claimRequest,
   finish,
+  historyEntry,
   idsOf,
   leaseMs,
   leaseOf,
   read,
   record,
   recordsOf,
+  sameHistory,
   untouched,
 } from './records.js';
 
@@ -185,6 +189,27 @@ export const insertCases: readonly CaseDefinition[] = [
     },
   },
   {
+    name: 'a body that is too large for the store is refused before anything of its call is stored',
+    guarantee: 'G8',
+    async run({ open }) {
+      const store = await open();
+      const body = JSON.stringify('x'.repeat(17 * 1024 * 1024));
+      let answer: readonly string[];
+      try {
+        answer = await store.insert([record('small'), record('large', { body })]);
+      } catch (error) {
+        holds(
+          isSchedError(error, 'SCHED_PAYLOAD_TOO_LARGE'),
+          `a body over the limit of the store is refused with SCHED_PAYLOAD_TOO_LARGE: ${error}`,
+        );
+        same(await store.count({}), 0, 'a call that is refused so has stored nothing');
+        return;
+      }
+      same(answer, ['inserted', 'inserted'], 'a body within the limit of the store is taken');
+      same((await read(store, 'large')).body === body, true, 'and given back byte for byte');
+    },
+  },
+  {
     name: 'changing what went in or came out of a call changes nothing in the store',
     guarantee: 'G6',
     async run({ open }) {
@@ -199,14 +224,18 @@ export const insertCases: readonly CaseDefinition[] = [
       };
       await unspoilt('insert took', [given]);
       await unspoilt('get gave', await all(store.get(['a'])));
-      await unspoilt('list gave', [...(await store.list({ limit: 10 })).tasks]);
+      await unspoilt('list gave', await listAll(store));
       const task = await claimOne(store);
       const copy = structuredClone(task);
       await unspoilt('claim gave', [task]);
       await unspoilt('get gave', await all(store.get(['a'])));
-      const settlement = structuredClone(finish(copy));
+      const history = [historyEntry('a', 'run-1')];
+      const settlement = structuredClone(finish(copy, { history }));
       await store.settle([settlement]);
       await unspoilt('settle took', [settlement]);
+      await sameHistory(store, 'a', ['run-1'], 'what settle took is a snapshot');
+      for (const entry of await store.history('a', 1)) scribbleOver(entry);
+      await sameHistory(store, 'a', ['run-1'], 'what history gave is a snapshot');
     },
   },
 ];

@@ -1,7 +1,8 @@
 import type { DataStore, TaskFilter, TaskRecord } from '../data-store.js';
-import { holds, plain, same } from './check.js';
+import { plain, same } from './check.js';
 import type { CaseDefinition } from './harness.js';
 import { start } from './harness.js';
+import { listAll, pages } from './pages.js';
 import { claim, finish, idsOf, read, record, recordsOf } from './records.js';
 
 /** `list` and `count`. */
@@ -166,26 +167,4 @@ async function disturb(store: DataStore, page: readonly TaskRecord[], round: num
     const next = { status: 'scheduled', runAt: start + round, body: '{}' } as const;
     await store.settle([finish(claimed, { next })]);
   }
-}
-
-async function* pages(store: DataStore, filter: TaskFilter, limit: number) {
-  let after: string | null = null;
-  // A page may be empty without being the last, but a listing has to end.
-  for (let page = 0; page < 10_000; page++) {
-    const result = await store.list({ ...filter, limit, ...(after === null ? {} : { after }) });
-    holds(
-      result.tasks.length <= limit,
-      `a page has no more tasks than its limit of ${limit}: ${result.tasks.length}`,
-    );
-    yield result.tasks;
-    if (result.next === null) return;
-    after = result.next;
-  }
-  holds(false, 'a listing ends: `next` is null on the last page');
-}
-
-async function listAll(store: DataStore, filter: TaskFilter, limit: number) {
-  const tasks: TaskRecord[] = [];
-  for await (const page of pages(store, filter, limit)) tasks.push(...page);
-  return tasks;
 }

@@ -10,6 +10,7 @@ import { plain, same } from './check.js';
 import type { VirtualClock } from './harness.js';
 import { start } from './harness.js';
 import type { Model } from './model.js';
+import { listAll } from './pages.js';
 import type { Random } from './random.js';
 
 const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
@@ -192,7 +193,8 @@ export class Comparison {
           model.list(filter).length,
           'count counts the tasks that match',
         );
-        return [await this.#listAll(filter, limit), model.list(filter)];
+        const found = (await listAll(store, filter, limit)).map(({ id }) => id);
+        return [found.sort(), model.list(filter)];
       }
     }
   }
@@ -215,17 +217,6 @@ export class Comparison {
     // Some are there already.
     const id = `run-${this.#settlements++ % 40}`;
     return { taskId, id, at: start, body: '{}' };
-  }
-
-  async #listAll(filter: TaskFilter, limit: number): Promise<string[]> {
-    const found: string[] = [];
-    let after: string | undefined;
-    do {
-      const page = await this.#store.list({ ...filter, limit, ...(after && { after }) });
-      found.push(...page.tasks.map(({ id }) => id));
-      after = page.next ?? undefined;
-    } while (after !== undefined && found.length <= ids.length);
-    return found.sort();
   }
 }
 
@@ -255,7 +246,7 @@ function change(random: Random): Change {
 }
 
 function moment(random: Random): number {
-  return start + random.pick([-10, 0, 0, 5, 50, 150, 400, 1000]);
+  return start + 30 * random.below(60);
 }
 
 function selector(random: Random): TaskSelector {

@@ -1,9 +1,10 @@
-import type { ClaimedTask, DataStore } from '../data-store.js';
+import type { ClaimedTask, DataStore, WakeUp } from '../data-store.js';
 import { holds, plain, present, same } from './check.js';
 import { ChildProcess } from './child-process.js';
 import type { Bench, CaseDefinition } from './harness.js';
 import { until } from './harness.js';
-import { finish, leaseOf, recordsOf, untouched } from './records.js';
+import { listAll } from './pages.js';
+import { finish, leaseOf, record, recordsOf, untouched } from './records.js';
 
 /** A store at work, and other processes at work on the same place. */
 interface Company {
@@ -50,6 +51,7 @@ export const processCases: readonly CaseDefinition[] = [
       const taken = new Map<string, ClaimedTask>();
       await until(
         async () => {
+          same(await store.count({}), 20, 'no task is lost with the process that held it');
           const { tasks, now } = await store.claim({ ...request, owner: 'heir', leaseMs: 60_000 });
           for (const task of tasks) {
             holds(!taken.has(task.id), `no task is given to two callers: ${task.id}`);
@@ -143,6 +145,22 @@ export const processCases: readonly CaseDefinition[] = [
     },
   }),
   processCase({
+    name: 'a process that inserts a task wakes the watchers of another, where the store notifies',
+    guarantee: 'G5',
+    async run({ store, start }) {
+      const [child] = start(1);
+      const heard: WakeUp[] = [];
+      await store.watch((wakeUp) => heard.push(wakeUp));
+      await child?.insert([record('a', { runAt: 5 })]);
+      if (store.capabilities.watch) {
+        const isHeard = () => heard.some(({ queue, wakeAt }) => queue === 'q' && wakeAt <= 5);
+        await until(isHeard, 'watch notifies of what any process makes claimable', patience);
+      } else {
+        same(heard, [], 'without the capability watch never notifies');
+      }
+    },
+  }),
+  processCase({
     name: 'processes that open a fresh place at the same moment all work on it',
     guarantee: 'G8',
     isFresh: true,
@@ -201,13 +219,13 @@ function processCase({ isFresh, run, ...definition }: ProcessCase): CaseDefiniti
 }
 
 async function runsRecorded(store: DataStore): Promise<number> {
-  const { tasks } = await store.list({ limit: 1000 });
+  const tasks = await listAll(store);
   return tasks.reduce((sum, task) => sum + JSON.parse(task.body).length, 0);
 }
 
 /** The tokens that the settlements of each task have noted in its body. All tasks have to be finished. */
 async function recordedTokens(store: DataStore): Promise<Map<string, number[]>> {
-  const { tasks } = await store.list({ limit: 1000 });
+  const tasks = await listAll(store);
   for (const task of tasks) same(task.status, 'finished', `${task.id} is settled to its end`);
   return new Map(tasks.map((task) => [task.id, JSON.parse(task.body)]));
 }

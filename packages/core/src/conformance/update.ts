@@ -9,6 +9,7 @@ import {
   finish,
   idsOf,
   leaseMs,
+  leaseOf,
   read,
   record,
   untouched,
@@ -148,6 +149,26 @@ export const updateCases: readonly CaseDefinition[] = [
       same(idsOf(await claim(store)), ['sooner'], 'a task moved to an earlier time is due then');
       clock.advance(5);
       same(idsOf(await claim(store)), ['later'], 'a task moved to a later time is due then');
+    },
+  },
+  {
+    name: 'a running task that is put off is still due when its lease runs out',
+    guarantee: 'G1',
+    async run({ open, clock }) {
+      const store = await open();
+      await store.insert([record('a')]);
+      const task = await claimOne(store);
+      await store.update('a', { runAt: start + 1_000_000 }, task);
+      same((await read(store, 'a')).wakeAt, start + leaseMs, 'its wakeAt is the end of its lease');
+      clock.advance(leaseMs);
+      const [lapsed] = await claim(store);
+      same(
+        lapsed?.lapsedOwner,
+        'alice',
+        'a task whose worker died needs attention, put off or not',
+      );
+      if (lapsed) await store.release([leaseOf(lapsed)]);
+      same(idsOf(await claim(store)), [], 'given back, it is due at its new time');
     },
   },
   {

@@ -121,6 +121,23 @@ export const watchCases: readonly CaseDefinition[] = [
     },
   },
   {
+    name: 'a listener that watches twice and stops once still hears',
+    guarantee: 'G5',
+    async run({ open }) {
+      const store = await open();
+      const heard: WakeUp[] = [];
+      const listener = (wakeUp: WakeUp) => heard.push(wakeUp);
+      const stop = await store.watch(listener);
+      await store.watch(listener);
+      await stop();
+      await stop();
+      await store.insert([record('a')]);
+      if (store.capabilities.watch) {
+        await until(() => heard.length > 0, 'stopping one watcher leaves the others', soon);
+      }
+    },
+  },
+  {
     name: 'closing a store stops its watchers',
     guarantee: 'G5',
     async run({ connect, open }) {

@@ -1,1 +1,1 @@
-export { createTestClock, type TestClock } from './test-clock.js';
+export { createTestClock, type TestClock, type TestClockOptions } from './test-clock.js';

@@ -159,7 +159,7 @@ function splitFields(expression: string): Piece[] {
   const whole = { expression, spec: { name: 'expression' } };
   const macro = text.trimStart().toLowerCase();
   if (macro.startsWith('@')) {
-    const expanded = Object.hasOwn(macros, macro) ? macros[macro] : undefined;
+    const expanded = macros[macro];
     if (expanded !== undefined) return splitFields(expanded);
     throw refuse(
       { ...whole, column: text.indexOf('@') + 1 },
@@ -231,8 +231,8 @@ function addRange(entry: Piece, set: NumberSet): void {
   }
   const from = isAll ? spec.min : readValue(first);
   let to = isAll ? spec.max : readValue(last);
-  // SAT-SUN ends with the Sunday after.
-  if (spec.max === 7 && to === 0 && from > 0 && last.text !== '0') to = 7;
+  // Only Sunday is a name for 0, and SAT-SUN ends with the Sunday after.
+  if (to === 0 && last !== first && /\D/.test(last.text)) to = spec.max;
   if (from > to) {
     throw refuse(
       range,

@@ -1,8 +1,8 @@
 /**
  * Which local times a cron expression names, without regard to time zones: the arithmetic of calendar and clock.
  *
- * Local times are numbers, as in `time-zone.ts`. Days are counted from 1 January 1970, and months from March of the
- * year 0, so that a leap day is the last of its year.
+ * Local times are numbers, as in `time-zone.ts`. Days are counted from 1 January 1970. Months are counted from March,
+ * so that a leap day is the last of its year, of the year -1200, so that none that are asked about are negative.
  */
 
 import { DAY_MS } from '../duration.js';
@@ -19,6 +19,9 @@ const MONTHS_OF_ALL_CALENDARS = 4800;
 
 const DAY_SECONDS = 86_400;
 
+/** From 1 March of the year -1200 to 1 January 1970. */
+const DAYS_BEFORE_1970 = 1_157_759;
+
 export function cronTimes(fields: CronFields): CronTimes {
   const { seconds, minutes, hours, months } = fields;
 
@@ -31,13 +34,17 @@ export function cronTimes(fields: CronFields): CronTimes {
   let monthEnd = 0;
   let days = 0;
 
+  function isInMonths(index: number): boolean {
+    const fromMarch = index % 12;
+    return has(months, fromMarch < 10 ? fromMarch + 3 : fromMarch - 9);
+  }
+
   function turnTo(index: number): void {
     month = index;
     monthStart = firstDayOf(index);
     monthEnd = firstDayOf(index + 1);
     days = 0;
-    const fromMarch = index - 12 * Math.floor(index / 12);
-    if (has(months, fromMarch < 10 ? fromMarch + 3 : fromMarch - 9)) {
+    if (isInMonths(index)) {
       const length = monthEnd - monthStart;
       const firstWeekday = (((monthStart + 4) % 7) + 7) % 7;
       const calendar = firstWeekday * 4 + length - 28;
@@ -54,12 +61,16 @@ export function cronTimes(fields: CronFields): CronTimes {
       while (firstDayOf(index + 1) <= day) index++;
       turnTo(index);
     }
+    const step = forward ? 1 : -1;
+    const lastMonth = month + step * MONTHS_OF_ALL_CALENDARS;
     const skipped = day - monthStart;
     let candidates = days & (forward ? -1 << skipped : -1 >>> (31 - skipped));
-    for (let n = 0; candidates === 0; n++) {
-      if (n > MONTHS_OF_ALL_CALENDARS)
-        return forward ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
-      turnTo(month + (forward ? 1 : -1));
+    while (candidates === 0) {
+      if (month === lastMonth) return step * Number.POSITIVE_INFINITY;
+      let index = month;
+      do index += step;
+      while (index !== lastMonth && !isInMonths(index));
+      turnTo(index);
       candidates = days;
     }
     return monthStart + nearestBit(candidates, forward);
@@ -100,13 +111,13 @@ export function cronTimes(fields: CronFields): CronTimes {
   };
 }
 
-/** The first day of a month, which are counted from March of the year 0. */
+/** The first day of a month. */
 function firstDayOf(month: number): number {
   const year = Math.floor(month / 12);
   const leapDays = Math.floor(year / 4) - Math.floor(year / 100) + Math.floor(year / 400);
-  // From March on, five months have 153 days in all, and so have the next five. March of the year 0 began 719,468
-  // days before 1970: https://howardhinnant.github.io/date_algorithms.html#days_from_civil
-  return year * 365 + leapDays + Math.floor((153 * (month - 12 * year) + 2) / 5) - 719_468;
+  // From March on, five months have 153 days in all, and so have the next five:
+  // https://howardhinnant.github.io/date_algorithms.html#days_from_civil
+  return year * 365 + leapDays + Math.floor((153 * (month % 12) + 2) / 5) - DAYS_BEFORE_1970;
 }
 
 /** The days of a month that match, as bits, its first day as bit 0. */

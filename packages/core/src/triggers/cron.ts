@@ -65,7 +65,7 @@ export interface CronKind extends TriggerKind {
  * When the clocks change, it does as Debian's cron does. `gap` and `fold` say what becomes of times that do not exist
  * or come twice. They do not apply when the minute or the hour field begins with `*`: such a schedule follows real
  * time, runs in each pass of a repeated hour, and has nothing moved. A second field of `*` alone does not make it so.
- * Unlike there, the rule holds for changes of any size, also that of a whole day.
+ * Unlike there, all that a gap swallowed is one run, and the rule holds for changes of any size, also of a whole day.
  */
 export const cron: CronKind = /* @__PURE__ */ Object.assign(createCron, {
   kind: 'cron' as const,
@@ -76,8 +76,8 @@ export const cron: CronKind = /* @__PURE__ */ Object.assign(createCron, {
 function createCron(expression: string, options: CronOptions = {}): Trigger {
   checkKeys(options, ['timeZone', 'gap', 'fold', 'start', 'end', 'jitter'], 'The options of cron');
   const fields = parseCron(expression);
-  const zone = timeZone(options.timeZone ?? 'UTC');
-  const { gap = 'shift', fold = 'first' } = options;
+  const { timeZone: name = 'UTC', gap = 'shift', fold = 'first' } = options;
+  const zone = timeZone(name);
   checkChoice('gap', gap, ['skip', 'shift']);
   checkChoice('fold', fold, ['first', 'both']);
   const start = options.start === undefined ? undefined : parseTime(options.start, 'start');
@@ -141,12 +141,12 @@ interface Rules {
 }
 
 /**
- * No offset is as much as a day, so the moments of a local time under any two offsets lie within two days. Further
- * than that before the next local time, or after the last, there is nothing to find.
+ * Goes through the stretches of constant offset, in which local times and moments are in step.
+ *
+ * Where the next local time is far off, it passes over stretches. No offset is as much as a day, so a local time's
+ * moments under any two of them lie within two days. Clocks that go back bring up local times of up to a day ago
+ * again, and the search has not looked at those: so it passes over nothing when they may do so within a day.
  */
-const MAX_DISTANCE_MS = 2 * DAY_MS;
-
-/** Goes through the stretches of constant offset, in which local times and moments are in step. */
 function occurrences(rules: Rules): Pick<Trigger, 'next' | 'previous'> {
   const { times, zone, shiftsFromGaps, keepsToFirstPass, first, last } = rules;
 
@@ -169,7 +169,8 @@ function occurrences(rules: Rules): Pick<Trigger, 'next' | 'previous'> {
         const from = Math.max(at, secondPassEnd(span));
         const found = times(from + span.offset, true) - span.offset;
         if (found < span.end) return found <= last ? found : null;
-        at = Math.max(span.end, found - MAX_DISTANCE_MS);
+        const isFar = span.end > from + DAY_MS;
+        at = isFar ? Math.max(span.end, found - 2 * DAY_MS) : span.end;
       }
       return null;
     },
@@ -183,7 +184,8 @@ function occurrences(rules: Rules): Pick<Trigger, 'next' | 'previous'> {
         if (shiftsFromGaps && start === changedAt && swallowed(span)) {
           return start >= first ? start : null;
         }
-        at = Math.min(start - 1, found + MAX_DISTANCE_MS);
+        const isFar = start < at - DAY_MS;
+        at = isFar ? Math.min(start - 1, found + 2 * DAY_MS) : start - 1;
       }
       return null;
     },

@@ -18,6 +18,8 @@ export interface HeldTask {
   leaseUntil: number;
   /** `waiting` for a slot, `running`, or `settling`: decided, and on its way to the store. */
   phase: 'waiting' | 'running' | 'settling';
+  /** The revision of the record of which this worker knows. */
+  seenRevision: number;
   /** There while it is running. */
   run?: Run | undefined;
   /** The store said, or time has shown, that somebody else may own the task. */

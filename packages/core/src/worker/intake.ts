@@ -1,16 +1,22 @@
 /** Makes sense of claimed tasks. */
 
 import type { ClaimedTask, TaskRecord } from '../data-store.js';
-import { SchedError } from '../errors.js';
-import { defaultPolicies } from '../policies.js';
+import { isSchedError, SchedError } from '../errors.js';
+import { readPayload } from '../payload.js';
+import { defaultPolicies, type ResolvedPolicies } from '../policies.js';
 import type { Claim } from '../policy.js';
-import { readBody } from '../record.js';
+import { describeError, readBody } from '../record.js';
+import { show } from '../show.js';
 import type { TaskDefinition } from '../task.js';
 import type { WorkerContext } from './context.js';
 import type { HeldTask } from './held-task.js';
 
 /** How long a task that nobody here can run stays out of the way. */
 const deferMs = { min: 1000, max: 60_000 };
+/**
+ * They come up again together, and not one by one: once a second, and half past it, when hardly anything is scheduled.
+ */
+const deferStep = { everyMs: 1000, offsetMs: 500 };
 /** How many tasks that nobody here can run are remembered as reported. */
 const reportedLimit = 1000;
 
@@ -37,35 +43,36 @@ export class Intake {
       const definition = this.#definitionOf(task);
       const claim = this.read(task, task.lease.token, definition);
       const heldSince = this.#context.clock.elapsed();
-      return { task, claim, definition, heldSince, leaseUntil, phase: 'waiting' };
-    } catch (thrown) {
-      const error = thrown as SchedError;
-      const reason = error.code === 'SCHED_TASK_UNKNOWN' ? 'noHandler' : 'unreadable';
-      // The later it is already, the longer: a new worker that can run it may come any time, or never.
-      const lateMs = reason === 'noHandler' ? latenessMs(task, now) : deferMs.max;
-      const deferUntil = now + Math.min(deferMs.max, Math.max(deferMs.min, lateMs));
-      return { task, reason, error, deferUntil, isNews: this.#isNews(task) };
+      const seenRevision = task.revision;
+      return { task, claim, definition, heldSince, leaseUntil, seenRevision, phase: 'waiting' };
+    } catch (error) {
+      return this.refuse(task, error, now);
     }
+  }
+
+  /** @param thrown why it cannot be used */
+  refuse(task: ClaimedTask, thrown: unknown, now: number): Unusable {
+    const error = isSchedError(thrown)
+      ? thrown
+      : new SchedError(
+          'SCHED_RECORD_UNREADABLE',
+          `Nothing can be decided about ${task.id}: ${describeError(thrown).message}`,
+          { cause: thrown },
+        );
+    const reason = error.code === 'SCHED_TASK_UNKNOWN' ? 'noHandler' : 'unreadable';
+    return { task, reason, error, deferUntil: deferralOf(task, now), isNews: this.#isNews(task) };
   }
 
   /** @throws SchedError when the body, the trigger or the payload's codec is not known here */
   read(record: TaskRecord, token: number, definition: TaskDefinition): Claim {
     const { triggers, codec, settings } = this.#context;
     const body = readBody(record.body);
-    if (body.encoded && body.encoded.codec !== codec?.name) {
-      throw new SchedError(
-        'SCHED_RECORD_UNREADABLE',
-        `The payload of ${record.id} was encoded by the codec "${body.encoded.codec}". Give createScheduler that codec.`,
-      );
-    }
-    return {
-      record,
-      body,
-      trigger: triggers.parse(body.trigger),
-      policies: { ...defaultPolicies, ...definition.policies, ...body.policies },
-      token,
-      owner: settings.owner,
-    };
+    // JSON was read along with the body; what a codec encoded is read here, to be put back if it cannot be.
+    if (body.encoded) readPayload(body, codec);
+    const policies = { ...defaultPolicies, ...definition.policies, ...body.policies };
+    checkPolicies(policies);
+    const trigger = triggers.parse(body.trigger);
+    return { record, body, trigger, policies, token, owner: settings.owner };
   }
 
   #definitionOf({ id, name }: TaskRecord): TaskDefinition {
@@ -86,10 +93,35 @@ export class Intake {
   }
 }
 
+/**
+ * Until when to put off a task that cannot be run now. The later it is already, the longer: what is missing may come
+ * any time, or never.
+ */
+export function deferralOf(task: ClaimedTask, now: number): number {
+  const until = now + Math.min(deferMs.max, Math.max(deferMs.min, latenessMs(task, now)));
+  const { everyMs, offsetMs } = deferStep;
+  return Math.ceil((until - offsetMs) / everyMs) * everyMs + offsetMs;
+}
+
 function latenessMs(task: ClaimedTask, now: number): number {
   try {
     return now - (readBody(task.body).nominal ?? now);
   } catch {
     return deferMs.max;
+  }
+}
+
+/** @throws SchedError `SCHED_RECORD_UNREADABLE` when a policy that was stored is not one */
+function checkPolicies(policies: ResolvedPolicies): void {
+  const given: Readonly<Record<string, unknown>> = { ...policies };
+  for (const [key, example] of Object.entries(defaultPolicies)) {
+    if (typeof example !== 'object' || example === null) continue;
+    const value = given[key];
+    const members = typeof value === 'object' && value !== null ? Object.keys(value) : [];
+    if (Object.keys(example).every((member) => members.includes(member))) continue;
+    throw new SchedError(
+      'SCHED_RECORD_UNREADABLE',
+      `The policy ${key} of the task's record is ${show(value)}, which is not one.`,
+    );
   }
 }

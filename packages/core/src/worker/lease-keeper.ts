@@ -21,7 +21,9 @@ export class LeaseKeeper {
   readonly #held: ReadonlySet<HeldTask>;
   readonly #events: LeaseEvents;
   #timer: unknown;
-  #isExtending = false;
+  /** When the timer fires, by this machine's clock. */
+  #beatAt = Number.POSITIVE_INFINITY;
+  #isStopped = false;
 
   constructor(
     access: StoreAccess,
@@ -37,36 +39,18 @@ export class LeaseKeeper {
     this.#events = events;
   }
 
-  /** Beats as long as anything is held. */
+  /** Beats as long as anything is held. To be called when something has come to be. */
   keep(): void {
-    if (this.#timer !== undefined || this.#held.size === 0) return;
-    const { clock, settings } = this.#context;
-    const now = clock.elapsed();
-    let delayMs = settings.heartbeatMs;
-    for (const held of this.#held) {
-      if (held.isLost || held.phase === 'settling') continue;
-      delayMs = Math.min(delayMs, held.leaseUntil - now);
-    }
-    this.#timer = clock.setTimeout(
-      () => {
-        this.#timer = undefined;
-        this.#beat();
-        this.keep();
-      },
-      Math.max(1, delayMs),
-    );
+    this.#beatIn(this.#context.settings.heartbeatMs);
   }
 
-  stop(): void {
-    this.#context.clock.clearTimeout(this.#timer);
-  }
-
-  #beat(): void {
+  /** Prolongs all leases now. */
+  beat(): void {
     const { clock, settings } = this.#context;
     const now = clock.elapsed();
     const stale: HeldTask[] = [];
     for (const held of this.#held) {
-      if (held.isLost || held.phase === 'settling') continue;
+      if (!isWatched(held)) continue;
       // Whatever the store says or does not say: a lease that was not prolonged in time is over.
       if (held.leaseUntil <= now) this.#events.lost(held);
       else if (held.phase === 'waiting' && now - held.heldSince >= settings.heartbeatMs) {
@@ -74,37 +58,69 @@ export class LeaseKeeper {
       }
     }
     if (stale.length > 0) this.#events.stale(stale);
-    if (!this.#isExtending) void this.#extend();
+    // Also when an earlier call is still under way: it may never be answered.
+    void this.#extend();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#context.clock.clearTimeout(this.#timer);
+  }
+
+  #beatIn(delayMs: number): void {
+    if (this.#isStopped || this.#held.size === 0) return;
+    const { clock } = this.#context;
+    const now = clock.elapsed();
+    let beatAt = now + delayMs;
+    for (const held of this.#held) {
+      if (isWatched(held)) beatAt = Math.min(beatAt, held.leaseUntil);
+    }
+    if (beatAt >= this.#beatAt) return;
+    clock.clearTimeout(this.#timer);
+    this.#beatAt = beatAt;
+    this.#timer = clock.setTimeout(
+      () => {
+        this.#beatAt = Number.POSITIVE_INFINITY;
+        this.beat();
+        this.keep();
+      },
+      Math.max(1, beatAt - now),
+    );
   }
 
   async #extend(): Promise<void> {
     const { clock, settings } = this.#context;
     const tasks = [...this.#held].filter(({ isLost }) => !isLost);
     if (tasks.length === 0) return;
-    this.#isExtending = true;
     const leaseUntil = clock.elapsed() + settings.leaseMs;
     const refs = tasks.map(({ task, claim }) => ({ id: task.id, token: claim.token }));
+    let call = 'extend';
     try {
-      const answers = await this.#access.call('extend', (store) =>
-        store.extend(refs, settings.leaseMs),
+      const answers = await this.#access.call(
+        call,
+        (store) => store.extend(refs, settings.leaseMs),
+        { timeoutMs: settings.leaseMs },
       );
-      this.#health.answered();
+      this.#health.answered(call);
       const edited: HeldTask[] = [];
       tasks.forEach((held, index) => {
         const answer = answers[index];
         if (!this.#held.has(held)) return;
-        if (answer !== 'lost') {
-          held.leaseUntil = leaseUntil;
-          if (held.phase === 'running' && answer !== held.claim.record.revision) edited.push(held);
+        if (typeof answer === 'number') {
+          held.leaseUntil = Math.max(held.leaseUntil, leaseUntil);
+          if (held.phase === 'running' && answer !== held.seenRevision) edited.push(held);
         } else if (held.phase !== 'settling' && !held.isLost) {
           this.#events.lost(held);
         }
       });
-      if (edited.length > 0) await this.#readEdited(edited);
+      call = 'get';
+      if (edited.length > 0) {
+        await this.#readEdited(edited);
+        this.#health.answered(call);
+      }
     } catch (error) {
-      this.#health.failed('extend', error);
-    } finally {
-      this.#isExtending = false;
+      // The leases do not wait for the next heartbeat.
+      this.#beatIn(Math.min(settings.heartbeatMs, this.#health.failed(call, error)));
     }
   }
 
@@ -114,7 +130,14 @@ export class LeaseKeeper {
     );
     edited.forEach((held, index) => {
       const record = records[index];
-      if (record) this.#events.edited(held, record);
+      if (!record) return;
+      held.seenRevision = record.revision;
+      this.#events.edited(held, record);
     });
   }
+}
+
+/** The lease of what is being settled runs out by itself, if the store does not accept it in time. */
+function isWatched({ isLost, phase }: HeldTask): boolean {
+  return !isLost && phase !== 'settling';
 }

@@ -1,5 +1,5 @@
 import { type Duration, parseDurationMs } from '../duration.js';
-import { wholeNumber } from '../policies.js';
+import { invalid, wholeNumber } from '../policies.js';
 import { checkLabel } from '../task.js';
 
 /** How tasks are run. */
@@ -20,7 +20,7 @@ export interface WorkerOptions {
   readonly lease?: Duration;
   /**
    * How often the store is asked for due tasks when neither a timer nor a notification has caused it to be: the
-   * safety net. Default 5 s, or 1 min for a store that notifies. `Infinity` for never.
+   * safety net. Default 5 s, or 1 min for a store that notifies (never in virtual time). `Infinity` for never.
    */
   readonly pollInterval?: Duration;
   /** After how long a call to a store is given up. Default 30 s. */
@@ -61,6 +61,7 @@ export function readWorkerOptions(options: WorkerOptions): WorkerSettings {
     random = Math.random,
   } = options;
   const leaseMs = wholeNumber('lease, in milliseconds,', parseDurationMs(lease, 'lease'), 300);
+  if (queues.length === 0) throw invalid('queues', queues, 'the names of one queue or more');
   for (const queue of queues) checkLabel('queue', queue);
   checkLabel('owner', owner);
   return {

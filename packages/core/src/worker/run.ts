@@ -2,13 +2,12 @@
  * One attempt: calls the handler, watches over it, and says how it ended. Knows nothing of the store.
  */
 
-import type { Clock } from '../clock.js';
+import { type Clock, held } from '../clock.js';
 import { SchedError, type SchedErrorCode } from '../errors.js';
 import { decodePayload, type PayloadCodec } from '../payload.js';
-import { type Claim, type Outcome, triggerContext } from '../policy.js';
-import { describeError } from '../record.js';
+import { type Claim, type Outcome, replacedAt } from '../policy.js';
+import { describeError, isPermanent } from '../record.js';
 import type { TaskDefinition } from '../task.js';
-import { jitteredTime } from '../trigger.js';
 
 export interface RunOptions {
   readonly clock: Clock;
@@ -35,6 +34,7 @@ export class Run {
   readonly #abortGraceMs: number;
   readonly #timers: unknown[] = [];
   #isPermanent = false;
+  #hasEnded = false;
   #end: (end: RunEnd) => void = () => {};
 
   constructor(
@@ -46,25 +46,28 @@ export class Run {
     this.startedAt = now;
     this.#clock = clock;
     this.#abortGraceMs = abortGraceMs;
-    this.ended = new Promise((resolve) => {
-      const letGo = clock.hold?.();
-      this.#end = (end) => {
-        for (const timer of this.#timers) clock.clearTimeout(timer);
-        letGo?.();
-        resolve(end);
-      };
-    });
-    this.#watch(claim);
-    this.#call(claim, task, codec).then(
-      () => this.#end({ outcome: { kind: 'succeeded' }, isAbandoned: false }),
-      (thrown: unknown) => this.#end({ outcome: this.#outcomeOf(thrown), isAbandoned: false }),
+    this.ended = held(
+      clock,
+      () =>
+        new Promise((resolve) => {
+          this.#end = (end) => {
+            this.#hasEnded = true;
+            for (const timer of this.#timers) clock.clearTimeout(timer);
+            resolve(end);
+          };
+          this.#call(claim, task, codec).then(
+            () => this.#end({ outcome: { kind: 'succeeded' }, isAbandoned: false }),
+            (thrown: unknown) =>
+              this.#end({ outcome: this.#outcomeOf(thrown), isAbandoned: false }),
+          );
+        }),
     );
   }
 
   /** Aborts the handler's signal, and gives it a while to end. The first reason counts. */
   abort(reason: SchedError): void {
     const { signal } = this.#controller;
-    if (signal.aborted) return;
+    if (signal.aborted || this.#hasEnded) return;
     this.#timers.push(
       this.#clock.setTimeout(
         () => this.#end({ outcome: this.#outcomeOf(reason), isAbandoned: true }),
@@ -74,13 +77,11 @@ export class Run {
     this.#controller.abort(reason);
   }
 
-  async #call(
-    { record, body, token }: Claim,
-    task: TaskDefinition,
-    codec: PayloadCodec | undefined,
-  ): Promise<void> {
+  async #call(claim: Claim, task: TaskDefinition, codec: PayloadCodec | undefined): Promise<void> {
+    const { record, body, token } = claim;
     // What the schema refuses today it refuses at the next attempt.
     this.#isPermanent = true;
+    this.#watch(claim);
     const payload = await decodePayload(task, body, codec);
     this.#isPermanent = false;
     await task.run({
@@ -93,8 +94,9 @@ export class Run {
     });
   }
 
-  #watch({ record, body, trigger, policies }: Claim): void {
-    const { timeoutMs, overlap } = policies;
+  #watch(claim: Claim): void {
+    const { record } = claim;
+    const { timeoutMs } = claim.policies;
     if (timeoutMs !== null) {
       this.#abortIn(
         timeoutMs,
@@ -102,12 +104,10 @@ export class Run {
         `The handler of ${record.name} ran longer than its timeout of ${timeoutMs} ms.`,
       );
     }
-    if (overlap.mode === 'replace') {
-      const context = triggerContext(record.id, body);
-      const next = trigger.next(body.nominal ?? this.startedAt, context);
-      if (next === null) return;
+    const replaced = replacedAt(claim, this.startedAt);
+    if (replaced !== null) {
       this.#abortIn(
-        Math.max(0, jitteredTime(trigger, next, context) - this.startedAt),
+        replaced - this.startedAt,
         'SCHED_REPLACED',
         `The next occurrence of ${record.id} fell due and replaces this run.`,
       );
@@ -131,10 +131,6 @@ export class Run {
       if (code === 'SCHED_STOPPED') return { kind: 'stopped', error };
       return { kind: 'failed', error, permanent: code === 'SCHED_CANCELLED' };
     }
-    const permanent =
-      this.#isPermanent ||
-      (typeof thrown === 'object' &&
-        (thrown as { permanent?: unknown } | null)?.permanent === true);
-    return { kind: 'failed', error, permanent };
+    return { kind: 'failed', error, permanent: this.#isPermanent || isPermanent(thrown) };
   }
 }

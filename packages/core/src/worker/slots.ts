@@ -1,7 +1,7 @@
 /** The places in which handlers run, shared by the workers of all stores of a scheduler. */
 export class Slots {
   #free: number;
-  readonly #whenFreed = new Set<() => void>();
+  readonly #takers: (() => void)[] = [];
 
   constructor(count: number) {
     this.#free = count;
@@ -15,12 +15,15 @@ export class Slots {
     this.#free--;
   }
 
+  /** Offers the slot to each worker in turn, so that a busy store does not starve the others. */
   giveBack(): void {
     this.#free++;
-    for (const notify of this.#whenFreed) notify();
+    const [first] = this.#takers.splice(0, 1);
+    if (first) this.#takers.push(first);
+    for (const offer of [...this.#takers]) offer();
   }
 
-  onFreed(notify: () => void): void {
-    this.#whenFreed.add(notify);
+  onFreed(offer: () => void): void {
+    this.#takers.push(offer);
   }
 }

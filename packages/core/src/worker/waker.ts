@@ -1,6 +1,9 @@
 import type { StoreAccess } from '../store-access.js';
 import type { WorkerContext } from './context.js';
 
+/** For how long a task that was put off here is left to workers that may be able to run it. */
+const handOverMs = 100;
+
 /** The one timer that wakes a worker at the next moment at which there may be something to claim. */
 export class Waker {
   readonly #access: StoreAccess;
@@ -11,6 +14,8 @@ export class Waker {
   #wakeAt = Number.POSITIVE_INFINITY;
   /** The earliest moment asked for since `forget`. */
   #wanted = Number.POSITIVE_INFINITY;
+  /** The moments to which this worker has put off tasks that it cannot run. */
+  readonly #deferrals = new Set<number>();
   #isStopped = false;
 
   constructor(access: StoreAccess, context: WorkerContext, wake: () => void) {
@@ -29,10 +34,12 @@ export class Waker {
 
   /** Sleeps until the moment that the store named, or as long as polls allow. */
   sleepUntil(wakeAt: number | null): void {
-    const { settings } = this.#context;
+    const { clock, settings } = this.#context;
+    // No notification gets lost within one process, and elsewhere time is not virtual.
+    const notifiedPollMs = clock.hold ? Number.POSITIVE_INFINITY : 60_000;
     const pollMs =
-      settings.pollIntervalMs ?? (this.#access.store.capabilities.watch ? 60_000 : 5000);
-    const time = Math.min(wakeAt ?? Number.POSITIVE_INFINITY, this.#wanted);
+      settings.pollIntervalMs ?? (this.#access.store.capabilities.watch ? notifiedPollMs : 5000);
+    const time = Math.min(this.#handOver(wakeAt ?? Number.POSITIVE_INFINITY), this.#wanted);
     this.sleepFor(Math.min(pollMs, Math.max(0, time - this.#access.estimateNow())));
   }
 
@@ -49,7 +56,8 @@ export class Waker {
   }
 
   /** Makes sure that the worker looks at this moment, by the store's clock. */
-  wakeAt(time: number): void {
+  wakeAt(moment: number): void {
+    const time = this.#handOver(moment);
     this.#wanted = Math.min(this.#wanted, time);
     if (this.#isStopped || time >= this.#wakeAt) return;
     const delayMs = time - this.#access.estimateNow();
@@ -57,8 +65,21 @@ export class Waker {
     else this.sleepFor(delayMs);
   }
 
+  /** Notes that something which cannot be run here is due at this moment. */
+  putOff(until: number): void {
+    for (const time of this.#deferrals) {
+      if (time < this.#access.estimateNow()) this.#deferrals.delete(time);
+    }
+    this.#deferrals.add(until);
+  }
+
   stop(): void {
     this.#isStopped = true;
     this.#context.clock.clearTimeout(this.#timer);
+  }
+
+  /** A little later if it is what was put off here: whoever can run it need not race with those who cannot. */
+  #handOver(time: number): number {
+    return this.#deferrals.has(time) ? time + handOverMs : time;
   }
 }

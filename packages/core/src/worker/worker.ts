@@ -3,32 +3,33 @@
  * stopped. It survives whatever the store does: every call may fail, hang or answer late.
  */
 
-import type { ClaimedTask, ClaimResult, Release, TaskRecord } from '../data-store.js';
+import type { ClaimedTask, Release, TaskRecord } from '../data-store.js';
 import { SchedError } from '../errors.js';
 import { admit, type Claim, conclude, type Decision } from '../policy.js';
-import type { StoreAccess } from '../store-access.js';
+import { isPassing, type StoreAccess } from '../store-access.js';
+import { Claimer } from './claimer.js';
 import type { WorkerContext } from './context.js';
 import { type HeldTask, runEventOf } from './held-task.js';
-import { Intake, type Unusable } from './intake.js';
+import { deferralOf, Intake, type Unusable } from './intake.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { Outbox } from './outbox.js';
 import { reportSettled } from './report.js';
 import { Run, type RunEnd } from './run.js';
 import { backoffMs, StoreHealth } from './store-health.js';
-import { Waker } from './waker.js';
+import { undecidable } from './undecidable.js';
+import { Watcher } from './watcher.js';
 
 /** How many settlements may wait before no more tasks are claimed. */
 const outboxLimit = 1000;
 /** Tasks are claimed ahead as far as they are expected to start within this time. */
 const prefetchMs = 50;
-/** How long to wait when tasks are due and yet none could be had: others are taking them. */
-const contendedMs = 10;
 
 export class Worker {
   readonly #access: StoreAccess;
   readonly #context: WorkerContext;
   readonly #health: StoreHealth;
-  readonly #waker: Waker;
+  readonly #claimer: Claimer;
+  readonly #watcher: Watcher;
   readonly #intake: Intake;
   readonly #leases: LeaseKeeper;
   readonly #outbox: Outbox;
@@ -38,22 +39,31 @@ export class Worker {
   #waiting: HeldTask[] = [];
   #running = 0;
   #isStopping = false;
-  /** The claims under way. */
-  #pumping: Promise<void> | undefined;
-  #mustClaimAgain = false;
-  /** The last claim left due tasks behind, or there was no room for one. */
-  #isHungry = false;
+  #isStopped = false;
+  /** What is under way, and is to be over before the worker has stopped. */
+  readonly #underWay = new Set<Promise<void>>();
+  /** Schedules to be paused because an occurrence of theirs has failed. */
+  readonly #toPause = new Set<string>();
   /** A running mean of how long handlers take, in milliseconds; undefined before the first has ended. */
   #meanRunMs: number | undefined;
-  #unwatch: (() => Promise<void>) | undefined;
-  #watchTimer: unknown;
   #whenIdle: (() => void)[] = [];
 
   constructor(access: StoreAccess, context: WorkerContext) {
     this.#access = access;
     this.#context = context;
-    this.#health = new StoreHealth(access.alias, context, () => this.#poke());
-    this.#waker = new Waker(access, context, () => this.#poke());
+    this.#health = new StoreHealth(access.alias, context, () => this.#onRecovered());
+    this.#claimer = new Claimer(access, context, this.#health, {
+      room: () => this.#room(),
+      claimed: (tasks, leaseUntil) => this.#track(this.#accept(tasks, leaseUntil)),
+    });
+    this.#watcher = new Watcher(
+      access,
+      context,
+      this.#health,
+      ({ queue, wakeAt }) => this.wakeAt(queue, wakeAt),
+      // For what came before the store began to notify.
+      () => this.#claimer.poke(),
+    );
     this.#intake = new Intake(context);
     this.#leases = new LeaseKeeper(access, context, this.#health, this.#held, {
       lost: (held) => this.#onLost(held),
@@ -63,9 +73,9 @@ export class Worker {
     this.#outbox = new Outbox(access, context.clock, {
       settled: (held, decision) => this.#onSettled(held, decision),
       lost: (held) => this.#onLost(held),
-      stale: (held) => void this.#giveBack([held]),
+      stale: (held) => void this.#track(this.#giveBack([held])),
       failed: (call, error) => this.#health.failed(call, error),
-      answered: () => this.#health.answered(),
+      answered: (call) => this.#health.answered(call),
       reread: (held, record) => this.#reread(held, record),
     });
     context.slots.onFreed(() => this.#onSlotFreed());
@@ -75,25 +85,31 @@ export class Worker {
     return { running: this.#running, waiting: this.#waiting.length, settling: this.#outbox.size };
   }
 
-  start(): void {
-    if (this.#access.store.capabilities.watch) void this.#watch();
-    this.#poke();
+  /** @param failure why the store could not be opened yet */
+  start(failure?: unknown): void {
+    if (failure !== undefined) this.#health.failed('open', failure);
+    this.#watcher.start();
+    this.#claimer.poke();
   }
 
-  #poke(): void {
-    if (this.#isStopping) return;
-    if (this.#pumping) {
-      this.#mustClaimAgain = true;
-      return;
-    }
-    this.#pumping = this.#pump().finally(() => {
-      this.#pumping = undefined;
-    });
+  /** Nothing waits any longer for a store that answers again. */
+  #onRecovered(): void {
+    this.#claimer.poke();
+    this.#outbox.hurry();
+    this.#leases.beat();
+    this.#pauseSchedules();
+  }
+
+  #track(work: Promise<void>): Promise<void> {
+    const tracked = work.finally(() => this.#underWay.delete(tracked));
+    this.#underWay.add(tracked);
+    return tracked;
   }
 
   /** Makes sure that the worker looks for due tasks of this queue at this moment, by the store's clock. */
-  wakeAt(queue: string, time: number): void {
-    if (this.#context.settings.queues.includes(queue)) this.#waker.wakeAt(time);
+  wakeAt(queue: string | null, time: number): void {
+    const isOurs = queue === null || this.#context.settings.queues.includes(queue);
+    if (isOurs) this.#claimer.wakeAt(time);
   }
 
   /** Aborts a run of the task in this process. Says whether there was one. */
@@ -114,8 +130,6 @@ export class Worker {
   async stop(deadlineMs: number): Promise<void> {
     const { clock, settings } = this.#context;
     this.#isStopping = true;
-    this.#waker.stop();
-    clock.clearTimeout(this.#watchTimer);
     const deadline = clock.setTimeout(() => {
       for (const { run } of this.#held) {
         run?.abort(
@@ -131,38 +145,26 @@ export class Worker {
     await Promise.race([isGivenUp, this.#finish()]);
     clock.clearTimeout(deadline);
     clock.clearTimeout(giveUp);
+    this.#isStopped = true;
     this.#leases.stop();
     this.#outbox.close();
   }
 
   async #finish(): Promise<void> {
-    const unwatched = this.#unwatch?.().catch(() => {});
-    await Promise.all([this.#pumping, this.#giveBack(this.#waiting.splice(0))]);
+    await Promise.all([
+      this.#claimer.stop(),
+      this.#watcher.stop(),
+      this.#giveBack(this.#waiting.splice(0)),
+    ]);
     if (this.#running > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
-    await Promise.all([this.#outbox.drained(), unwatched]);
+    this.#outbox.hurry();
+    this.#pauseSchedules();
+    while (this.#outbox.size > 0 || this.#underWay.size > 0) {
+      await Promise.all([this.#outbox.drained(), ...this.#underWay]);
+    }
   }
 
   // Claiming
-
-  async #pump(): Promise<void> {
-    do {
-      this.#mustClaimAgain = false;
-      this.#waker.forget();
-      const room = this.#room();
-      if (room < 1) {
-        this.#isHungry = true;
-        return;
-      }
-      const result = await this.#claim(room);
-      if (!result) return;
-      const { tasks, now, nextWakeAt } = result;
-      const isDue = nextWakeAt !== null && nextWakeAt <= now;
-      this.#isHungry = isDue && tasks.length > 0;
-      if (this.#isHungry) this.#mustClaimAgain = true;
-      else if (isDue) this.#waker.sleepFor(contendedMs);
-      else this.#waker.sleepUntil(nextWakeAt);
-    } while (this.#mustClaimAgain && !this.#isStopping);
-  }
 
   /** How many tasks to ask for. */
   #room(): number {
@@ -175,30 +177,9 @@ export class Worker {
     return slots.free + prefetch - this.#waiting.length;
   }
 
-  async #claim(limit: number): Promise<ClaimResult | undefined> {
-    const { clock, settings } = this.#context;
-    const { queues, owner, leaseMs } = settings;
-    const leaseUntil = clock.elapsed() + leaseMs;
-    try {
-      const result = await this.#access.call(
-        'claim',
-        (store) => store.claim({ queues, limit, owner, leaseMs }),
-        // Leased to this worker all the same, so better used than left to run out.
-        ({ tasks }) => void this.#accept(tasks, leaseUntil),
-      );
-      this.#access.noteTime(result.now);
-      this.#health.answered();
-      const accepted = this.#accept(result.tasks, leaseUntil);
-      if (this.#isStopping) await accepted;
-      return result;
-    } catch (error) {
-      this.#waker.sleepFor(this.#health.failed('claim', error));
-      return undefined;
-    }
-  }
-
   /** Resolves when what cannot be used has been given back. */
   async #accept(tasks: readonly ClaimedTask[], leaseUntil: number): Promise<void> {
+    if (this.#isStopped) return;
     const { events } = this.#context;
     const unusable: Unusable[] = [];
     const refused: HeldTask[] = [];
@@ -214,46 +195,71 @@ export class Worker {
         refused.push(held);
         continue;
       }
+      const reason = this.#consider(held);
+      if (reason) {
+        unusable.push(reason);
+        continue;
+      }
       events.emit('claimed', {
         ...runEventOf(held, this.#access.alias),
         lapsedOwner: task.lapsedOwner,
       });
-      this.#consider(held);
     }
     this.#startWaiting();
     this.#leases.keep();
     await Promise.all([this.#giveBack(refused), this.#defer(unusable)]);
   }
 
-  /** Decides what to do with a task: run it when there is a slot, or settle it at once. */
-  #consider(held: HeldTask): void {
-    const { claim } = held;
-    const { maxRunning } = claim.policies.overlap;
-    const children = claim.body.children ?? [];
-    if (maxRunning !== null && children.length >= maxRunning) {
-      void this.#considerChildren(held, children);
-    } else {
-      this.#apply(held, admit(claim, this.#access.estimateNow(), children.length));
+  /**
+   * Decides what to do with a task: run it when there is a slot, or settle it at once.
+   *
+   * @returns why nothing can be decided, if so
+   */
+  #consider(held: HeldTask): Unusable | undefined {
+    const { claim, task } = held;
+    const now = this.#access.estimateNow();
+    try {
+      const { maxRunning } = claim.policies.overlap;
+      const children = claim.body.children ?? [];
+      if (maxRunning !== null && children.length >= maxRunning) {
+        this.#track(this.#considerChildren(held, children));
+      } else {
+        this.#apply(held, admit(claim, now, children.length));
+      }
+      return undefined;
+    } catch (error) {
+      this.#held.delete(held);
+      return this.#intake.refuse(task, error, now);
     }
   }
 
   /** The record remembers which children were started; only the store knows which of them have ended. */
   async #considerChildren(held: HeldTask, ids: readonly string[]): Promise<void> {
+    let records: readonly (TaskRecord | undefined)[];
     try {
-      const records = await this.#access.call('get', (store) => store.get(ids));
-      const children = ids.filter((_, index) => records[index]?.status === 'scheduled');
-      const claim = { ...held.claim, body: { ...held.claim.body, children } };
-      this.#apply(held, admit(claim, this.#access.estimateNow(), children.length));
-      this.#startWaiting();
+      records = await this.#access.call('get', (store) => store.get(ids));
+      this.#health.answered('get');
     } catch (error) {
       this.#health.failed('get', error);
-      await this.#giveBack([held]);
+      await this.#giveBack([held], deferralOf(held.task, this.#access.estimateNow()));
+      return;
+    }
+    const now = this.#access.estimateNow();
+    try {
+      const children = ids.filter((_, index) => records[index]?.status === 'scheduled');
+      const claim = { ...held.claim, body: { ...held.claim.body, children } };
+      this.#apply(held, admit(claim, now, children.length));
+      this.#startWaiting();
+    } catch (error) {
+      this.#held.delete(held);
+      await this.#defer([this.#intake.refuse(held.task, error, now)]);
     }
   }
 
   #apply(held: HeldTask, decision: 'run' | Decision): void {
-    if (decision === 'run') this.#waiting.push(held);
-    else this.#outbox.settle(held, decision);
+    if (decision !== 'run') this.#outbox.settle(held, decision);
+    else if (this.#isStopping) this.#track(this.#giveBack([held]));
+    else this.#waiting.push(held);
   }
 
   // Running
@@ -305,9 +311,14 @@ export class Worker {
     const isLeftToLease = outcome.kind === 'lost' || (outcome.kind === 'stopped' && isAbandoned);
     if (isLeftToLease) this.#held.delete(held);
     else {
-      this.#outbox.conclude(held, (claim) =>
-        conclude(claim, outcome, run.startedAt, this.#access.estimateNow()),
-      );
+      this.#outbox.conclude(held, (claim) => {
+        const now = this.#access.estimateNow();
+        try {
+          return conclude(claim, outcome, run.startedAt, now);
+        } catch (error) {
+          return undecidable(claim, outcome, error, run.startedAt, now);
+        }
+      });
     }
     this.#running--;
     slots.giveBack();
@@ -316,7 +327,7 @@ export class Worker {
 
   #onSlotFreed(): void {
     this.#startWaiting();
-    if (this.#isHungry) this.#poke();
+    this.#claimer.pokeIfHungry();
   }
 
   // Settling and giving back
@@ -328,12 +339,13 @@ export class Worker {
     const { body, policies } = held.claim;
     const hasFailed = records.some((run) => run.outcome === 'failed' && run.retryAt === undefined);
     if (body.parent !== undefined && hasFailed && policies.retry.whenExhausted === 'pause') {
-      void this.#pause(body.parent);
+      this.#toPause.add(body.parent);
     }
+    this.#pauseSchedules();
     // What was settled may be due again, and a store that does not notify leaves it to us to look.
-    for (const child of spawn) this.#waker.wakeAt(child.runAt ?? 0);
-    if (next && next.runAt !== null) this.#waker.wakeAt(next.runAt);
-    if (this.#isHungry) this.#poke();
+    for (const child of spawn) this.#claimer.wakeAt(child.runAt ?? 0);
+    if (next && next.runAt !== null) this.#claimer.wakeAt(next.runAt);
+    this.#claimer.pokeIfHungry();
   }
 
   #onLost(held: HeldTask): void {
@@ -354,6 +366,7 @@ export class Worker {
     } else {
       this.#held.delete(held);
       this.#waiting = this.#waiting.filter((other) => other !== held);
+      this.#claimer.pokeIfHungry();
     }
   }
 
@@ -361,7 +374,7 @@ export class Worker {
     this.#waiting = this.#waiting.filter((held) => !tasks.includes(held));
     // Handlers take long after all; the mean has not noticed, since none has ended.
     this.#meanRunMs = this.#context.settings.heartbeatMs;
-    void this.#giveBack(tasks);
+    this.#track(this.#giveBack(tasks));
   }
 
   #onEdited(held: HeldTask, record: TaskRecord): void {
@@ -377,13 +390,19 @@ export class Worker {
     }
   }
 
-  async #giveBack(tasks: readonly HeldTask[]): Promise<void> {
+  async #giveBack(tasks: readonly HeldTask[], deferUntil?: number): Promise<void> {
     for (const held of tasks) this.#held.delete(held);
-    await this.#release(tasks.map(({ task, claim }) => ({ id: task.id, token: claim.token })));
+    await this.#release(
+      tasks.map(({ task, claim }) => ({
+        ...{ id: task.id, token: claim.token },
+        ...(deferUntil !== undefined && { deferUntil }),
+      })),
+    );
   }
 
   async #defer(tasks: readonly Unusable[]): Promise<void> {
     for (const { task, reason, error, deferUntil, isNews } of tasks) {
+      this.#claimer.putOff(deferUntil);
       if (!isNews) continue;
       const { id, name } = task;
       const until = new Date(deferUntil);
@@ -402,33 +421,26 @@ export class Worker {
     if (leases.length === 0) return;
     try {
       await this.#access.call('release', (store) => store.release(leases));
-      this.#health.answered();
-      for (const { deferUntil } of leases) this.#waker.wakeAt(deferUntil ?? 0);
+      this.#health.answered('release');
+      for (const { deferUntil } of leases) this.#claimer.wakeAt(deferUntil ?? 0);
     } catch (error) {
       this.#health.failed('release', error);
     }
   }
 
-  async #pause(id: string): Promise<void> {
-    try {
-      await this.#access.call('setPaused', (store) => store.setPaused({ ids: [id] }, true));
-    } catch (error) {
-      this.#health.failed('setPaused', error);
-    }
+  /** What cannot be paused now is paused when the next task has been settled. */
+  #pauseSchedules(): void {
+    if (this.#toPause.size > 0) this.#track(this.#pause([...this.#toPause]));
   }
 
-  async #watch(): Promise<void> {
-    const { clock } = this.#context;
+  async #pause(ids: readonly string[]): Promise<void> {
+    this.#toPause.clear();
     try {
-      const unwatch = await this.#access.call('watch', (store) =>
-        store.watch(({ queue, wakeAt }) => this.wakeAt(queue, wakeAt)),
-      );
-      if (this.#isStopping) await unwatch();
-      else this.#unwatch = unwatch;
+      await this.#access.call('setPaused', (store) => store.setPaused({ ids }, true));
+      this.#health.answered('setPaused');
     } catch (error) {
-      const waitMs = this.#health.failed('watch', error);
-      if (this.#isStopping) return;
-      this.#watchTimer = clock.setTimeout(() => void this.#watch(), waitMs);
+      this.#health.failed('setPaused', error);
+      if (isPassing(error)) for (const id of ids) this.#toPause.add(id);
     }
   }
 }

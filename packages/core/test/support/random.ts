@@ -15,3 +15,13 @@ export function pick<T>(random: () => number, list: readonly T[]): T {
   if (chosen === undefined) throw new Error('Nothing to pick from.');
   return chosen;
 }
+
+/**
+ * A zone's name in random upper and lower case. What is learnt of a zone is kept by the name that it was asked for by,
+ * so this is a zone of which nothing is known yet.
+ */
+export function inAnyCase(random: () => number, name: string): string {
+  return [...name]
+    .map((letter) => (random() < 0.5 ? letter.toLowerCase() : letter.toUpperCase()))
+    .join('');
+}

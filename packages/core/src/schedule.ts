@@ -1,0 +1,70 @@
+/** The occurrences of a task: its trigger, in the light of what the trigger depends on. */
+
+import type { TaskBody } from './record.js';
+import { show } from './show.js';
+import { jitteredTime, type Trigger, type TriggerContext } from './trigger.js';
+import { invalidTrigger } from './triggers/check.js';
+
+/** Occurrences in the only order that there is: each should run before the next one is due. */
+export interface Schedule {
+  next(after: number): number | null;
+  previous(before: number): number | null;
+  /** The moment at which an occurrence should run: its nominal time and its jitter, which is kept short of the next. */
+  runAt(nominal: number): number;
+  /** The last occurrence that has passed. */
+  lastPassed(now: number): number | null;
+}
+
+/**
+ * The schedule that a trigger makes. Its members throw what the trigger throws, and `SCHED_TRIGGER_INVALID` where it
+ * breaks the contract: a trigger that names the same moment again would have the task run without end.
+ */
+export function createSchedule(trigger: Trigger, context: TriggerContext): Schedule {
+  const check = (found: number | null, isBeyond: boolean) => {
+    if (found === null || (isBeyond && Number.isSafeInteger(found))) return found;
+    throw invalidTrigger(
+      `The trigger of kind ${show(trigger.kind)} gave ${show(found)}, which is not a moment beyond the one it was asked about.`,
+    );
+  };
+  const next = (after: number) => {
+    const found = trigger.next(after, context);
+    return check(found, found !== null && found > after);
+  };
+  const previous = (before: number) => {
+    const found = trigger.previous(before, context);
+    return check(found, found !== null && found < before);
+  };
+  const runAt = (nominal: number) => {
+    const { jitterMs = 0 } = trigger;
+    if (!(jitterMs > 0)) return nominal;
+    // They would overtake each other otherwise.
+    const untilNextMs = (next(nominal) ?? Number.POSITIVE_INFINITY) - nominal;
+    return jitteredTime({ jitterMs: Math.min(jitterMs, untilNextMs - 1) }, nominal, context);
+  };
+  return {
+    next,
+    previous,
+    runAt,
+    lastPassed(now) {
+      const last = previous(now + 1);
+      return last === null || runAt(last) <= now ? last : previous(last);
+    },
+  };
+}
+
+/** A task's first occurrence when its trigger is declared now, or null when there is none. */
+export function firstOccurrence(
+  trigger: Trigger,
+  context: TriggerContext,
+  now: number,
+): { readonly nominal: number; readonly runAt: number } | null {
+  const schedule = createSchedule(trigger, context);
+  // A one-off whose time has passed runs at once; a schedule waits for its next occurrence.
+  const nominal = schedule.next(now - 1) ?? (trigger.kind === 'at' ? schedule.previous(now) : null);
+  return nominal === null ? null : { nominal, runAt: schedule.runAt(nominal) };
+}
+
+/** What every trigger of this task depends on. */
+export function triggerContext(id: string, body: Pick<TaskBody, 'declaredAt'>): TriggerContext {
+  return { id, declaredAt: body.declaredAt };
+}

@@ -1,0 +1,147 @@
+import type { ClaimedTask, ClaimResult } from '../data-store.js';
+import type { StoreAccess } from '../store-access.js';
+import type { WorkerContext } from './context.js';
+import type { StoreHealth } from './store-health.js';
+import { Waker } from './waker.js';
+
+/** How long to wait when tasks are due and yet none could be had: others are taking them. */
+const contendedMs = 10;
+
+export interface ClaimerEvents {
+  /** How many tasks to ask for now. */
+  room(): number;
+  /**
+   * These were claimed. Resolves when what cannot be used has been given back.
+   *
+   * @param leaseUntil until when the leases are certain to last, by this machine's clock
+   */
+  claimed(tasks: readonly ClaimedTask[], leaseUntil: number): Promise<void>;
+}
+
+/** Asks the store for due tasks, one call at a time, whenever there may be some and there is room for them. */
+export class Claimer {
+  readonly #access: StoreAccess;
+  readonly #context: WorkerContext;
+  readonly #health: StoreHealth;
+  readonly #waker: Waker;
+  readonly #events: ClaimerEvents;
+  /** The claims under way. */
+  #claiming: Promise<void> | undefined;
+  #mustClaimAgain = false;
+  /** The last claim left due tasks behind, or there was no room for one. */
+  #isHungry = false;
+  /** How many claims have failed that the store may have granted. */
+  #unheard = 0;
+  #isStopping = false;
+
+  constructor(
+    access: StoreAccess,
+    context: WorkerContext,
+    health: StoreHealth,
+    events: ClaimerEvents,
+  ) {
+    this.#access = access;
+    this.#context = context;
+    this.#health = health;
+    this.#waker = new Waker(access, context, () => this.poke());
+    this.#events = events;
+  }
+
+  /** There may be something to claim. */
+  poke(): void {
+    if (this.#isStopping) return;
+    if (this.#claiming) {
+      this.#mustClaimAgain = true;
+      return;
+    }
+    this.#claiming = this.#claimAll().finally(() => {
+      this.#claiming = undefined;
+    });
+  }
+
+  /** There may be more room than there was. */
+  pokeIfHungry(): void {
+    if (this.#isHungry) this.poke();
+  }
+
+  /** There will be something to claim, at this moment by the store's clock. */
+  wakeAt(moment: number): void {
+    this.#waker.wakeAt(moment);
+  }
+
+  /** What is due at this moment cannot be run here. */
+  putOff(until: number): void {
+    this.#waker.putOff(until);
+  }
+
+  /** Resolves when the claim under way has been answered. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#waker.stop();
+    await this.#claiming;
+  }
+
+  async #claimAll(): Promise<void> {
+    do {
+      this.#mustClaimAgain = false;
+      this.#waker.forget();
+      const room = this.#events.room();
+      if (room < 1) {
+        this.#isHungry = true;
+        this.#waker.sleepUntil(null);
+        return;
+      }
+      const result = await this.#claim(room);
+      if (!result) return;
+      const { tasks, now, nextWakeAt } = result;
+      const isDue = nextWakeAt !== null && nextWakeAt <= now;
+      this.#isHungry = isDue && tasks.length > 0;
+      if (this.#isHungry) this.#mustClaimAgain = true;
+      else if (isDue) this.#waker.sleepFor(contendedMs);
+      else this.#waker.sleepUntil(nextWakeAt);
+    } while (this.#mustClaimAgain && !this.#isStopping);
+  }
+
+  async #claim(limit: number): Promise<ClaimResult | undefined> {
+    const { clock, settings } = this.#context;
+    const { queues, owner, leaseMs } = settings;
+    const askedAt = clock.elapsed();
+    const take = (tasks: readonly ClaimedTask[]) =>
+      this.#events.claimed(
+        tasks.map((task) => this.#excuse(task)),
+        askedAt + leaseMs,
+      );
+    try {
+      const result = await this.#access.call(
+        'claim',
+        (store) => store.claim({ queues, limit, owner, leaseMs }),
+        {
+          // Leased to this worker all the same, so better used than left to run out.
+          onLate: ({ tasks }) => {
+            this.#unheard--;
+            void take(tasks);
+          },
+        },
+      );
+      this.#access.noteTime(result.now, askedAt);
+      this.#health.answered('claim');
+      const taken = take(result.tasks);
+      if (this.#isStopping) await taken;
+      return result;
+    } catch (error) {
+      this.#unheard++;
+      this.#waker.sleepFor(this.#health.failed('claim', error));
+      return undefined;
+    }
+  }
+
+  /**
+   * A task that was handed to this very worker, which never heard of it, is not to blame. Once is counted in any case,
+   * for those that run at most once.
+   */
+  #excuse(task: ClaimedTask): ClaimedTask {
+    if (task.lapsedOwner !== this.#context.settings.owner) return task;
+    const excused = Math.min(this.#unheard, task.deliveries - 2);
+    return excused > 0 ? { ...task, deliveries: task.deliveries - excused } : task;
+  }
+}

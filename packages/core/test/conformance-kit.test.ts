@@ -1,0 +1,148 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { MemoryDataStore } from '@sched/memory';
+import { describe, expect, test } from 'vitest';
+import type { ConformanceCase, ConformanceTarget } from '../src/conformance/index.js';
+import { dataStoreConformance, guarantees } from '../src/conformance/index.js';
+import { targetOf } from './broken-stores/broken-store.js';
+import { ForgetfulStore, HastyStore, ServedStore, servedTarget } from './served-store/index.js';
+
+const cases = dataStoreConformance(targetOf(MemoryDataStore));
+
+test('every case has a name of its own that reads as a sentence', () => {
+  const names = cases.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+  for (const name of names) expect(name).toMatch(/^[a-z][^\n]{20,}[a-z0-9)]$/);
+});
+
+test('every case belongs to an area and to a guarantee', () => {
+  for (const { area, guarantee } of cases) {
+    expect(['contract', 'concurrency']).toContain(area);
+    expect(Object.keys(guarantees)).toContain(guarantee);
+  }
+});
+
+test('the kit imports nothing but itself, the contract and Node', async () => {
+  const directory = new URL('../src/conformance/', import.meta.url);
+  const files = await readdir(directory);
+  expect(files).toContain('index.ts');
+  for (const file of files) {
+    const source = await readFile(new URL(file, directory), 'utf8');
+    for (const [, module] of source.matchAll(/(?:from|import)\s*\(?'([^']+)'/g)) {
+      expect(module, file).toMatch(/^(\.\/|\.\.\/(data-store|errors|trigger)\.js$|node:)/);
+    }
+  }
+});
+
+test('a case creates one place or more, and disposes of each when its handles are closed', async () => {
+  let created = 0;
+  const disposed: boolean[] = [];
+  const target: ConformanceTarget = {
+    create() {
+      created++;
+      let isOpen = false;
+      class Store extends MemoryDataStore {
+        override async open() {
+          isOpen = true;
+          return super.open();
+        }
+        override async close() {
+          isOpen = false;
+          return super.close();
+        }
+      }
+      let store: Store | undefined;
+      return {
+        connect(options) {
+          store ??= new Store(options);
+          return store;
+        },
+        async dispose() {
+          disposed.push(isOpen);
+        },
+      };
+    },
+  };
+  for (const { run } of dataStoreConformance(target)) await run();
+  expect(created).toBeGreaterThan(cases.length);
+  expect(disposed).toEqual(Array(created).fill(false));
+});
+
+test('a failing case says what was promised, by which guarantee, and what it saw in its place', async () => {
+  class Empty extends MemoryDataStore {
+    override async insert() {
+      return [];
+    }
+  }
+  const [failing] = byName(dataStoreConformance(targetOf(Empty)), 'an inserted task is stored');
+  const error: unknown = await failing?.run().catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({
+    message: expect.stringMatching(
+      /^G1 nothing lost: an inserted task is stored as given.*\ninsert answers `inserted`.*\n {2}expected: \[ 'inserted' \]\n {2}answered: \[\]$/,
+    ),
+    actual: [],
+    expected: ['inserted'],
+    cause: expect.any(Error),
+  });
+});
+
+test('a random sequence that fails is given with its seed and cut down to what it takes', async () => {
+  class NoRelease extends MemoryDataStore {
+    override async release(leases: readonly unknown[]) {
+      return leases.map(() => 'lost' as const);
+    }
+  }
+  const [failing] = byName(dataStoreConformance(targetOf(NoRelease)), 'a random sequence');
+  const error: unknown = await failing?.run().catch((thrown: unknown) => thrown);
+  const message = error instanceof Error ? error.message : '';
+  const steps = [...message.matchAll(/^ {2}\d+\. (\w+)/gm)].map(([, call]) => call);
+  expect(message).toContain('(seed 1)');
+  expect(steps.length).toBeLessThanOrEqual(6);
+  expect(steps.slice(-2)).toEqual(['claim', 'release']);
+});
+
+describe('processes', () => {
+  const processCases = (store: typeof ServedStore) =>
+    byName(dataStoreConformance(servedTarget(store)), /^(what a )?process(es)?\b|^a process /);
+
+  test('a store that several processes share is rejected by no case', async () => {
+    const shared = processCases(ServedStore);
+    expect(shared).toHaveLength(6);
+    for (const { run } of shared) await run();
+  });
+
+  test('a store that loses what a killed process held is rejected', async () => {
+    const all = dataStoreConformance(servedTarget(ForgetfulStore));
+    const [failure] = await messages(byName(all, 'what a process held when it was killed'));
+    expect(failure).toMatch(/^G1 .*no task is lost with the process that held it/s);
+  });
+
+  test('a store that frees the leases of a killed process at once is rejected', async () => {
+    const failures = await messages(processCases(HastyStore));
+    // The second where this process was held up until the leases had run out.
+    const early = /a lease holds until its end|the heir is told who vanished/;
+    expect(failures).toContainEqual(expect.stringMatching(early));
+  });
+
+  test('a child that cannot start is reported with what it said', async () => {
+    const target = servedTarget();
+    const broken: ConformanceTarget = {
+      async create() {
+        const place = await target.create();
+        return { ...place, process: { module: 'file:///nowhere/store.mjs', argument: null } };
+      },
+    };
+    const [first] = byName(dataStoreConformance(broken), 'processes that work at once');
+    await expect(first?.run()).rejects.toThrow(/nowhere/);
+  });
+});
+
+function byName(all: readonly ConformanceCase[], name: string | RegExp): ConformanceCase[] {
+  return all.filter((each) => each.name.search(name) === 0);
+}
+
+async function messages(all: readonly ConformanceCase[]): Promise<string[]> {
+  const outcomes = await Promise.allSettled(all.map(({ run }) => run()));
+  return outcomes.flatMap((outcome) =>
+    outcome.status === 'rejected' ? [String(outcome.reason.message)] : [],
+  );
+}

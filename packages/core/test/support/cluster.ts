@@ -1,0 +1,245 @@
+import { MemoryDataStore } from '@sched/memory';
+import {
+  createScheduler,
+  cron,
+  type DataStore,
+  defineTask,
+  every,
+  type Policies,
+  type RetryPolicy,
+  type RunContext,
+  SchedError,
+  type Scheduler,
+  type TaskDefinition,
+} from '../../src/index.js';
+import { createTestClock } from '../../src/testing/index.js';
+import { fraction } from '../../src/trigger.js';
+import { createTriggerRegistry } from '../../src/trigger-registry.js';
+import { at } from '../../src/triggers/at.js';
+import { type ClusterLog, observeStore } from './cluster-log.js';
+import { type Interceptor, interceptStore } from './intercepted-store.js';
+import { judge, type Verdict } from './judge.js';
+import { numbers } from './random.js';
+
+/** What a handler is told to do by its payload. Everything else is chance, derived from the seed and the run. */
+export interface Work {
+  /** The longest that it may take. */
+  readonly upToMs: number;
+  /** How many attempts in a hundred fail. */
+  readonly failing: number;
+  readonly version: number;
+}
+
+/** A process of the cluster. */
+export interface Member {
+  readonly name: string;
+  readonly scheduler: Scheduler;
+  /** `cut`: it cannot reach the store. `dead`: it has vanished, with all that it was doing. */
+  state: 'up' | 'cut' | 'dead';
+}
+
+export interface ClusterOptions {
+  readonly seed: number;
+  /** How many calls in a thousand go wrong. */
+  readonly faults: number;
+  /** Comes between the members and the store, to see whether the judge notices. */
+  readonly sabotage?: (store: DataStore) => Interceptor;
+}
+
+/** Retries without jitter, which depends on the id: that of a task that is run now is another in each simulation. */
+const retry = (
+  limit: number,
+  min: string,
+  more: RetryPolicy = {},
+): { readonly retry: RetryPolicy } => ({
+  retry: { limit, min, max: '1m', jitter: 0, ...more },
+});
+
+/** Kinds of tasks, each with other policies. */
+const kinds: Readonly<Record<string, Policies>> = {
+  plain: retry(3, '1s'),
+  patient: retry(2, '5s', { backoff: 'fixed' }),
+  once: { delivery: 'atMostOnce' },
+  queueOne: { overlap: 'queueOne', retry: 0 },
+  queueAll: { overlap: 'queueAll', catchUp: 'all', ...retry(1, '2s') },
+  allow: { overlap: { mode: 'allow', maxRunning: 2 }, ...retry(1, '1s') },
+  allowAll: { overlap: 'allow', catchUp: { mode: 'all', limit: 5 }, retry: 0 },
+  replace: { overlap: 'replace', catchUp: 'none', retry: 0 },
+  timed: { timeout: '20s', catchUp: { mode: 'all', window: '5m' }, ...retry(1, '1s') },
+  picky: {
+    catchUp: { mode: 'none', grace: '10s' },
+    ...retry(1, '1s', { whenExhausted: 'pause' }),
+  },
+  kept: { keepFinished: true, ...retry(1, '1s') },
+};
+export const kindNames = Object.keys(kinds);
+
+/** Schedulers on one memory store, in virtual time, with all that can happen to them. */
+export class Cluster {
+  readonly clock = createTestClock();
+  readonly random: () => number;
+  readonly members: Member[] = [];
+  /** Asks the store for what users ask for, and never fails. */
+  readonly client: Scheduler;
+  readonly #options: ClusterOptions;
+  readonly #log: ClusterLog = [];
+  readonly #store: DataStore;
+  readonly #shapes: ReadonlyMap<string, TaskDefinition<Work>>;
+  #memberCount = 0;
+  #isCalm = false;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.random = numbers(options.seed);
+    const { clock } = this;
+    const memory = new MemoryDataStore({ clock: clock.now, historyLimit: 50 });
+    const store = interceptStore(memory, async (call, proceed) =>
+      // It outlives its users.
+      call === 'close' ? undefined : proceed(),
+    );
+    const observed = observeStore(store, clock.now, this.#log);
+    this.#store = options.sabotage ? interceptStore(observed, options.sabotage(memory)) : observed;
+    this.#shapes = this.#define(() => undefined);
+    this.client = createScheduler({
+      ...{ store: this.#store, clock, triggers: [every, cron], owner: 'client' },
+      tasks: [...this.#shapes.values()],
+    });
+  }
+
+  shape(kind: string): TaskDefinition<Work> {
+    const shape = this.#shapes.get(kind);
+    if (!shape) throw new Error(`There is no kind ${kind}.`);
+    return shape;
+  }
+
+  /** True so many times in a hundred. */
+  chance(percent: number): boolean {
+    return this.random() * 100 < percent;
+  }
+
+  below(limit: number): number {
+    return Math.floor(this.random() * limit);
+  }
+
+  async join(): Promise<Member> {
+    const name = `m${++this.#memberCount}`;
+    const { clock, random } = this;
+    const member: { name: string; state: Member['state'] } = { name, state: 'up' };
+    const tasks = this.#define((work) => this.#handle(member, work));
+    // A rolling deploy: some do not know all the kinds.
+    const known = this.chance(25) ? [...tasks.values()].slice(0, -1) : [...tasks.values()];
+    const scheduler = createScheduler({
+      store: this.#faulty(member),
+      ...{ tasks: known, triggers: [every, cron], clock, random, owner: name },
+      concurrency: 1 + this.below(8),
+      prefetch: this.below(20),
+      lease: 5000 + this.below(15_000),
+      storeTimeout: 1000 + this.below(10_000),
+      abortGrace: 1000 + this.below(5000),
+    });
+    const joined = Object.assign(member, { scheduler });
+    for (const name of ['succeeded', 'failed', 'retried', 'interrupted'] as const) {
+      scheduler.on(name, ({ id, token }) => {
+        this.#log.push({ type: 'reported', at: clock.now(), id, token });
+      });
+    }
+    this.members.push(joined);
+    await this.settled(scheduler.start());
+    return joined;
+  }
+
+  /** Takes a member out of the cluster: in good order, or with all that it was doing. */
+  async leave(member: Member, isKilled: boolean): Promise<void> {
+    this.members.splice(this.members.indexOf(member), 1);
+    if (isKilled) member.state = 'dead';
+    // Also for the dead, whose timers would otherwise haunt the clock.
+    const stopped = member.scheduler.stop({ deadline: isKilled ? 1 : 1 + this.below(20_000) });
+    if (isKilled) void stopped;
+    else await this.settled(stopped);
+  }
+
+  /** Waits for a promise while time passes. */
+  async settled(promise: Promise<unknown>): Promise<void> {
+    let isSettled = false;
+    const settle = () => {
+      isSettled = true;
+    };
+    promise.then(settle, settle);
+    await this.clock.runUntil(() => isSettled);
+  }
+
+  /** No more faults. */
+  calm(): void {
+    this.#isCalm = true;
+    for (const member of this.members) if (member.state === 'cut') member.state = 'up';
+  }
+
+  /** Ends it, and judges all that has happened. */
+  async end(): Promise<Verdict & { readonly pendingTimers: number }> {
+    const endedAt = this.clock.now();
+    for (const member of [...this.members]) {
+      this.members.splice(this.members.indexOf(member), 1);
+      await this.settled(member.scheduler.stop({ deadline: '10m' }));
+    }
+    await this.client.stop();
+    const triggers = createTriggerRegistry([at, every, cron]);
+    const policiesOf = (name: string) => this.shape(name).policies;
+    const verdict = judge(this.#log, triggers, policiesOf, endedAt);
+    return { ...verdict, pendingTimers: this.clock.pendingTimers };
+  }
+
+  #define(handler: (run: RunContext<Work>) => unknown): ReadonlyMap<string, TaskDefinition<Work>> {
+    return new Map(
+      Object.entries(kinds).map(([kind, policies]) => [
+        kind,
+        defineTask<Work>(kind, { handler, ...policies }),
+      ]),
+    );
+  }
+
+  async #handle(
+    member: { readonly state: Member['state'] },
+    { payload, task: { id }, token, nominal, attempt, signal }: RunContext<Work>,
+  ): Promise<void> {
+    // What a process does after its death does not count.
+    if (member.state === 'dead') return;
+    const { clock } = this;
+    const event = { id, token, nominal: nominal.getTime(), attempt, payload };
+    this.#log.push({ type: 'began', at: clock.now(), ...event });
+    const chance = (of: string) => fraction(`${this.#options.seed} ${token} ${of}`);
+    const lengthMs = Math.floor(payload.upToMs * chance('length') ** 3);
+    const isDeaf = chance('deaf') < 0.1;
+    if (lengthMs > 0) await clock.sleep(lengthMs, isDeaf ? {} : { signal });
+    if (chance('fails') * 100 < payload.failing) throw new Error('as told');
+    if (this.#isDead(member)) return;
+    this.#log.push({ type: 'succeeded', at: clock.now(), ...event });
+  }
+
+  #isDead({ state }: { readonly state: Member['state'] }): boolean {
+    return state === 'dead';
+  }
+
+  #faulty(member: { readonly state: Member['state'] }): DataStore {
+    const { clock, random } = this;
+    const never = async (): Promise<never> => {
+      await clock.sleep(Number.POSITIVE_INFINITY);
+      throw new Error('it was to wait for ever');
+    };
+    return interceptStore(this.#store, async (call, proceed) => {
+      if (member.state === 'dead') return never();
+      if (member.state === 'cut') throw new SchedError('SCHED_STORE_UNAVAILABLE', 'cut off');
+      if (this.#isCalm || random() * 1000 >= this.#options.faults) return proceed();
+      const fault = Math.floor(random() * 7);
+      if (fault === 0) throw new SchedError('SCHED_STORE_UNAVAILABLE', 'not applied');
+      if (fault === 1) return never();
+      // The rest are requests and answers that are slow, or lost on their way.
+      if (fault === 2) await clock.sleep(1 + Math.floor(random() * 20_000));
+      if (this.#isDead(member)) return never();
+      const answer = await proceed();
+      if (fault === 3) throw new Error('the answer was lost');
+      if (fault === 4) return never();
+      if (fault >= 5) await clock.sleep(1 + Math.floor(random() * (fault === 5 ? 500 : 20_000)));
+      return call && this.#isDead(member) ? never() : answer;
+    });
+  }
+}
