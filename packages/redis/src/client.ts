@@ -34,6 +34,7 @@ export interface RedisSubscriber {
 
 /** A client of the store's own. */
 export interface OwnClient {
+  readonly status: string;
   connect(): Promise<void>;
   on(event: 'error' | 'node error', listener: (error: Error) => void): unknown;
   disconnect(): void;

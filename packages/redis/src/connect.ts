@@ -10,6 +10,8 @@ export interface Connection {
   readonly client: RedisClient;
   /** What a call that failed so rejects with. */
   failure(error: unknown): SchedError;
+  /** Whether calls would wait for as long as it takes. */
+  isLost(): boolean;
   close(): void;
 }
 
@@ -39,7 +41,9 @@ async function connectClient({ source, options }: Settings): Promise<Connection>
   let reason: unknown;
   const failure = (error: unknown) =>
     storeError(isClosed(error) ? (reason ?? error) : error, source);
-  if (options.client) return { client: options.client, failure, close() {} };
+  if (options.client) {
+    return { client: options.client, failure, isLost: () => false, close() {} };
+  }
   const client = await makeClient(options).catch((error) => {
     throw failure(error);
   });
@@ -57,7 +61,9 @@ async function connectClient({ source, options }: Settings): Promise<Connection>
     client.disconnect();
     throw failure(error);
   }
-  return { client, failure, close: () => client.disconnect() };
+  // Unlike a connection, a cluster of which no node answers keeps commands until one does.
+  const isLost = () => options.cluster !== undefined && client.status !== 'ready';
+  return { client, failure, isLost, close: () => client.disconnect() };
 }
 
 async function makeClient(options: RedisDataStoreOptions): Promise<RedisClient & OwnClient> {

@@ -69,11 +69,10 @@ function decodeNumber(text: string | undefined): number | null {
   return text === undefined ? null : Number(text);
 }
 
-/** Half a surrogate pair would reach the server as another character. */
-function checkText(text: string): void {
-  if (!text.isWellFormed()) {
-    throw new SchedError('SCHED_ARGUMENT_INVALID', 'A text holds half of a surrogate pair.');
-  }
+/** @throws SchedError for half of a surrogate pair, which would reach the server as another character */
+export function checkText(text: string): string {
+  if (text.isWellFormed()) return text;
+  throw new SchedError('SCHED_ARGUMENT_INVALID', 'A text holds half of a surrogate pair.');
 }
 
 /** What the index entries of a group begin with, or those of all tasks. */

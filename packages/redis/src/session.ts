@@ -37,13 +37,14 @@ export interface Session {
 
 /** @throws SchedError as `DataStore.open` says */
 export async function openSession(settings: Settings): Promise<Session> {
-  const { client, failure, close } = await connect(settings);
+  const { client, failure, isLost, close } = await connect(settings);
   const { namespace, keyPrefix } = settings;
   const channel = `${keyPrefix}{${namespace}}:wake`;
   const watcher = new Watcher(() => subscriber(client), channel);
   const underWay = new Set<Promise<unknown>>();
 
   async function evaluate(script: Script, keysAndArgs: string[], keyCount: number) {
+    if (isLost()) throw failure(new Error('None of the nodes that are known answers'));
     try {
       return await client.evalsha(script.sha, keyCount, ...keysAndArgs);
     } catch (error) {

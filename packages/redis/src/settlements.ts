@@ -1,7 +1,7 @@
 import type { Settlement } from '@sched/core';
 import type { Item } from './batches.js';
 import { shardOf } from './batches.js';
-import { encodeChange, encodeNew } from './records.js';
+import { checkText, encodeChange, encodeNew } from './records.js';
 import { deliver, drain } from './scripts.js';
 import type { Session } from './session.js';
 
@@ -21,7 +21,9 @@ export function encodeSettlement(
     ...[id, String(token), String(revision)],
     ...(next ? [encodeChange(next), next.body] : ['', '']),
     String(history.length),
-    ...history.flatMap((run) => [run.taskId, run.id, String(run.at), run.body]),
+    ...history.flatMap(({ taskId, id, at, body }) => [
+      ...[checkText(taskId), checkText(id), String(at), checkText(body)],
+    ]),
     String(here.length),
     ...here.flatMap(encodeNew),
     String(elsewhere.length),

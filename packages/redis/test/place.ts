@@ -3,7 +3,7 @@ import type { ConformancePlace } from '@sched/core/conformance';
 import { RedisDataStore } from '@sched/redis';
 import type { RunningService } from '@sched-tooling/services';
 
-/** The options by which stores reach a server: a cluster with three shards, which lie on all its masters. */
+/** The options by which stores reach a server; on a cluster with several shards. */
 export function optionsFor({ name, url, urls }: RunningService) {
   if (name !== 'redis-cluster') return { url };
   const { username, password } = new URL(url);
