@@ -167,7 +167,10 @@ await describeOn('postgres', 'opening a store', ({ url }) => {
 
   test('a user without rights is told which are missing', async () => {
     const address = await user('SELECT 1');
-    for (const schema of ['public', freshName()]) {
+    const taken = bench.schema();
+    await bench.query(`CREATE SCHEMA ${taken}`);
+    // One that it may not make, and one that it may not make anything in.
+    for (const schema of [freshName(), taken]) {
       const error = await failure(() => open({ url: address, schema }), 'SCHED_STORE_CONFIG');
       expect(error.message).toMatch(/permission denied.*Grant it/);
     }
