@@ -46,6 +46,7 @@ export const adapters: Record<string, { files: string[] }> = {
   // Keeps its records in objects: nothing to create, no driver to describe.
   memory: { files: [] },
   sqlite: { files: ['src/client.ts', 'src/schema.ts'] },
+  postgres: { files: ['src/client.ts', 'src/schema.ts'] },
 };
 
 /** The longest conformance test, in lines: it names the store and nothing else. */
