@@ -1,8 +1,11 @@
+/** Of a script. Redis is sent numbers as text. */
+export type Argument = string | number;
+
 /** What a script is told of one task, one of many that a call deals with. */
 export interface Item {
   /** Decides about the shard. */
   readonly id: string;
-  readonly args: readonly string[];
+  readonly args: readonly Argument[];
   /** Of what tasks the history is touched. */
   readonly histories?: readonly string[];
 }
@@ -32,7 +35,7 @@ export function toBatches(items: readonly Item[], shards: number): Map<number, B
     const shard = shardOf(item.id, shards);
     const batches = byShard.get(shard) ?? [];
     byShard.set(shard, batches);
-    const length = item.args.reduce((sum, arg) => sum + arg.length, 0);
+    const length = item.args.reduce<number>((sum, arg) => sum + String(arg).length, 0);
     let batch = batches.at(-1);
     if (!batch || batch.items.length === batchSize || batch.length + length > batchLength) {
       batch = { items: [], positions: [], length: 0 };

@@ -32,7 +32,7 @@ export async function claimFrom(
   let now = time;
   for (;;) {
     const wanted = Math.min(batchSize, limit - tasks.length);
-    const args = [String(wanted), owner, String(leaseMs), ...queues];
+    const args = [wanted, owner, leaseMs, ...queues];
     const answer = await session.run<Claimed>(claim, shard, now, args);
     const [at, first, ids, envelopes, bodies, lapsedOwners] = answer;
     for (const [index, id] of ids.entries()) {
@@ -71,7 +71,7 @@ async function claimShares(
   time: string,
   leftBehind: (shard: number) => Promise<void>,
 ): Promise<{ readonly wanted: number; readonly result: ClaimResult }> {
-  const args = [String(Math.min(request.limit, Number.MAX_SAFE_INTEGER)), ...request.queues];
+  const args = [Math.min(request.limit, Number.MAX_SAFE_INTEGER), ...request.queues];
   const peeked = await Promise.all(
     Array.from({ length: session.shards }, (_, shard) =>
       session.run<Peeked>(peek, shard, time, args),

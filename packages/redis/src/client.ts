@@ -3,8 +3,8 @@ export type RedisClient = RedisConnection | RedisCluster;
 
 /** What both understand. */
 export interface RedisCommands {
-  evalsha(sha: string, keyCount: number, ...keysAndArgs: string[]): Promise<unknown>;
-  eval(script: string, keyCount: number, ...keysAndArgs: string[]): Promise<unknown>;
+  evalsha(sha: string, keyCount: number, ...keysAndArgs: (string | number)[]): Promise<unknown>;
+  eval(script: string, keyCount: number, ...keysAndArgs: (string | number)[]): Promise<unknown>;
   info(): Promise<string>;
   config(subcommand: 'GET', parameter: string): Promise<unknown>;
 }

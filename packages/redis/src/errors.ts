@@ -38,7 +38,7 @@ export function storeError(error: unknown, source: string): SchedError {
   if (isSchedError(error)) return error;
   const cause = withoutCommand(error);
   // Node tries each address of a host, and says of all that failed nothing but a code.
-  const text = cause.message || cause.code;
+  const text = isClosed(cause) ? 'no connection' : cause.message || cause.code;
   const [, code = 'SCHED_STORE_UNAVAILABLE', advice = ''] =
     meanings.find(([pattern]) => pattern.test(`${cause.code} ${text}`)) ?? [];
   return new SchedError(code, `Redis (${source}) failed: ${text}. ${advice}`.trim(), { cause });

@@ -26,7 +26,7 @@ export const keyNames = ['meta', 'tasks', 'bodies', 'due', 'listed', 'outbox'] a
 //
 // A serial is the number that the task got when it was inserted, of 16 digits.
 const common = `
-local meta, tasks, bodies, due, listed, outbox = unpack(KEYS)
+local meta, tasks, bodies, due, listed, outbox = unpack(KEYS, 1, 6)
 local call, format, decode = redis.call, string.format, cjson.decode
 local time = call('TIME')
 local now = tonumber(ARGV[1]) or time[1] * 1000 + math.floor(time[2] / 1000)

@@ -114,18 +114,9 @@ export function readOptions(options: RedisDataStoreOptions): Settings {
     historyLimit = 100,
     historyMaxAgeMs = 7 * 24 * 3_600_000,
   } = options;
-  check(
-    /^[A-Za-z0-9_-]{1,64}$/.test(namespace),
-    `namespace must be 1 to 64 letters, digits, _ and -; not ${show(namespace)}.`,
-  );
-  check(
-    /^[A-Za-z0-9_.:/-]{0,64}$/.test(keyPrefix),
-    `keyPrefix must be at most 64 letters, digits and _.:/-; not ${show(keyPrefix)}.`,
-  );
-  check(
-    shards === undefined || (Number.isInteger(shards) && shards >= 1 && shards <= 256),
-    `shards must be a whole number from 1 to 256, not ${show(shards)}.`,
-  );
+  checkName('namespace', namespace, /^[\w-]{1,64}$/, '1 to 64 letters, digits, _ and -');
+  checkName('keyPrefix', keyPrefix, /^[\w.:/-]{0,64}$/, 'at most 64 letters, digits and _.:/-');
+  checkNumber('shards', shards ?? 1, 1, 256);
   checkNumber('historyLimit', historyLimit, 0);
   checkNumber('historyMaxAgeMs', historyMaxAgeMs, 1);
   return {
@@ -144,51 +135,56 @@ export function readOptions(options: RedisDataStoreOptions): Settings {
 }
 
 function readSource(options: RedisDataStoreOptions): Source {
-  const given = (['client', 'url', 'connection', 'cluster'] as const).filter(
-    (name) => options[name] !== undefined,
+  const { client, url, connection, cluster, database } = options;
+  const given = Object.entries({ client, url, connection, cluster }).flatMap(([name, value]) =>
+    value === undefined ? [] : [name as Source],
   );
   const [source] = given;
   check(
     source !== undefined && given.length === 1,
     'Exactly one of client, url, connection and cluster must be given.',
   );
-  const { database } = options;
-  if (source === 'client') {
+  check(
+    client === undefined || typeof client.evalsha === 'function',
+    'client must be a Redis or Cluster of ioredis.',
+  );
+  if (url !== undefined) checkUrl(url);
+  if (database !== undefined) {
     check(
-      typeof (options.client as Partial<RedisClient>).evalsha === 'function',
-      'client must be a Redis or Cluster of ioredis.',
+      url !== undefined || connection !== undefined,
+      `database cannot be given along with ${source}.`,
     );
+    checkNumber('database', database, 0);
   }
-  if (source === 'url') checkUrl(options.url);
-  check(
-    database === undefined || source === 'url' || source === 'connection',
-    `database cannot be given along with ${source}: ${source === 'client' ? 'select it on that client yourself' : 'a cluster has but one'}.`,
-  );
-  check(
-    database === undefined || (Number.isInteger(database) && database >= 0),
-    `database must be a whole number of at least 0, not ${show(database)}.`,
-  );
   return source;
 }
 
 /** Never shows the URL: it may hold a password. */
-function checkUrl(url: unknown): void {
-  const parsed = URL.parse(String(url));
+function checkUrl(url: string): void {
+  const { protocol, pathname } = URL.canParse(url) ? new URL(url) : { protocol: '', pathname: '' };
   check(
-    parsed !== null && /^rediss?:$/.test(parsed.protocol) && /^\/?\d*$/.test(parsed.pathname),
-    'url must be redis://user:password@host:port/database, or rediss:// for TLS, with what is special in the user and the password percent-encoded.',
+    /^rediss?:$/.test(protocol) && /^\/?\d*$/.test(pathname),
+    'url must be redis://user:password@host:port/database, or rediss:// for TLS; what is special in the user and the password percent-encoded.',
   );
 }
 
-function checkNumber(option: string, value: number, minimum: number): void {
+function checkName(option: string, value: unknown, pattern: RegExp, what: string): void {
   check(
-    value >= minimum && (Number.isInteger(value) || value === Number.POSITIVE_INFINITY),
-    `${option} must be a whole number of at least ${minimum}, not ${value}.`,
+    typeof value === 'string' && pattern.test(value),
+    `${option} must be ${what}, not ${JSON.stringify(value)?.slice(0, 80)}.`,
   );
 }
 
-function show(value: unknown): string {
-  return JSON.stringify(value)?.slice(0, 80) ?? 'undefined';
+function checkNumber(
+  option: string,
+  value: number,
+  minimum: number,
+  maximum = Number.POSITIVE_INFINITY,
+): void {
+  check(
+    (Number.isInteger(value) || value === maximum) && value >= minimum && value <= maximum,
+    `${option} must be a whole number of at least ${minimum}${maximum < 1000 ? ` and at most ${maximum}` : ''}, not ${value}.`,
+  );
 }
 
 export function check(condition: boolean, message: string): asserts condition {

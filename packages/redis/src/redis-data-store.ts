@@ -16,7 +16,7 @@ import type {
   WakeUp,
 } from '@sched/core';
 import { SchedError } from '@sched/core';
-import type { Item } from './batches.js';
+import type { Argument, Item } from './batches.js';
 import { batchSize, toBatches } from './batches.js';
 import { claimFrom, claimFromAll } from './claims.js';
 import type { Script } from './lua.js';
@@ -92,15 +92,13 @@ export class RedisDataStore implements DataStore {
   }
 
   async insert(records: readonly NewTaskRecord[]): Promise<('inserted' | 'exists')[]> {
-    return this.#inBatches(scripts.insert, () =>
-      records.map((record) => ({ id: record.id, args: encodeNew(record) })),
-    );
+    const items = records.map((record) => ({ id: record.id, args: encodeNew(record) }));
+    return this.#inBatches(scripts.insert, items);
   }
 
   async get(ids: readonly string[]): Promise<(TaskRecord | undefined)[]> {
-    const found = await this.#inBatches<[string | null, string | null]>(scripts.get, () =>
-      ids.map(toItem),
-    );
+    const items = ids.map(toItem);
+    const found = await this.#inBatches<[string | null, string | null]>(scripts.get, items);
     return found.map(([envelope, body], index) =>
       envelope === null ? undefined : decodeTask(ids[index] ?? '', envelope, body ?? ''),
     );
@@ -111,13 +109,11 @@ export class RedisDataStore implements DataStore {
     change: Partial<Omit<NewTaskRecord, 'id' | 'paused'>>,
     expected: { readonly revision: number },
   ): Promise<'updated' | 'conflict' | 'missing'> {
-    const { body } = change;
+    const args = [id, expected.revision, encodeChange(change)];
+    if (change.body !== undefined) args.push(change.body);
     const [answer = 'missing'] = await this.#inBatches<'updated' | 'conflict' | 'missing'>(
       scripts.update,
-      () => {
-        const args = [id, String(expected.revision), encodeChange(change)];
-        return [{ id, args: body === undefined ? args : [...args, body] }];
-      },
+      [{ id, args }],
     );
     return answer;
   }
@@ -138,8 +134,7 @@ export class RedisDataStore implements DataStore {
       const wanted = Math.min(batchSize, limit - tasks.length);
       // Where nothing else is asked for, whatever the index gives matches.
       const look = conditions === '{}' ? wanted : batchSize;
-      const limits = [String(wanted), String(look)];
-      const args = [prefixOf(filter.group), from, ...limits, conditions, '1'];
+      const args = [prefixOf(filter.group), from, wanted, look, conditions, 1];
       const page = await session.run<Page>(scripts.list, shard, '', args);
       const [next, ids, envelopes, bodies] = page;
       for (const [index, id] of ids.entries()) {
@@ -156,7 +151,7 @@ export class RedisDataStore implements DataStore {
       if (conditions === '{}') return Number(await session.run(scripts.size, shard, '', [prefix]));
       let [sum, from] = [0, '0'];
       do {
-        const args = [prefix, from, String(batchSize), String(batchSize), conditions, ''];
+        const args = [prefix, from, batchSize, batchSize, conditions, ''];
         const [next, count] = await session.run<[string, number]>(scripts.list, shard, '', args);
         sum += Number(count);
         from = next;
@@ -187,8 +182,8 @@ export class RedisDataStore implements DataStore {
   async extend(leases: readonly LeaseRef[], leaseMs: number): Promise<(number | 'lost')[]> {
     const revisions = await this.#inBatches<string>(
       scripts.extend,
-      () => leases.map(({ id, token }) => ({ id, args: [id, String(token)] })),
-      [String(leaseMs)],
+      leases.map(({ id, token }) => ({ id, args: [id, token] })),
+      [leaseMs],
     );
     return revisions.map((revision) => (revision === '' ? 'lost' : Number(revision)));
   }
@@ -198,15 +193,9 @@ export class RedisDataStore implements DataStore {
     const items = settlements.map((each) => encodeSettlement(each, session.shards));
     const { historyLimit, historyMaxAgeMs, clock } = this.#settings;
     const isForgotten = !clock && historyMaxAgeMs <= maxExpiryMs;
-    const limits = [
-      ...[limitOf(historyLimit), limitOf(historyMaxAgeMs)],
-      isForgotten ? String(historyMaxAgeMs) : '',
-    ];
-    const answers = await this.#inBatches<'settled' | 'conflict' | 'lost'>(
-      scripts.settle,
-      () => items,
-      limits,
-    );
+    const answers = await this.#inBatches<'settled' | 'conflict' | 'lost'>(scripts.settle, items, [
+      ...[limitOf(historyLimit), limitOf(historyMaxAgeMs), isForgotten ? historyMaxAgeMs : ''],
+    ]);
     // Not before: what is spawned is part of a settlement that was applied.
     const outboxes = new Set(items.flatMap(({ outbox }) => outbox ?? []));
     await Promise.all([...outboxes].map((shard) => deliverOutbox(session, shard)));
@@ -214,12 +203,11 @@ export class RedisDataStore implements DataStore {
   }
 
   async release(leases: readonly Release[]): Promise<('released' | 'lost')[]> {
-    return this.#inBatches(scripts.release, () =>
-      leases.map(({ id, token, deferUntil = '' }) => ({
-        id,
-        args: [id, String(token), String(deferUntil)],
-      })),
-    );
+    const items = leases.map(({ id, token, deferUntil = '' }) => ({
+      id,
+      args: [id, token, deferUntil],
+    }));
+    return this.#inBatches(scripts.release, items);
   }
 
   async history(taskId: string, limit: number): Promise<HistoryEntry[]> {
@@ -278,11 +266,10 @@ export class RedisDataStore implements DataStore {
    */
   async #inBatches<R>(
     script: Script,
-    encode: () => readonly Item[],
-    header: readonly string[] = [],
+    items: readonly Item[],
+    header: readonly Argument[] = [],
   ): Promise<R[]> {
     const session = this.#open();
-    const items = encode();
     const time = this.#time();
     const answers = new Array<R>(items.length);
     const byShard = toBatches(items, session.shards);
@@ -304,7 +291,7 @@ export class RedisDataStore implements DataStore {
 
   async #change(action: 'remove' | 'pause' | 'resume', selector: TaskSelector): Promise<number> {
     if ('ids' in selector) {
-      const items = () => selector.ids.map(toItem);
+      const items = selector.ids.map(toItem);
       const changed = await this.#inBatches<number | string>(scripts.change, items, [action, '']);
       return changed.reduce((sum: number, count) => sum + Number(count), 0);
     }
@@ -314,7 +301,7 @@ export class RedisDataStore implements DataStore {
       const time = await timeOf(session, shard, given);
       let [sum, from, to] = [0, '0', ''];
       do {
-        const args = [action, prefix, from, to, String(batchSize)];
+        const args = [action, prefix, from, to, batchSize];
         const [count, next, last] = await session.run<Changed>(scripts.change, shard, time, args);
         sum += Number(count);
         [from, to] = [next, last];
@@ -338,7 +325,7 @@ const toItem = (id: string): Item => ({ id, args: [id] });
 const shardsOf = ({ shards }: Session) => [...Array(shards).keys()];
 
 /** For a script, to which infinity is nothing. */
-const limitOf = (limit: number) => (Number.isFinite(limit) ? String(limit) : '');
+const limitOf = (limit: number) => (Number.isFinite(limit) ? limit : '');
 
 /** The time of a call: one for all its scripts. */
 async function timeOf(session: Session, shard: number, time: string): Promise<string> {

@@ -1,5 +1,6 @@
 import type { WakeUp } from '@sched/core';
 import { SchedError } from '@sched/core';
+import type { Argument } from './batches.js';
 import type { RedisClient, RedisSubscriber } from './client.js';
 import { connect } from './connect.js';
 import type { Script } from './lua.js';
@@ -28,7 +29,7 @@ export interface Session {
     script: Script,
     shard: number,
     time: string,
-    args: readonly string[],
+    args: readonly Argument[],
     histories?: readonly string[],
   ): Promise<T>;
   /** Waits for what is under way. */
@@ -43,7 +44,7 @@ export async function openSession(settings: Settings): Promise<Session> {
   const watcher = new Watcher(() => subscriber(client), channel);
   const underWay = new Set<Promise<unknown>>();
 
-  async function evaluate(script: Script, keysAndArgs: string[], keyCount: number) {
+  async function evaluate(script: Script, keysAndArgs: Argument[], keyCount: number) {
     if (isLost()) throw failure(new Error('None of the nodes that are known answers'));
     try {
       return await client.evalsha(script.sha, keyCount, ...keysAndArgs);
@@ -59,7 +60,7 @@ export async function openSession(settings: Settings): Promise<Session> {
     script: Script,
     shard: number,
     time: string,
-    args: readonly string[],
+    args: readonly Argument[],
     histories: readonly string[] = [],
   ) => {
     const names = [...keyNames, ...histories.map((taskId) => `history:${taskId}`)];
@@ -98,7 +99,7 @@ async function prepare(run: Session['run'], settings: Settings): Promise<number>
   const { namespace, migrate, shards } = settings;
 
   async function prepareShard(shard: number, count: number): Promise<number> {
-    const args = [String(schemaVersion), String(count), migrate ? '1' : ''];
+    const args = [schemaVersion, count, migrate ? 1 : ''];
     const [version, stored] = await run<[string?, string?]>(open, shard, '', args);
     if (Number(version) === schemaVersion) return Number(stored);
     const problem =

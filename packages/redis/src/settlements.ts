@@ -1,5 +1,5 @@
 import type { Settlement } from '@sched/core';
-import type { Item } from './batches.js';
+import type { Argument, Item } from './batches.js';
 import { shardOf } from './batches.js';
 import { checkText, encodeChange, encodeNew } from './records.js';
 import { deliver, drain } from './scripts.js';
@@ -18,15 +18,15 @@ export function encodeSettlement(
   const here = spawn.filter((task) => shardOf(task.id, shards) === shard);
   const elsewhere = spawn.filter((task) => !here.includes(task));
   const args = [
-    ...[id, String(token), String(revision)],
+    ...[id, token, revision],
     ...(next ? [encodeChange(next), next.body] : ['', '']),
-    String(history.length),
+    history.length,
     ...history.flatMap(({ taskId, id, at, body }) => [
-      ...[checkText(taskId), checkText(id), String(at), checkText(body)],
+      ...[checkText(taskId), checkText(id), at, checkText(body)],
     ]),
-    String(here.length),
+    here.length,
     ...here.flatMap(encodeNew),
-    String(elsewhere.length),
+    elsewhere.length,
     ...elsewhere.map((task) => JSON.stringify(encodeNew(task))),
   ];
   return {
@@ -49,12 +49,12 @@ export async function deliverOutbox(session: Session, shard: number): Promise<vo
   for (let delivered = ''; ; ) {
     const entries = await session.run<string[]>(drain, shard, '', [delivered]);
     if (entries.length === 0) return;
-    const byShard = new Map<number, string[]>();
+    const byShard = new Map<number, Argument[]>();
     for (const entry of entries) {
       delivered = entry.slice(0, entry.indexOf(' '));
       const task: string[] = JSON.parse(entry.slice(delivered.length));
       const target = shardOf(task[0] ?? '', session.shards);
-      byShard.set(target, [...(byShard.get(target) ?? [String(shard)]), delivered, ...task]);
+      byShard.set(target, [...(byShard.get(target) ?? [shard]), delivered, ...task]);
     }
     await Promise.all([...byShard].map(([target, args]) => session.run(deliver, target, '', args)));
   }

@@ -47,6 +47,7 @@ export const adapters: Record<string, { files: string[] }> = {
   memory: { files: [] },
   sqlite: { files: ['src/client.ts', 'src/schema.ts'] },
   postgres: { files: ['src/client.ts', 'src/schema.ts'] },
+  redis: { files: ['src/client.ts', 'src/scripts.ts'] },
 };
 
 /** The longest conformance test, in lines: it names the store and nothing else. */
