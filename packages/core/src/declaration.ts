@@ -20,6 +20,8 @@ import { triggerOf, type When } from './when.js';
  * - `keep`: it stays as it is.
  * - `replace`: it is scheduled anew, as if it had not been there.
  * - `error`: `SCHED_TASK_EXISTS` is thrown.
+ *
+ * None of them resumes a paused task, or disturbs a run in progress.
  */
 export type OnConflict = 'update' | 'keep' | 'replace' | 'error';
 

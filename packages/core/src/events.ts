@@ -59,7 +59,7 @@ export interface SchedulerEvents {
     /** How many, counted up to 1,000. */
     readonly count: number;
   };
-  /** An occurrence was given a task of its own, so that it can run beside others of its schedule. */
+  /** An occurrence was given a task of its own, so that it can run beside others of its schedule, or `runNow` made one. */
   spawned: TaskEvent & { readonly childId: string; readonly nominal: Date };
   /** A task that nobody here can run was put back for later. Reported once for each state of the task. */
   deferred: TaskEvent & {

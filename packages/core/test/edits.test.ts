@@ -120,6 +120,17 @@ test('declared again with what its definition says already, a task stays as it i
   expect(outcome).toBe('unchanged');
 });
 
+test('a change is found wherever it is in a payload, whatever its key is called', async () => {
+  const { scheduler } = createSetting();
+  const work = defineTask('work');
+  await using it = scheduler({ tasks: [work] });
+  const declare = (text: string) => it.schedule(work, JSON.parse(text), { id: 'a', every: '1h' });
+  await declare('{"list":[{"__proto__":{"a":1}}]}');
+  expect(await declare('{"list":[{"__proto__":{"a":1}}]}')).toMatchObject({ outcome: 'unchanged' });
+  expect(await declare('{"list":[{"__proto__":{"a":2}}]}')).toMatchObject({ outcome: 'updated' });
+  expect(JSON.stringify((await it.get('a'))?.payload)).toBe('{"list":[{"__proto__":{"a":2}}]}');
+});
+
 test('what the definition says is not copied: a new version of it holds for tasks that are there', async () => {
   const { clock, scheduler } = createSetting();
   const attempts: number[] = [];

@@ -349,6 +349,43 @@ describe('waking up', () => {
     expect(late).toEqual([3000]);
   });
 
+  test('for what came after a claim was made and before it was answered', async () => {
+    const { clock, late, task, store, scheduler: make } = lateness();
+    const slow = interceptStore(store, async (call, proceed) => {
+      if (call === 'watch') await clock.sleep(5000);
+      const answer = await proceed();
+      if (call === 'claim' && clock.elapsed() === 0) await clock.sleep(6000);
+      return answer;
+    });
+    const worker = make({
+      ...{ store: slow, tasks: [task], pollInterval: Number.POSITIVE_INFINITY },
+    });
+    const client = make({ tasks: [task] });
+    await worker.start();
+    await clock.advance(2000);
+    await client.schedule(task, null);
+    await clock.advance('1m');
+    expect(late).toEqual([4000]);
+  });
+
+  test('again soon, but not at once, when others are taking what is due', async () => {
+    const { clock, late, task, store, scheduler: make } = lateness();
+    let claims = 0;
+    const contended = interceptStore(store, async (call, proceed) => {
+      if (call !== 'claim' || clock.elapsed() >= 1000) return proceed();
+      claims++;
+      return { tasks: [], now: clock.now(), nextWakeAt: clock.now() };
+    });
+    const worker = make({
+      ...{ store: contended, tasks: [task], pollInterval: Number.POSITIVE_INFINITY },
+    });
+    await worker.schedule(task, null);
+    await worker.start();
+    await clock.advance('1m');
+    expect(late).toEqual([1000]);
+    expect(claims).toBe(100);
+  });
+
   test('by a poll, where the store does not notify', async () => {
     const { clock, late, task, store, scheduler: make } = lateness();
     const silent = interceptStore(store, (_, proceed) => proceed(), { watch: false });
@@ -468,9 +505,13 @@ describe('waking up', () => {
       ...{ store: silent, tasks: [task], concurrency: 2, pollInterval: Number.POSITIVE_INFINITY },
     });
     for (let i = 0; i < 5; i++) await scheduler.schedule(task, null, { in: 100 });
+    // These fall due while all slots are taken.
+    await scheduler.schedule(task, null, { in: 5000 });
+    await scheduler.schedule(task, null, { in: 5000 });
+    await scheduler.schedule(task, null, { in: 5500 });
     await scheduler.start();
     await clock.advance('1h');
-    expect(begun).toEqual([100, 100, 1100, 1100, 2100]);
+    expect(begun).toEqual([100, 100, 1100, 1100, 2100, 5000, 5000, 6000]);
   });
 
   test('for a task that is resumed, or whose queue is changed, by another process', async () => {
