@@ -155,6 +155,37 @@ await describeOn('postgres', 'the cost', ({ url }) => {
     }
   });
 
+  test.each([
+    ['none', ''],
+    ['of a history of one task', 'ANALYZE'],
+  ])(
+    'of a history does not grow with that of other tasks, whatever the statistics: %s',
+    async (_, analyze) => {
+      const schema = bench.schema();
+      const pool = listeningTo(bench.pool());
+      // With this limit every entry has the excess looked for.
+      const store = await bench.open({ schema, pool, historyLimit: 4, historyMaxAgeMs: 1e12 });
+      await store.insert([record('mine')]);
+      const [task] = (await store.claim(claimAll)).tasks;
+      if (!task) throw new Error('a task was claimed');
+      await bench.query(`INSERT INTO ${schema}.sched_history (task_id, id, at, body)
+      SELECT 'mine', 'old-' || n, n, '{}' FROM generate_series(1, 3) AS n`);
+      if (analyze) await bench.query(`ANALYZE ${schema}.sched_history`);
+      await bench.query(`INSERT INTO ${schema}.sched_history (task_id, id, at, body)
+      SELECT 'other-' || n, 'run', 1000 + n, '{}' FROM generate_series(1, 20000) AS n`);
+      const before = pool.log.length;
+      await store.settle([
+        settlement(task, { history: [{ taskId: 'mine', id: 'run', at: 900, body: '{}' }] }),
+      ]);
+      expect((await store.history('mine', 10)).map(({ id }) => id)).toEqual([
+        ...['run', 'old-3', 'old-2', 'old-1'],
+      ]);
+      const statements = pool.log.slice(before).filter(([text]) => !text.includes('pg_notify'));
+      expect(statements).toHaveLength(2);
+      for (const statement of statements) expect(await blocksOf(statement)).toBeLessThan(100);
+    },
+  );
+
   test('of looking for a group is that of the group', async () => {
     const { schema, store, statementsOf } = await listened();
     await insertMany(store, records(20_000, 'other-', { runAt: 1e12, group: 'large' }));
