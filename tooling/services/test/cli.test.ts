@@ -5,18 +5,22 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeOn } from '@sched-tooling/services';
 import { describe, expect, test, vi } from 'vitest';
-import { controlVariable } from '../src/client.ts';
 import { isFree } from '../src/ports.ts';
 import { isAlive, scratchFolder } from './scratch.ts';
 
 const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
 const node = process.execPath;
 
+/** The environment without the servers of whoever runs these tests: the command line is to start its own. */
+const environment = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('SCHED_TEST_')),
+);
+
 /** Starts the command line, with a folder of its own for all that is temporary. */
 function start(args: string[], env: Record<string, string> = {}) {
   const temporary = env.TMPDIR ?? scratchFolder();
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', cli, ...args], {
-    env: { ...process.env, [controlVariable]: '', CI: '', TMPDIR: temporary, ...env },
+    env: { ...environment, CI: '', TMPDIR: temporary, ...env },
   });
   const run = { child, temporary, output: '', errors: '' };
   child.stdout.on('data', (chunk) => {
