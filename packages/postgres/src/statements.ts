@@ -77,15 +77,28 @@ export function createStatements(p: string) {
     SELECT json_build_array((SELECT count(*) FROM found), (SELECT count(*) FROM changed),
       ${wakes('changed WHERE queue <> old_queue OR wake_at < was IS NOT FALSE')})::text AS a`,
 
-    list: (filter: TaskFilter) => `WITH horizon AS (SELECT (
+    list: ({ group, ...filter }: TaskFilter) => {
+      // Compared as pairs, a group can be read along its own index only. Otherwise the primary key has the order too,
+      // and statistics that are out of date have been seen to prefer a walk through all tasks.
+      const [within, order] =
+        typeof group === 'string'
+          ? [
+              `(group_name, id) >= ($1::json->>'group', $1::json->>'from') AND group_name <= $1::json->>'group'`,
+              'group_name, id',
+            ]
+          : [
+              `id >= $1::json->>'from' AND id <= coalesce(last, ${lastId}) ${group === null ? 'AND group_name IS NULL' : ''}`,
+              'id',
+            ];
+      return `WITH horizon AS (SELECT (
       SELECT id FROM ${tasks} WHERE $1::json->>'group' IS NULL AND id >= $1::json->>'from'
       ORDER BY id OFFSET ${horizon} LIMIT 1
     ) AS last)
     SELECT json_build_array(last, ${columns})::text AS a FROM horizon LEFT JOIN LATERAL (
-      SELECT * FROM ${tasks}
-      WHERE id >= $1::json->>'from' AND id <= coalesce(last, ${lastId}) ${conditions(filter)}
-      ORDER BY id LIMIT ($1::json->>'limit')::bigint + 1
-    ) AS t ON true ORDER BY t.id`,
+      SELECT * FROM ${tasks} WHERE ${within} ${conditions(filter)}
+      ORDER BY ${order} LIMIT ($1::json->>'limit')::bigint + 1
+    ) AS t ON true ORDER BY t.id`;
+    },
 
     count: (filter: TaskFilter) =>
       `SELECT count(*)::text AS a FROM ${tasks} WHERE $1::json IS NOT NULL ${conditions(filter)}`,
