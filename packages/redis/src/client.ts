@@ -12,7 +12,6 @@ export interface RedisCommands {
 /** One connection: to a server, or to the master that Sentinels name. */
 export interface RedisConnection extends RedisCommands {
   duplicate(options: {
-    readonly keyPrefix: string;
     readonly lazyConnect: true;
     readonly maxRetriesPerRequest: 0;
     readonly retryStrategy: null;
@@ -37,5 +36,6 @@ export interface OwnClient {
   readonly status: string;
   connect(): Promise<void>;
   on(event: 'error' | 'node error', listener: (error: Error) => void): unknown;
+  on(event: 'ready', listener: () => void): unknown;
   disconnect(): void;
 }

@@ -61,6 +61,9 @@ async function connectClient({ source, options }: Settings): Promise<Connection>
     client.disconnect();
     throw failure(error);
   }
+  client.on('ready', () => {
+    reason = undefined;
+  });
   // Unlike a connection, a cluster of which no node answers keeps commands until one does.
   const isLost = () => options.cluster !== undefined && client.status !== 'ready';
   return { client, failure, isLost, close: () => client.disconnect() };

@@ -16,7 +16,7 @@ export interface Script {
 }
 
 /** `meta`, `tasks` and `bodies` are hashes, the latter two by id; the others are sorted sets. */
-export const keyNames = ['meta', 'tasks', 'bodies', 'due', 'listed', 'outbox'] as const;
+export const keyNames = 'meta tasks bodies due listed outbox delivered'.split(' ');
 
 // A script has to declare its keys before it can know in which queue or group a task is. So one index holds all
 // queues, and another all groups. Their members have the score 0 and are ordered by their bytes:
@@ -26,7 +26,7 @@ export const keyNames = ['meta', 'tasks', 'bodies', 'due', 'listed', 'outbox'] a
 //
 // A serial is the number that the task got when it was inserted, of 16 digits.
 const common = `
-local meta, tasks, bodies, due, listed, outbox = unpack(KEYS, 1, 6)
+local meta, tasks, bodies, due, listed, outbox, delivered = unpack(KEYS, 1, 7)
 local call, format, decode = redis.call, string.format, cjson.decode
 local time = call('TIME')
 local now = tonumber(ARGV[1]) or time[1] * 1000 + math.floor(time[2] / 1000)

@@ -289,19 +289,17 @@ return call('ZRANGE', outbox, 0, 99)
 `);
 
 /**
- * Arguments: the shard whose outbox this is from; sequence, id, envelope and body of each task, in the order of the
- * outbox. What has been delivered before is passed over, though its tasks may be gone by now.
+ * Arguments: the shard whose outbox this is from; sequence, id, envelope and body of each task. What has been delivered
+ * before is passed over, though its task may be gone by now. A day later nobody is at it any more.
  */
 export const deliver = writing(`
-local field = 'from:' .. nextArg()
-local last = tonumber(call('HGET', meta, field) or 0)
+local source = nextArg()
 while position < #ARGV do
-  local sequence, id, envelope, body = nextNumber(), nextArg(), nextArg(), nextArg()
-  if sequence > last then
-    last = sequence
+  local sequence, id, envelope, body = nextArg(), nextArg(), nextArg(), nextArg()
+  if call('ZADD', delivered, 'NX', sequence, source .. ':' .. sequence) == 1 then
     create(id, envelope, body)
   end
 end
-call('HSET', meta, field, text(last))
+call('ZREMRANGEBYSCORE', delivered, '-inf', (time[1] - 86400) * 1000000)
 commit()
 `);

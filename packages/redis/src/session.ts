@@ -128,7 +128,6 @@ function subscriber(client: RedisClient): RedisSubscriber {
   const node = nodes[Math.floor(Math.random() * nodes.length)];
   if (!node) throw new Error('No node of the cluster is known');
   return node.duplicate({
-    keyPrefix: '',
     lazyConnect: true,
     maxRetriesPerRequest: 0,
     retryStrategy: null,

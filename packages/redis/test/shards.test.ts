@@ -102,7 +102,10 @@ await describeOn('redis', 'a task that is spawned in another shard', (server) =>
   });
 
   test('goes the way of any other when there are many', async () => {
-    const store = await bench.open({ shards });
+    const namespace = bench.namespace();
+    const store = await bench.open({ namespace, shards });
+    const delivered = `{${namespace}:1}:delivered`;
+    await bench.redis().zadd(delivered, 1, 'long ago');
     await store.insert(records(300, 'task-', { queue: 'p' }));
     const { tasks } = await store.claim({ ...claimAll, queues: ['p'] });
     const settlements = tasks.map((task) =>
@@ -111,6 +114,10 @@ await describeOn('redis', 'a task that is spawned in another shard', (server) =>
     expect(new Set(await store.settle(settlements))).toEqual(new Set(['settled']));
     expect(await store.count({})).toBe(600);
     expect((await store.claim(claimAll)).tasks).toHaveLength(600);
+    for (let shard = 0; shard < shards; shard++) {
+      expect(await bench.redis().zcard(`{${namespace}:${shard}}:outbox`)).toBe(0);
+    }
+    expect(await bench.redis().zscore(delivered, 'long ago')).toBeNull();
   });
 });
 
