@@ -83,7 +83,7 @@ export type RedisDataStoreOptions =
   | RedisClusterOptions;
 
 /** Which option says where the server is. */
-export type Source = 'client' | 'url' | 'connection' | 'cluster';
+type Source = 'client' | 'url' | 'connection' | 'cluster';
 
 /** The options with their defaults, checked. */
 export interface Settings {
