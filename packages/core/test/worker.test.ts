@@ -1,5 +1,6 @@
 import { MemoryDataStore } from '@sched/memory';
 import { describe, expect, test } from 'vitest';
+import { systemClock } from '../src/clock.js';
 import {
   createScheduler,
   defineTask,
@@ -528,6 +529,57 @@ describe('waking up', () => {
     await client.update('q', { queue: 'default' });
     await clock.advance(1);
     expect(late).toEqual([2000, 2500]);
+  });
+});
+
+describe('a process that only schedules', () => {
+  test('asks for the time of the store now and then, and not with every call', async () => {
+    const { clock, scheduler: make } = createSetting();
+    let setBy = 0;
+    const store = new MemoryDataStore({ clock: () => clock.now() + setBy });
+    const recorded = recordStore(store);
+    const task = defineTask('work');
+    const client = make({ store: recorded.store, tasks: [task] });
+    for (let i = 0; i < 50; i++) await client.schedule(task, null, { in: '1h' });
+    expect(recorded.count('now')).toBe(1);
+    setBy = 7_200_000;
+    await clock.advance('1m1s');
+    await client.schedule(task, null, { id: 'later', in: '1h' });
+    expect(recorded.count('now')).toBe(2);
+    const [record] = await store.get(['later']);
+    expect(record?.runAt).toBe(clock.now() + setBy + 3_600_000);
+  });
+});
+
+describe('in real time', () => {
+  test('tasks run, are tried again, and the scheduler ends', async () => {
+    const store = new MemoryDataStore();
+    const late: number[] = [];
+    const task = defineTask('work', {
+      handler: ({ attempt, nominal }) => {
+        late.push(Date.now() - nominal.getTime());
+        if (attempt === 1) throw new Error('once');
+      },
+      retry: { limit: 1, min: 1 },
+    });
+    const scheduler = createScheduler({ store, tasks: [task] });
+    const succeeded = new Promise((resolve) => scheduler.on('succeeded', resolve));
+    await scheduler.start();
+    await scheduler.schedule(task, null, { id: 'w', in: 20 });
+    expect(await succeeded).toMatchObject({ id: 'w', attempt: 2 });
+    expect(Math.min(...late)).toBeGreaterThanOrEqual(0);
+    await scheduler.stop();
+  });
+
+  test('a timer that is set for years does not fire at once', async () => {
+    let hasFired = false;
+    const handle = systemClock.setTimeout(() => {
+      hasFired = true;
+    }, 2 ** 40);
+    await new Promise<void>((resolve) => void systemClock.setTimeout(resolve, 5));
+    expect(hasFired).toBe(false);
+    systemClock.clearTimeout(handle);
+    systemClock.clearTimeout(undefined);
   });
 });
 
