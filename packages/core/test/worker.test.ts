@@ -583,6 +583,35 @@ describe('in real time', () => {
   });
 });
 
+describe('after an outage', () => {
+  test('whatever is answered first hurries the rest', async () => {
+    const { clock, store, scheduler: make } = createSetting();
+    let isDown = false;
+    const down = interceptStore(store, async (_, proceed) => {
+      if (isDown) throw new Error('down');
+      return proceed();
+    });
+    const done: string[] = [];
+    const task = defineTask<number>('work', { handler: ({ payload }) => clock.sleep(payload) });
+    const worker = make({ store: down, tasks: [task] });
+    worker.on('succeeded', ({ id }) => done.push(`${id}@${clock.elapsed()}`));
+    await worker.schedule(task, 2000, { id: 'settled' });
+    await worker.schedule(task, 0, { id: 'claimed', in: '2m' });
+    await worker.start();
+    await clock.advance(1000);
+    isDown = true;
+    await clock.advance('10m');
+    isDown = false;
+    // The tries to settle and to claim are half a minute apart by then, those to prolong a lease a heartbeat.
+    const upAt = clock.elapsed();
+    await clock.advance(5000);
+    const times = done.map((entry) => Number(entry.split('@')[1]));
+    expect(done.map((entry) => entry.split('@')[0]).sort()).toEqual(['claimed', 'settled']);
+    expect(new Set(times).size).toBe(1);
+    expect(times[0]).toBeGreaterThan(upAt);
+  });
+});
+
 describe('several workers', () => {
   test('two that race for the same tasks run each of them once', async () => {
     const { clock, store, scheduler: make } = createSetting();
