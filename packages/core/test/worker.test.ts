@@ -908,6 +908,56 @@ describe('tasks that a worker can do nothing with', () => {
   });
 });
 
+describe('a task about which nothing can be decided when it is claimed', () => {
+  for (const overlap of ['skip', { mode: 'allow', maxRunning: 1 }] as const) {
+    test(`is put off and reported, with overlap ${JSON.stringify(overlap)}`, async () => {
+      const { clock, store, scheduler: make } = createSetting();
+      let isBroken = false;
+      const kind: TriggerKind = {
+        kind: 'acme/forgetful',
+        parse: () => ({
+          kind: 'acme/forgetful',
+          type: kind,
+          next: (after) => Math.floor(after / 60_000) * 60_000 + 60_000,
+          previous(before) {
+            if (isBroken) throw new Error('who knows');
+            return Math.ceil(before / 60_000) * 60_000 - 60_000;
+          },
+          toJSON: () => ({ kind: 'acme/forgetful' }),
+        }),
+      };
+      const trigger = kind.parse({ kind: 'acme/forgetful' }, () => {
+        throw new Error('it has no parts');
+      });
+      const ran: string[] = [];
+      const task = defineTask('work', { handler: ({ task: { id } }) => ran.push(id), overlap });
+      const scheduler = make({ tasks: [task], triggers: [kind, every] });
+      const events = logEvents(scheduler);
+      await scheduler.schedule(task, null, { id: 'f', trigger });
+      await scheduler.schedule(task, null, { id: 'sound', every: '1m', overlap: 'skip' });
+      await scheduler.start();
+      await clock.advance('1m30s');
+      const before = ran.filter((id) => id.startsWith('f')).length;
+      const [stored] = await store.get(['f']);
+      isBroken = true;
+      await clock.advance('10m');
+      expect(ran.filter((id) => id.startsWith('f'))).toHaveLength(before);
+      expect(ran.filter((id) => id === 'sound')).toHaveLength(11);
+      expect(events.of('deferred')).toMatchObject([
+        { id: 'f', reason: 'unreadable', error: { code: 'SCHED_RECORD_UNREADABLE' } },
+      ]);
+      expect(events.of('deferred')[0]?.error.message).toContain('who knows');
+      expect(events.of('storeError')).toEqual([]);
+      expect((await store.get(['f']))[0]).toMatchObject({
+        ...{ body: stored?.body, revision: stored?.revision, lease: null, deliveries: 0 },
+      });
+      isBroken = false;
+      await clock.advance('3m');
+      expect(ran.filter((id) => id.startsWith('f')).length).toBeGreaterThan(before);
+    });
+  }
+});
+
 describe('children of a schedule that allows overlap', () => {
   test('are limited by how many of them are still there, and the rest is skipped', async () => {
     const { clock, scheduler: make } = createSetting();
@@ -949,14 +999,20 @@ describe('children of a schedule that allows overlap', () => {
       overlap: { mode: 'allow', maxRunning: 1 },
     });
     const scheduler = make({ store: failing, tasks: [task] });
+    const events = logEvents(scheduler);
     await scheduler.schedule(task, null, { id: 'l', every: '1m' });
     await scheduler.start();
     await clock.advance('1m');
     expect(ran).toBe(1);
     await clock.advance('1m30s');
     expect(ran).toBe(1);
-    // Not spun on.
+    // Not spun on, and not the task's fault.
     expect(claims).toBeLessThan(100);
+    expect(events.of('storeError')).toMatchObject(
+      events.of('storeError').map(() => ({ call: 'get' })),
+    );
+    expect(events.of('storeError').length).toBeGreaterThan(0);
+    expect(events.of('deferred')).toEqual([]);
     isFailing = false;
     await clock.advance('2m');
     expect(ran).toBeGreaterThanOrEqual(3);
