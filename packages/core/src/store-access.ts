@@ -17,6 +17,9 @@ interface Sharing {
 
 const sharings = /* @__PURE__ */ new WeakMap<DataStore, Sharing>();
 
+/** How long an idea of the store's time is good enough. Clocks that are not set drift apart by less than 1 in 1,000. */
+const timeIsGoodMs = 60_000;
+
 /** How long a store may take to close. What it has to say then is of no interest to anybody. */
 const closeTimeoutMs = 5000;
 
@@ -40,6 +43,7 @@ export class StoreAccess {
   #isClosed = false;
   /** The store's time less the clock's, never too large: see `noteTime`. */
   #offset: number | undefined;
+  #notedAt = Number.NEGATIVE_INFINITY;
 
   constructor(alias: string, store: DataStore, clock: Clock, timeoutMs: number) {
     this.alias = alias;
@@ -98,10 +102,10 @@ export class StoreAccess {
     return access;
   }
 
-  /** The store's time, asked for only when it is not known yet. */
+  /** The store's time, asked for only when nothing has told it for a while. */
   async now(): Promise<number> {
-    if (this.#offset === undefined) {
-      const askedAt = this.#clock.elapsed();
+    const askedAt = this.#clock.elapsed();
+    if (askedAt - this.#notedAt > timeIsGoodMs) {
       this.noteTime(await this.call('now', (store) => store.now()), askedAt);
     }
     return this.estimateNow();
@@ -126,6 +130,7 @@ export class StoreAccess {
     const most = storeNow - askedAt;
     const known = this.#offset ?? least;
     this.#offset = known < least || known > most ? least : known;
+    this.#notedAt = this.#clock.elapsed();
   }
 
   async #open(): Promise<void> {

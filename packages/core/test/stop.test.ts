@@ -260,6 +260,22 @@ describe('a store that lets one down during a stop', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  test('what is being given back is waited for', async () => {
+    const { clock, store, handle, scheduler: make } = createSetting();
+    const slow = interceptStore(handle(), async (call, proceed) => {
+      if (call === 'release') await clock.sleep(2000);
+      return proceed();
+    });
+    const task = defineTask('orphan');
+    const scheduler = make({ store: slow });
+    await make({ tasks: [task] }).schedule(task, null, { id: 'o' });
+    await scheduler.start();
+    await clock.advance(500);
+    expect(await stopTimed(clock, scheduler)).toBe(1500);
+    expect(await store.get(['o'])).toMatchObject([{ lease: null, deliveries: 0 }]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   test('a claim that is answered when all is over is left to its lease', async () => {
     const { clock, store, handle, scheduler: make } = createSetting();
     const slow = interceptStore(handle(), async (call, proceed) => {

@@ -1,5 +1,6 @@
 import { MemoryDataStore } from '@sched/memory';
 import { describe, expect, test } from 'vitest';
+import { systemClock } from '../src/clock.js';
 import {
   createScheduler,
   defineTask,
@@ -531,6 +532,86 @@ describe('waking up', () => {
   });
 });
 
+describe('a process that only schedules', () => {
+  test('asks for the time of the store now and then, and not with every call', async () => {
+    const { clock, scheduler: make } = createSetting();
+    let setBy = 0;
+    const store = new MemoryDataStore({ clock: () => clock.now() + setBy });
+    const recorded = recordStore(store);
+    const task = defineTask('work');
+    const client = make({ store: recorded.store, tasks: [task] });
+    for (let i = 0; i < 50; i++) await client.schedule(task, null, { in: '1h' });
+    expect(recorded.count('now')).toBe(1);
+    setBy = 7_200_000;
+    await clock.advance('1m1s');
+    await client.schedule(task, null, { id: 'later', in: '1h' });
+    expect(recorded.count('now')).toBe(2);
+    const [record] = await store.get(['later']);
+    expect(record?.runAt).toBe(clock.now() + setBy + 3_600_000);
+  });
+});
+
+describe('in real time', () => {
+  test('tasks run, are tried again, and the scheduler ends', async () => {
+    const store = new MemoryDataStore();
+    const late: number[] = [];
+    const task = defineTask('work', {
+      handler: ({ attempt, nominal }) => {
+        late.push(Date.now() - nominal.getTime());
+        if (attempt === 1) throw new Error('once');
+      },
+      retry: { limit: 1, min: 1 },
+    });
+    const scheduler = createScheduler({ store, tasks: [task] });
+    const succeeded = new Promise((resolve) => scheduler.on('succeeded', resolve));
+    await scheduler.start();
+    await scheduler.schedule(task, null, { id: 'w', in: 20 });
+    expect(await succeeded).toMatchObject({ id: 'w', attempt: 2 });
+    expect(Math.min(...late)).toBeGreaterThanOrEqual(0);
+    await scheduler.stop();
+  });
+
+  test('a timer that is set for years does not fire at once', async () => {
+    let hasFired = false;
+    const handle = systemClock.setTimeout(() => {
+      hasFired = true;
+    }, 2 ** 40);
+    await new Promise<void>((resolve) => void systemClock.setTimeout(resolve, 5));
+    expect(hasFired).toBe(false);
+    systemClock.clearTimeout(handle);
+    systemClock.clearTimeout(undefined);
+  });
+});
+
+describe('after an outage', () => {
+  test('whatever is answered first hurries the rest', async () => {
+    const { clock, store, scheduler: make } = createSetting();
+    let isDown = false;
+    const down = interceptStore(store, async (_, proceed) => {
+      if (isDown) throw new Error('down');
+      return proceed();
+    });
+    const done: string[] = [];
+    const task = defineTask<number>('work', { handler: ({ payload }) => clock.sleep(payload) });
+    const worker = make({ store: down, tasks: [task] });
+    worker.on('succeeded', ({ id }) => done.push(`${id}@${clock.elapsed()}`));
+    await worker.schedule(task, 2000, { id: 'settled' });
+    await worker.schedule(task, 0, { id: 'claimed', in: '2m' });
+    await worker.start();
+    await clock.advance(1000);
+    isDown = true;
+    await clock.advance('10m');
+    isDown = false;
+    // The tries to settle and to claim are half a minute apart by then, those to prolong a lease a heartbeat.
+    const upAt = clock.elapsed();
+    await clock.advance(5000);
+    const times = done.map((entry) => Number(entry.split('@')[1]));
+    expect(done.map((entry) => entry.split('@')[0]).sort()).toEqual(['claimed', 'settled']);
+    expect(new Set(times).size).toBe(1);
+    expect(times[0]).toBeGreaterThan(upAt);
+  });
+});
+
 describe('several workers', () => {
   test('two that race for the same tasks run each of them once', async () => {
     const { clock, store, scheduler: make } = createSetting();
@@ -827,6 +908,56 @@ describe('tasks that a worker can do nothing with', () => {
   });
 });
 
+describe('a task about which nothing can be decided when it is claimed', () => {
+  for (const overlap of ['skip', { mode: 'allow', maxRunning: 1 }] as const) {
+    test(`is put off and reported, with overlap ${JSON.stringify(overlap)}`, async () => {
+      const { clock, store, scheduler: make } = createSetting();
+      let isBroken = false;
+      const kind: TriggerKind = {
+        kind: 'acme/forgetful',
+        parse: () => ({
+          kind: 'acme/forgetful',
+          type: kind,
+          next: (after) => Math.floor(after / 60_000) * 60_000 + 60_000,
+          previous(before) {
+            if (isBroken) throw new Error('who knows');
+            return Math.ceil(before / 60_000) * 60_000 - 60_000;
+          },
+          toJSON: () => ({ kind: 'acme/forgetful' }),
+        }),
+      };
+      const trigger = kind.parse({ kind: 'acme/forgetful' }, () => {
+        throw new Error('it has no parts');
+      });
+      const ran: string[] = [];
+      const task = defineTask('work', { handler: ({ task: { id } }) => ran.push(id), overlap });
+      const scheduler = make({ tasks: [task], triggers: [kind, every] });
+      const events = logEvents(scheduler);
+      await scheduler.schedule(task, null, { id: 'f', trigger });
+      await scheduler.schedule(task, null, { id: 'sound', every: '1m', overlap: 'skip' });
+      await scheduler.start();
+      await clock.advance('1m30s');
+      const before = ran.filter((id) => id.startsWith('f')).length;
+      const [stored] = await store.get(['f']);
+      isBroken = true;
+      await clock.advance('10m');
+      expect(ran.filter((id) => id.startsWith('f'))).toHaveLength(before);
+      expect(ran.filter((id) => id === 'sound')).toHaveLength(11);
+      expect(events.of('deferred')).toMatchObject([
+        { id: 'f', reason: 'unreadable', error: { code: 'SCHED_RECORD_UNREADABLE' } },
+      ]);
+      expect(events.of('deferred')[0]?.error.message).toContain('who knows');
+      expect(events.of('storeError')).toEqual([]);
+      expect((await store.get(['f']))[0]).toMatchObject({
+        ...{ body: stored?.body, revision: stored?.revision, lease: null, deliveries: 0 },
+      });
+      isBroken = false;
+      await clock.advance('3m');
+      expect(ran.filter((id) => id.startsWith('f')).length).toBeGreaterThan(before);
+    });
+  }
+});
+
 describe('children of a schedule that allows overlap', () => {
   test('are limited by how many of them are still there, and the rest is skipped', async () => {
     const { clock, scheduler: make } = createSetting();
@@ -868,14 +999,20 @@ describe('children of a schedule that allows overlap', () => {
       overlap: { mode: 'allow', maxRunning: 1 },
     });
     const scheduler = make({ store: failing, tasks: [task] });
+    const events = logEvents(scheduler);
     await scheduler.schedule(task, null, { id: 'l', every: '1m' });
     await scheduler.start();
     await clock.advance('1m');
     expect(ran).toBe(1);
     await clock.advance('1m30s');
     expect(ran).toBe(1);
-    // Not spun on.
+    // Not spun on, and not the task's fault.
     expect(claims).toBeLessThan(100);
+    expect(events.of('storeError')).toMatchObject(
+      events.of('storeError').map(() => ({ call: 'get' })),
+    );
+    expect(events.of('storeError').length).toBeGreaterThan(0);
+    expect(events.of('deferred')).toEqual([]);
     isFailing = false;
     await clock.advance('2m');
     expect(ran).toBeGreaterThanOrEqual(3);

@@ -1,5 +1,6 @@
 import { MemoryDataStore } from '@sched/memory';
 import {
+  type Clock,
   createScheduler,
   cron,
   type DataStore,
@@ -36,7 +37,11 @@ export interface Member {
   readonly scheduler: Scheduler;
   /** `cut`: it cannot reach the store. `dead`: it has vanished, with all that it was doing. */
   state: 'up' | 'cut' | 'dead';
+  /** Until then nothing happens in it, as when its machine is suspended. */
+  frozenUntil: number;
 }
+
+type Process = Omit<Member, 'scheduler'>;
 
 export interface ClusterOptions {
   readonly seed: number;
@@ -124,13 +129,14 @@ export class Cluster {
   async join(): Promise<Member> {
     const name = `m${++this.#memberCount}`;
     const { clock, random } = this;
-    const member: { name: string; state: Member['state'] } = { name, state: 'up' };
+    const member: Process = { name, state: 'up', frozenUntil: 0 };
     const tasks = this.#define((work) => this.#handle(member, work));
     // A rolling deploy: some do not know all the kinds.
     const known = this.chance(25) ? [...tasks.values()].slice(0, -1) : [...tasks.values()];
     const scheduler = createScheduler({
       store: this.#faulty(member),
-      ...{ tasks: known, triggers: [every, cron], clock, random, owner: name },
+      clock: this.#clockOf(member),
+      ...{ tasks: known, triggers: [every, cron], random, owner: name },
       concurrency: 1 + this.below(8),
       prefetch: this.below(20),
       lease: 5000 + this.below(15_000),
@@ -197,8 +203,33 @@ export class Cluster {
     );
   }
 
+  /** A clock of the member's own: it began at another time, and what fires in it waits while it is frozen. */
+  #clockOf(member: Process): Clock {
+    const { clock } = this;
+    const offsetMs = this.below(1e9);
+    const set = (handle: { timer?: unknown }, callback: () => void, delayMs: number) => {
+      handle.timer = clock.setTimeout(() => {
+        const leftMs = member.frozenUntil - clock.now();
+        if (leftMs > 0) set(handle, callback, leftMs);
+        else callback();
+      }, delayMs);
+      return handle;
+    };
+    return {
+      elapsed: () => offsetMs + clock.elapsed(),
+      setTimeout: (callback, delayMs) => set({}, callback, delayMs),
+      clearTimeout: (handle) => clock.clearTimeout((handle as { timer?: unknown })?.timer),
+      ...(clock.hold && { hold: clock.hold }),
+    };
+  }
+
+  async #thawed(member: Process): Promise<void> {
+    const leftMs = member.frozenUntil - this.clock.now();
+    if (leftMs > 0) await this.clock.sleep(leftMs);
+  }
+
   async #handle(
-    member: { readonly state: Member['state'] },
+    member: Process,
     { payload, task: { id }, token, nominal, attempt, signal }: RunContext<Work>,
   ): Promise<void> {
     // What a process does after its death does not count.
@@ -209,37 +240,42 @@ export class Cluster {
     const chance = (of: string) => fraction(`${this.#options.seed} ${token} ${of}`);
     const lengthMs = Math.floor(payload.upToMs * chance('length') ** 3);
     const isDeaf = chance('deaf') < 0.1;
-    if (lengthMs > 0) await clock.sleep(lengthMs, isDeaf ? {} : { signal });
+    if (lengthMs > 0) {
+      await clock.sleep(lengthMs, isDeaf ? {} : { signal }).finally(() => this.#thawed(member));
+    }
     if (chance('fails') * 100 < payload.failing) throw new Error('as told');
     if (this.#isDead(member)) return;
     this.#log.push({ type: 'succeeded', at: clock.now(), ...event });
   }
 
-  #isDead({ state }: { readonly state: Member['state'] }): boolean {
+  #isDead({ state }: Process): boolean {
     return state === 'dead';
   }
 
-  #faulty(member: { readonly state: Member['state'] }): DataStore {
+  #faulty(member: Process): DataStore {
     const { clock, random } = this;
     const never = async (): Promise<never> => {
       await clock.sleep(Number.POSITIVE_INFINITY);
       throw new Error('it was to wait for ever');
     };
-    return interceptStore(this.#store, async (call, proceed) => {
+    const call = async (apply: () => Promise<unknown>) => {
       if (member.state === 'dead') return never();
       if (member.state === 'cut') throw new SchedError('SCHED_STORE_UNAVAILABLE', 'cut off');
-      if (this.#isCalm || random() * 1000 >= this.#options.faults) return proceed();
+      if (this.#isCalm || random() * 1000 >= this.#options.faults) return apply();
       const fault = Math.floor(random() * 7);
       if (fault === 0) throw new SchedError('SCHED_STORE_UNAVAILABLE', 'not applied');
       if (fault === 1) return never();
       // The rest are requests and answers that are slow, or lost on their way.
       if (fault === 2) await clock.sleep(1 + Math.floor(random() * 20_000));
       if (this.#isDead(member)) return never();
-      const answer = await proceed();
+      const answer = await apply();
       if (fault === 3) throw new Error('the answer was lost');
       if (fault === 4) return never();
       if (fault >= 5) await clock.sleep(1 + Math.floor(random() * (fault === 5 ? 500 : 20_000)));
-      return call && this.#isDead(member) ? never() : answer;
-    });
+      return this.#isDead(member) ? never() : answer;
+    };
+    return interceptStore(this.#store, (_, proceed) =>
+      call(proceed).finally(() => this.#thawed(member)),
+    );
   }
 }

@@ -87,12 +87,13 @@ async function use(cluster: Cluster, id: string): Promise<void> {
 /** What happens to machines and networks. */
 async function disturb(cluster: Cluster): Promise<void> {
   const { members, random } = cluster;
-  const what = cluster.below(4);
+  const what = cluster.below(5);
   const victim = members.length > 0 ? pick(random, members) : undefined;
   if (!victim || (what === 0 && members.length < 5)) await cluster.join();
   else if (what === 1) cut(cluster, victim);
   else if (what === 2) await cluster.leave(victim, true);
   else if (what === 3) await cluster.leave(victim, false);
+  else victim.frozenUntil = cluster.clock.now() + cluster.below(60_000);
 }
 
 function cut(cluster: Cluster, victim: Member): void {
