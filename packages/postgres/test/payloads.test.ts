@@ -1,0 +1,181 @@
+import { randomBytes } from 'node:crypto';
+import { describeOn } from '@sched-tooling/services';
+import { afterEach, expect, test } from 'vitest';
+import { claimAll, failure, record, records, settlement, workbench } from './support.js';
+
+await describeOn('postgres', 'what is stored', ({ url }) => {
+  const bench = workbench(url);
+
+  const torture = [
+    '__proto__',
+    '{"__proto__": {"polluted": true}}',
+    '{"$where": "sleep(1000)", "$set": {"a.b": 1}}',
+    "'); DROP TABLE sched_tasks; --",
+    'redis.call("FLUSHALL") -- return KEYS[1]',
+    '"\\u0000 \\ud800"',
+    '👩‍👩‍👧 \u2028 \u{10ffff} \ufeff \u007f \t\r\n',
+    `"${'x🎉'.repeat(210_000)}"`,
+  ];
+
+  test.each(torture.map((text) => [text.slice(0, 40), text]))(
+    'comes back as it was: %j',
+    async (_, body) => {
+      const store = await bench.open();
+      const name = body.slice(0, 40);
+      const history = [{ taskId: name, id: name, at: 1000, body }];
+      const given = record(name, { name, queue: name, group: name, body });
+      await store.insert([given]);
+      expect(await store.get([name])).toMatchObject([given]);
+      expect(await store.count({ name, queue: name, group: name })).toBe(1);
+      const { tasks } = await store.claim({ ...claimAll, queues: [name], owner: name });
+      expect(tasks).toMatchObject([{ ...given, lease: { owner: name } }]);
+      const [task] = tasks;
+      if (!task) throw new Error('a task was claimed');
+      const next = { status: 'scheduled', runAt: 1000, body } as const;
+      const spawn = [{ ...given, id: `${name}2` }];
+      expect(await store.settle([settlement(task, { next, history, spawn })])).toEqual(['settled']);
+      expect(await store.history(name, 9)).toEqual(history);
+      const page = await store.list({ group: name, limit: 9 });
+      expect(page.tasks.map((each) => each.body)).toEqual([body, body]);
+      expect(await store.remove({ ids: [name] })).toBe(1);
+    },
+  );
+
+  test.each([
+    ['a character 0', 'a\0b'],
+    ['half a surrogate pair', 'a\ud800b'],
+    ['the other half', 'a\udfff'],
+  ])('is refused where PostgreSQL cannot hold it: %s', async (_, text) => {
+    const store = await bench.open();
+    const twin = text.toWellFormed();
+    await store.insert([record('a'), record(twin.replaceAll('\0', ''))]);
+    const before = await store.list({ limit: 9 });
+    const [task] = before.tasks;
+    if (!task) throw new Error('a task was inserted');
+    const calls = [
+      () => store.insert([record('new'), record(text)]),
+      () => store.insert([record('new', { body: text })]),
+      () => store.insert([record('new', { queue: text })]),
+      () => store.update('a', { body: text }, task),
+      () => store.update(text, { body: '1' }, task),
+      () => store.get([text]),
+      () => store.list({ name: text, limit: 1 }),
+      () => store.count({ group: text }),
+      () => store.remove({ ids: ['a', text] }),
+      () => store.setPaused({ group: text }, true),
+      () => store.claim({ ...claimAll, owner: text }),
+      () => store.claim({ ...claimAll, queues: [text] }),
+      () => store.settle([settlement(task, { id: text })]),
+      () => store.history(text, 1),
+    ];
+    for (const call of calls) await failure(call, 'SCHED_ARGUMENT_INVALID');
+    expect(await store.list({ limit: 9 })).toEqual(before);
+  });
+
+  test.each([
+    ['a fraction of a millisecond', { runAt: 1.5 }],
+    ['no name', { name: undefined }],
+    ['a status that there is not', { status: 'lost' }],
+    ['an id too long for an index', { id: randomBytes(9000).toString('hex') }],
+  ])('is refused where it makes no sense, the rest of the call with it: %s', async (_, members) => {
+    const store = await bench.open();
+    const bad = { ...record('bad'), ...members } as ReturnType<typeof record>;
+    await failure(() => store.insert([record('a'), bad]), 'SCHED_ARGUMENT_INVALID');
+    expect(await store.count({})).toBe(0);
+  });
+
+  test('is refused when a body is too large, whichever call carries it', async () => {
+    const store = await bench.open();
+    const body = 'é'.repeat(32 * 1024 * 1024 + 1);
+    await store.insert([record('a'), record('b')]);
+    const { tasks } = await store.claim(claimAll);
+    const [a, b] = tasks;
+    if (!a || !b) throw new Error('two tasks were claimed');
+    const next = { status: 'scheduled', runAt: 1000, body } as const;
+    const entry = { taskId: 'b', id: 'run', at: 1000, body };
+    const calls = [
+      () => store.insert([record('c'), record('d', { body })]),
+      () => store.update('a', { body }, a),
+      () => store.settle([settlement(a), settlement(b, { next })]),
+      () => store.settle([settlement(a), settlement(b, { spawn: [record('c', { body })] })]),
+      () => store.settle([settlement(a), settlement(b, { history: [entry] })]),
+    ];
+    for (const call of calls) await failure(call, 'SCHED_PAYLOAD_TOO_LARGE');
+    expect(await store.get(['a', 'b', 'c'])).toEqual([
+      expect.objectContaining({ revision: a.revision }),
+      expect.objectContaining({ revision: b.revision }),
+      undefined,
+    ]);
+  });
+
+  test('may be more in one call than one statement takes', async () => {
+    const store = await bench.open();
+    const body = JSON.stringify('x'.repeat(6 * 1024 * 1024));
+    const large = records(4, 'large-', { body });
+    expect(await store.insert(large)).toEqual(large.map(() => 'inserted'));
+    const { tasks } = await store.claim(claimAll);
+    const next = { status: 'finished', runAt: null, body } as const;
+    expect(await store.settle(tasks.map((task) => settlement(task, { next })))).toEqual(
+      tasks.map(() => 'settled'),
+    );
+    const many = records(12_000, 'many-', { queue: 'later' });
+    const answers = await store.insert([...many, ...many.slice(0, 1)]);
+    expect(answers.indexOf('exists')).toBe(12_000);
+    expect(await store.remove({ ids: many.map(({ id }) => id) })).toBe(12_000);
+  });
+});
+
+await describeOn('postgres', 'the items of one call', ({ url }) => {
+  const bench = workbench(url);
+
+  test('are handled in their order: settlements of one task', async () => {
+    const store = await bench.open();
+    await store.insert([record('a'), record('b')]);
+    const { tasks } = await store.claim(claimAll);
+    const [a, b] = tasks.toSorted((one, other) => (one.id < other.id ? -1 : 1));
+    if (!a || !b) throw new Error('two tasks were claimed');
+    const answers = await store.settle([
+      settlement(a, { history: [{ taskId: 'a', id: 'first', at: 1, body: '1' }] }),
+      settlement(a, { history: [{ taskId: 'a', id: 'second', at: 2, body: '2' }] }),
+      settlement(b, { next: null, spawn: [record('c')] }),
+      settlement(b),
+    ]);
+    expect(answers).toEqual(['settled', 'settled', 'settled', 'lost']);
+    expect((await store.history('a', 9)).map(({ id }) => id)).toEqual(['first']);
+    const [, gone, spawned] = await store.get(['a', 'b', 'c']);
+    expect([gone, spawned?.id]).toEqual([undefined, 'c']);
+  });
+
+  test('are handled in their order: a task that is removed and spawned', async () => {
+    const store = await bench.open();
+    await store.insert(['a', 'b', 'c', 'd', 'e'].map((id) => record(id)));
+    const tasks = new Map((await store.claim(claimAll)).tasks.map((task) => [task.id, task]));
+    const of = (id: string, members: object) => {
+      const task = tasks.get(id);
+      if (!task) throw new Error(`${id} was claimed`);
+      return settlement(task, members);
+    };
+    await store.settle([
+      of('a', { spawn: [record('b', { body: '"too early"' })] }),
+      of('b', { next: null }),
+      of('c', { next: null }),
+      of('d', { spawn: [record('c', { body: '"in time"' })] }),
+      of('e', { next: null, spawn: [record('e', { body: '"its own heir"' })] }),
+    ]);
+    const [b, c, e] = await store.get(['b', 'c', 'e']);
+    expect([b, c?.body, e?.body]).toEqual([undefined, '"in time"', '"its own heir"']);
+  });
+
+  test('are handled in their order: leases that are named twice', async () => {
+    const store = await bench.open();
+    await store.insert([record('a')]);
+    const [task] = (await store.claim(claimAll)).tasks;
+    if (!task) throw new Error('a task was claimed');
+    const lease = { id: 'a', token: task.lease.token };
+    expect(await store.extend([lease, lease], 500)).toEqual([task.revision, task.revision]);
+    expect(await store.release([lease, lease])).toEqual(['released', 'lost']);
+    expect(await store.get(['a'])).toMatchObject([{ deliveries: 0, lease: null }]);
+  });
+});
+
+afterEach(() => expect(Object.prototype).not.toHaveProperty('polluted'));
