@@ -615,6 +615,30 @@ describe('a process that only schedules', () => {
   });
 });
 
+describe('inside a transaction of the user', () => {
+  test('the store is neither opened nor closed', async () => {
+    const { store, handle, scheduler: make } = createSetting();
+    await store.open();
+    const inside = recordStore(store);
+    const given: unknown[] = [];
+    const outside = {
+      ...handle(),
+      withTransaction(tx: unknown) {
+        given.push(tx);
+        return inside.store;
+      },
+    };
+    const task = defineTask('work');
+    const scheduler = make({ store: outside, tasks: [task] });
+    const tx = { isMine: true };
+    await scheduler.withTransaction(tx).schedule(task, null, { id: 'w', in: '1h' });
+    await scheduler.stop();
+    expect(given).toEqual([tx]);
+    expect(inside.calls.map(({ call }) => call)).toEqual(['now', 'insert']);
+    expect(await store.count({})).toBe(1);
+  });
+});
+
 describe('in real time', () => {
   test('tasks run, are tried again, and the scheduler ends', async () => {
     const store = new MemoryDataStore();
