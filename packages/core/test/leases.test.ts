@@ -292,6 +292,35 @@ describe('a lease is lost', () => {
   });
 });
 
+describe('a task that waits for a slot and is removed', () => {
+  test('does not start when the slot is free', async () => {
+    const { clock, scheduler: make } = createSetting();
+    const started: string[] = [];
+    const task = defineTask<number>('work', {
+      handler: async ({ payload, task: { id } }) => {
+        started.push(id);
+        if (payload > 0) await clock.sleep(payload);
+      },
+    });
+    const worker = make({ tasks: [task], concurrency: 1 });
+    const events = logEvents(worker);
+    for (let i = 0; i < 10; i++) await worker.schedule(task, 0, { at: clock.now() - 100 + i });
+    await worker.schedule(task, 6000, { id: 'long', at: clock.now() - 50 });
+    await worker.start();
+    await clock.advance(3000);
+    await worker.schedule(task, 0, { id: 'behind' });
+    await clock.advance(1000);
+    expect((await worker.health()).waiting).toBe(1);
+    await worker.remove('behind');
+    await clock.advance(1500);
+    expect(events.of('lost')).toMatchObject([{ id: 'behind' }]);
+    expect((await worker.health()).waiting).toBe(0);
+    await clock.advance('1m');
+    expect(started).not.toContain('behind');
+    expect(events.of('lost')).toHaveLength(1);
+  });
+});
+
 describe('a handler that goes on after its lease is lost', () => {
   test('is heard when nobody has taken the task over', async () => {
     const { clock, line, cut, long, aborts, scheduler: make } = createCutSetting();

@@ -8,6 +8,7 @@ import {
   type NewTaskRecord,
   type RunContext,
   type Settlement,
+  type StandardSchema,
   type TriggerKind,
 } from '../src/index.js';
 import { logEvents } from './support/events.js';
@@ -121,6 +122,38 @@ describe('the main path', () => {
     });
     expect((await scheduler.get('reject 1'))?.lastRun?.error?.message).toBe('text');
     expect((await scheduler.health()).running).toBe(0);
+  });
+});
+
+describe('a payload that its schema refuses when it is to run', () => {
+  test('fails without another attempt, and is kept', async () => {
+    const { clock, scheduler: make } = createSetting();
+    let isStrict = false;
+    let calls = 0;
+    const schema: StandardSchema<number> = {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: (value) =>
+          isStrict ? { issues: [{ message: 'too small' }] } : { value: value as number },
+      },
+    };
+    const task = defineTask('work', { payload: schema, handler: () => calls++, retry: 5 });
+    const scheduler = make({ tasks: [task] });
+    const events = logEvents(scheduler);
+    await scheduler.schedule(task, 1, { id: 'w', in: 1000 });
+    isStrict = true;
+    await scheduler.start();
+    await clock.advance('1h');
+    expect(calls).toBe(0);
+    expect(events.of('failed')).toMatchObject([
+      { id: 'w', attempt: 1, error: { code: 'SCHED_PAYLOAD_INVALID' } },
+    ]);
+    expect(await scheduler.get('w')).toMatchObject({ state: 'failed', payload: 1 });
+    isStrict = false;
+    await scheduler.retry('w');
+    await clock.advance(0);
+    expect(calls).toBe(1);
   });
 });
 
@@ -243,6 +276,37 @@ describe('claiming ahead', () => {
         if (call === 'claim') expect((args[0] as { limit: number }).limit).toBeLessThanOrEqual(4);
       }
     }
+  });
+
+  test('nothing more is claimed while too much waits to be settled', async () => {
+    const { clock, store, scheduler: make } = createSetting();
+    let isFailing = true;
+    const failing = interceptStore(store, async (call, proceed) => {
+      if (call === 'settle' && isFailing) throw new Error('not now');
+      return proceed();
+    });
+    let ran = 0;
+    const task = defineTask('quick', { handler: () => ran++ });
+    const scheduler = make({
+      ...{ store: failing, tasks: [task], concurrency: 50, lease: '1h' },
+      pollInterval: Number.POSITIVE_INFINITY,
+    });
+    await scheduler.scheduleMany(Array.from({ length: 3000 }, () => ({ task })));
+    await scheduler.start();
+    await clock.advance('10m');
+    expect(ran).toBeGreaterThanOrEqual(1000);
+    expect(ran).toBeLessThan(1300);
+    expect((await scheduler.health()).settling).toBe(ran);
+    // Its tasks are gone: nothing but their loss makes room again.
+    await store.remove({
+      ids: [...(await store.list({ limit: 3000 })).tasks].flatMap((each) =>
+        each.lease ? [each.id] : [],
+      ),
+    });
+    isFailing = false;
+    await clock.advance('1m');
+    expect(ran).toBe(3000);
+    expect(await store.count({})).toBe(0);
   });
 
   test('tasks whose slots are long in coming go back, and run elsewhere', async () => {
@@ -548,6 +612,30 @@ describe('a process that only schedules', () => {
     expect(recorded.count('now')).toBe(2);
     const [record] = await store.get(['later']);
     expect(record?.runAt).toBe(clock.now() + setBy + 3_600_000);
+  });
+});
+
+describe('inside a transaction of the user', () => {
+  test('the store is neither opened nor closed', async () => {
+    const { store, handle, scheduler: make } = createSetting();
+    await store.open();
+    const inside = recordStore(store);
+    const given: unknown[] = [];
+    const outside = {
+      ...handle(),
+      withTransaction(tx: unknown) {
+        given.push(tx);
+        return inside.store;
+      },
+    };
+    const task = defineTask('work');
+    const scheduler = make({ store: outside, tasks: [task] });
+    const tx = { isMine: true };
+    await scheduler.withTransaction(tx).schedule(task, null, { id: 'w', in: '1h' });
+    await scheduler.stop();
+    expect(given).toEqual([tx]);
+    expect(inside.calls.map(({ call }) => call)).toEqual(['now', 'insert']);
+    expect(await store.count({})).toBe(1);
   });
 });
 
@@ -948,6 +1036,7 @@ describe('a task about which nothing can be decided when it is claimed', () => {
       ]);
       expect(events.of('deferred')[0]?.error.message).toContain('who knows');
       expect(events.of('storeError')).toEqual([]);
+      expect(events.of('lost')).toEqual([]);
       expect((await store.get(['f']))[0]).toMatchObject({
         ...{ body: stored?.body, revision: stored?.revision, lease: null, deliveries: 0 },
       });

@@ -70,7 +70,7 @@ export class Intake {
     // JSON was read along with the body; what a codec encoded is read here, to be put back if it cannot be.
     if (body.encoded) readPayload(body, codec);
     const policies = { ...defaultPolicies, ...definition.policies, ...body.policies };
-    checkPolicies(policies);
+    if (body.policies) checkPolicies(policies);
     const trigger = triggers.parse(body.trigger);
     return { record, body, trigger, policies, token, owner: settings.owner };
   }
