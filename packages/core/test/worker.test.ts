@@ -790,6 +790,54 @@ describe('several workers', () => {
     expect(await store.count({})).toBe(0);
   });
 
+  test('the first answer that a worker hears is judged by the time of the store, also when it is late', async () => {
+    const { clock, store, scheduler: make } = createSetting();
+    const begun: string[] = [];
+    const define = (who: string) =>
+      defineTask('work', {
+        handler: async ({ task: { id } }) => {
+          begun.push(`${who} ${id}`);
+          await clock.sleep(1000);
+        },
+      });
+    let isDead = false;
+    const dying = interceptStore(store, async (_, proceed) => {
+      if (isDead) await clock.sleep(Number.POSITIVE_INFINITY);
+      return proceed();
+    });
+    const a = make({ store: dying, tasks: [define('a')], concurrency: 1, owner: 'a' });
+    await a.schedule(define('a'), null, { id: 'once', delivery: 'atMostOnce' });
+    await a.schedule(define('a'), null, {
+      ...{ id: 'picky', every: '1m', catchUp: { mode: 'none', grace: 1000 } },
+    });
+    await a.start();
+    await clock.advance(500);
+    isDead = true;
+    await clock.advance('10m30s');
+
+    let claims = 0;
+    const slowUntil = clock.elapsed() + 5000;
+    const slow = interceptStore(store, async (call, proceed) => {
+      if (call !== 'claim' || clock.elapsed() >= slowUntil) return proceed();
+      // Those that are made meanwhile never reach the store.
+      if (++claims > 1) await clock.sleep(Number.POSITIVE_INFINITY);
+      const answer = await proceed();
+      await clock.sleep(5000);
+      return answer;
+    });
+    const b = make({
+      ...{ store: slow, tasks: [define('b')], owner: 'b', lease: '1m', storeTimeout: 1000 },
+    });
+    const events = logEvents(b);
+    await b.start();
+    await clock.advance(20_000);
+    expect(begun).toEqual(['a once']);
+    expect(events.of('failed')).toMatchObject([
+      { id: 'once', error: { code: 'SCHED_DELIVERY_LOST' } },
+    ]);
+    expect(events.of('skipped')).toMatchObject([{ id: 'picky', reason: 'missed', count: 10 }]);
+  });
+
   test('a task that keeps killing its worker is failed after so many deliveries', async () => {
     const { clock, store, scheduler: make } = createSetting();
     const task = defineTask('killer', { handler: () => clock.sleep('1d'), maxDeliveries: 3 });

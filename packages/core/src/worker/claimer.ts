@@ -14,8 +14,9 @@ export interface ClaimerEvents {
    * These were claimed. Resolves when what cannot be used has been given back.
    *
    * @param leaseUntil until when the leases are certain to last, by this machine's clock
+   * @param now the store's time, or a little before it
    */
-  claimed(tasks: readonly ClaimedTask[], leaseUntil: number): Promise<void>;
+  claimed(tasks: readonly ClaimedTask[], leaseUntil: number, now: number): Promise<void>;
 }
 
 /** Asks the store for due tasks, one call at a time, whenever there may be some and there is room for them. */
@@ -106,26 +107,28 @@ export class Claimer {
     const { clock, settings } = this.#context;
     const { queues, owner, leaseMs } = settings;
     const askedAt = clock.elapsed();
-    const take = (tasks: readonly ClaimedTask[]) =>
-      this.#events.claimed(
+    const take = ({ tasks, now }: ClaimResult) => {
+      this.#access.noteTime(now, askedAt);
+      return this.#events.claimed(
         tasks.map((task) => this.#excuse(task)),
         askedAt + leaseMs,
+        Math.max(now, this.#access.estimateNow()),
       );
+    };
     try {
       const result = await this.#access.call(
         'claim',
         (store) => store.claim({ queues, limit, owner, leaseMs }),
         {
           // Leased to this worker all the same, so better used than left to run out.
-          onLate: ({ tasks }) => {
+          onLate: (late) => {
             this.#unheard--;
-            void take(tasks);
+            void take(late);
           },
         },
       );
-      this.#access.noteTime(result.now, askedAt);
       this.#health.answered('claim');
-      const taken = take(result.tasks);
+      const taken = take(result);
       if (this.#isStopping) await taken;
       return result;
     } catch (error) {

@@ -54,7 +54,7 @@ export class Worker {
     this.#health = new StoreHealth(access.alias, context, () => this.#onRecovered());
     this.#claimer = new Claimer(access, context, this.#health, {
       room: () => this.#room(),
-      claimed: (tasks, leaseUntil) => this.#track(this.#accept(tasks, leaseUntil)),
+      claimed: (tasks, leaseUntil, now) => this.#track(this.#accept(tasks, leaseUntil, now)),
     });
     this.#watcher = new Watcher(
       access,
@@ -178,12 +178,11 @@ export class Worker {
   }
 
   /** Resolves when what cannot be used has been given back. */
-  async #accept(tasks: readonly ClaimedTask[], leaseUntil: number): Promise<void> {
+  async #accept(tasks: readonly ClaimedTask[], leaseUntil: number, now: number): Promise<void> {
     if (this.#isStopped) return;
     const { events } = this.#context;
     const unusable: Unusable[] = [];
     const refused: HeldTask[] = [];
-    const now = this.#access.estimateNow();
     for (const task of tasks) {
       const held = this.#intake.take(task, leaseUntil, now);
       if ('error' in held) {
@@ -195,7 +194,7 @@ export class Worker {
         refused.push(held);
         continue;
       }
-      const reason = this.#consider(held);
+      const reason = this.#consider(held, now);
       if (reason) {
         unusable.push(reason);
         continue;
@@ -215,9 +214,8 @@ export class Worker {
    *
    * @returns why nothing can be decided, if so
    */
-  #consider(held: HeldTask): Unusable | undefined {
+  #consider(held: HeldTask, now: number): Unusable | undefined {
     const { claim, task } = held;
-    const now = this.#access.estimateNow();
     try {
       const { maxRunning } = claim.policies.overlap;
       const children = claim.body.children ?? [];
