@@ -1,27 +1,12 @@
-import type { NewTaskRecord, Settlement } from '@sched/core';
+import type { Settlement } from '@sched/core';
 import { isSchedError } from '@sched/core';
 import { MemoryDataStore } from '@sched/memory';
+import { claimAll, record } from '@sched-tooling/adapter-tests';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RunHistory } from '../src/run-history.js';
 import type { HeapItem } from '../src/wake-heap.js';
 import { WakeHeap } from '../src/wake-heap.js';
-
-const claimAll = { queues: ['q'], limit: 100, owner: 'me', leaseMs: 1000 };
-
-function record(id: string, members: Partial<NewTaskRecord> = {}): NewTaskRecord {
-  return {
-    id,
-    name: 'job',
-    queue: 'q',
-    group: null,
-    status: 'scheduled',
-    paused: false,
-    runAt: 1000,
-    body: '{}',
-    ...members,
-  };
-}
 
 async function open(): Promise<MemoryDataStore> {
   const store = new MemoryDataStore({ clock: () => 1000 });

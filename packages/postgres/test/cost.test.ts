@@ -1,16 +1,9 @@
 import type { ClaimedTask, HistoryEntry, NewTaskRecord } from '@sched/core';
 import type { PostgresDataStore } from '@sched/postgres';
+import { claimAll, record, records, settlement } from '@sched-tooling/adapter-tests';
 import { describeOn } from '@sched-tooling/services';
 import { expect, test } from 'vitest';
-import {
-  claimAll,
-  type Logged,
-  listeningTo,
-  record,
-  records,
-  settlement,
-  workbench,
-} from './support.js';
+import { type Logged, listeningTo, workbench } from './support.js';
 
 await describeOn('postgres', 'the cost', ({ url }) => {
   const bench = workbench(url);

@@ -1,81 +1,21 @@
-import type { ClaimedTask, DataStore, WakeUp } from '@sched/core';
+import type { WakeUp } from '@sched/core';
 import { PostgresDataStore } from '@sched/postgres';
+import {
+  claimAll,
+  createProxy,
+  failure,
+  leaseOf,
+  record,
+  records,
+  settlement,
+  testCutCalls,
+} from '@sched-tooling/adapter-tests';
 import { describeOn, describeOnEach } from '@sched-tooling/services';
 import { expect, test } from 'vitest';
-import { createProxy } from './proxy.js';
-import { claimAll, failure, record, records, settlement, workbench } from './support.js';
+import { workbench } from './support.js';
 
-/** A call of the contract, and what it answers when it is made again after its connection was cut. */
-interface Fault {
-  readonly name: string;
-  readonly call: (store: DataStore, task: ClaimedTask) => Promise<unknown>;
-  /** Where the server never got the first one. */
-  readonly before: unknown;
-  /** Where the server had done it. */
-  readonly after: unknown;
-}
-
-const leaseOf = ({ id, lease }: ClaimedTask) => ({ id, token: lease.token });
-const entry = { taskId: 'held', id: 'run', at: 1000, body: '{}' };
-
-const faults: Fault[] = [
-  {
-    name: 'insert',
-    call: (store) => store.insert([record('new')]),
-    before: ['inserted'],
-    after: ['exists'],
-  },
-  {
-    name: 'get',
-    call: async (store) => (await store.get(['free'])).map((task) => task?.id),
-    before: ['free'],
-    after: ['free'],
-  },
-  {
-    name: 'update',
-    call: (store, { revision }) => store.update('held', { body: '1' }, { revision }),
-    before: 'updated',
-    after: 'conflict',
-  },
-  {
-    name: 'list',
-    call: async (store) => (await store.list({ limit: 1 })).tasks.map(({ id }) => id),
-    before: ['free'],
-    after: ['free'],
-  },
-  { name: 'count', call: (store) => store.count({}), before: 2, after: 2 },
-  { name: 'remove', call: (store) => store.remove({ ids: ['free'] }), before: 1, after: 0 },
-  { name: 'setPaused', call: (store) => store.setPaused({ all: true }, true), before: 2, after: 0 },
-  {
-    name: 'claim',
-    call: async (store) => (await store.claim(claimAll)).tasks.map(({ id }) => id),
-    before: ['free'],
-    after: [],
-  },
-  {
-    name: 'extend',
-    call: async (store, task) => {
-      const [revision] = await store.extend([leaseOf(task)], 500);
-      return revision === task.revision;
-    },
-    before: true,
-    after: true,
-  },
-  {
-    name: 'settle',
-    call: (store, task) =>
-      store.settle([settlement(task, { history: [entry], spawn: [record('s')] })]),
-    before: ['settled'],
-    after: ['settled'],
-  },
-  {
-    name: 'release',
-    call: (store, task) => store.release([leaseOf(task)]),
-    before: ['released'],
-    after: ['lost'],
-  },
-  { name: 'history', call: (store) => store.history('held', 9), before: [], after: [] },
-];
+/** Ends every answer of the server: the message ReadyForQuery, of five bytes after its letter. */
+const isDone = (answer: Buffer) => answer.subarray(-6, -1).equals(Buffer.from([0x5a, 0, 0, 0, 5]));
 
 await describeOnEach(
   ['postgres', 'pgbouncer'],
@@ -83,63 +23,12 @@ await describeOnEach(
   ({ url }) => {
     const bench = workbench(url);
 
-    /** A store whose every call goes through a proxy, with a task that is claimed and one that is due. */
-    async function prepared() {
-      const proxy = await createProxy(url);
-      bench.later(() => proxy.close());
+    testCutCalls({
+      url,
+      isDone,
       // No NOTIFY of the last call may be under way when the next one is cut.
-      const store = await bench.open({ connection: { connectionString: proxy.url, max: 1 } });
-      await store.insert([record('held', { runAt: 900 })]);
-      const [task] = (await store.claim(claimAll)).tasks;
-      if (!task) throw new Error('a task was claimed');
-      await store.insert([record('free')]);
-      return { proxy, store, task };
-    }
-
-    test.each(faults)('before the server gets it: $name', async ({ call, before }) => {
-      const { proxy, store, task } = await prepared();
-      const records = (await store.list({ limit: 9 })).tasks;
-      proxy.cutNext('before');
-      const error = await failure(() => call(store, task), 'SCHED_STORE_UNAVAILABLE');
-      expect(error.cause).toBeInstanceOf(Error);
-      expect((await store.list({ limit: 9 })).tasks).toEqual(records);
-      expect(await call(store, task)).toEqual(before);
-      expect(proxy.cuts).toBe(1);
-    });
-
-    test.each(faults)('after the server has done it: $name', async ({ call, after }) => {
-      const { proxy, store, task } = await prepared();
-      proxy.cutNext('after');
-      await failure(() => call(store, task), 'SCHED_STORE_UNAVAILABLE');
-      expect(await call(store, task)).toEqual(after);
-      expect(proxy.cuts).toBe(1);
-    });
-
-    test('a settlement whose answer was lost is applied once', async () => {
-      const { proxy, store, task } = await prepared();
-      proxy.cutNext('after');
-      const settle = () =>
-        store.settle([settlement(task, { history: [entry], spawn: [record('spawned')] })]);
-      await failure(settle, 'SCHED_STORE_UNAVAILABLE');
-      await store.remove({ ids: ['spawned'] });
-      expect(await settle()).toEqual(['settled']);
-      expect(await store.history('held', 9)).toEqual([entry]);
-      expect(await store.get(['spawned'])).toEqual([undefined]);
-    });
-
-    test('a task whose claim lost its answer is claimed again when the lease is over', async () => {
-      const { proxy } = await prepared();
-      let now = 1000;
-      const connection = { connectionString: proxy.url };
-      const store = await bench.open({ connection, clock: () => now });
-      await store.insert([record('a')]);
-      proxy.cutNext('after');
-      await failure(() => store.claim(claimAll), 'SCHED_STORE_UNAVAILABLE');
-      expect(await store.claim(claimAll)).toEqual({ tasks: [], now: 1000, nextWakeAt: 2000 });
-      now = 2000;
-      expect((await store.claim(claimAll)).tasks).toMatchObject([
-        { id: 'a', deliveries: 2, lapsedOwner: 'me' },
-      ]);
+      open: (address, clock) =>
+        bench.open({ connection: { connectionString: address, max: 1 }, clock }),
     });
 
     test.each(['before', 'after'] as const)('opening: %s', async (when) => {
@@ -154,16 +43,14 @@ await describeOnEach(
     });
 
     test('that is idle: the next call has another', async () => {
-      const { proxy, store } = await prepared();
       const victims = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
       WHERE pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'`;
       const schema = bench.schema();
-      const other = await bench.open({ connection: { connectionString: proxy.url }, schema });
+      const other = await bench.open({ schema });
       expect(await other.count({})).toBe(0);
       await bench.query(victims, [schema]);
       const isBack = async () => (await other.count({}).catch(() => undefined)) === 0;
       await expect.poll(isBack).toBe(true);
-      expect(await store.count({})).toBe(2);
     });
   },
 );

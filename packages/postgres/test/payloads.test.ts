@@ -1,45 +1,20 @@
 import { randomBytes } from 'node:crypto';
+import {
+  claimAll,
+  failure,
+  record,
+  records,
+  settlement,
+  testHostileTexts,
+} from '@sched-tooling/adapter-tests';
 import { describeOn } from '@sched-tooling/services';
-import { afterEach, expect, test } from 'vitest';
-import { claimAll, failure, record, records, settlement, workbench } from './support.js';
+import { expect, test } from 'vitest';
+import { workbench } from './support.js';
 
 await describeOn('postgres', 'what is stored', ({ url }) => {
   const bench = workbench(url);
 
-  const torture = [
-    '__proto__',
-    '{"__proto__": {"polluted": true}}',
-    '{"$where": "sleep(1000)", "$set": {"a.b": 1}}',
-    "'); DROP TABLE sched_tasks; --",
-    'redis.call("FLUSHALL") -- return KEYS[1]',
-    '"\\u0000 \\ud800"',
-    '👩‍👩‍👧 \u2028 \u{10ffff} \ufeff \u007f \t\r\n',
-    `"${'x🎉'.repeat(210_000)}"`,
-  ];
-
-  test.each(torture.map((text) => [text.slice(0, 40), text]))(
-    'comes back as it was: %j',
-    async (_, body) => {
-      const store = await bench.open();
-      const name = body.slice(0, 40);
-      const history = [{ taskId: name, id: name, at: 1000, body }];
-      const given = record(name, { name, queue: name, group: name, body });
-      await store.insert([given]);
-      expect(await store.get([name])).toMatchObject([given]);
-      expect(await store.count({ name, queue: name, group: name })).toBe(1);
-      const { tasks } = await store.claim({ ...claimAll, queues: [name], owner: name });
-      expect(tasks).toMatchObject([{ ...given, lease: { owner: name } }]);
-      const [task] = tasks;
-      if (!task) throw new Error('a task was claimed');
-      const next = { status: 'scheduled', runAt: 1000, body } as const;
-      const spawn = [{ ...given, id: `${name}2` }];
-      expect(await store.settle([settlement(task, { next, history, spawn })])).toEqual(['settled']);
-      expect(await store.history(name, 9)).toEqual(history);
-      const page = await store.list({ group: name, limit: 9 });
-      expect(page.tasks.map((each) => each.body)).toEqual([body, body]);
-      expect(await store.remove({ ids: [name] })).toBe(1);
-    },
-  );
+  testHostileTexts(() => bench.open());
 
   test.each([
     ['a character 0', 'a\0b'],
@@ -177,5 +152,3 @@ await describeOn('postgres', 'the items of one call', ({ url }) => {
     expect(await store.get(['a'])).toMatchObject([{ deliveries: 0, lease: null }]);
   });
 });
-
-afterEach(() => expect(Object.prototype).not.toHaveProperty('polluted'));

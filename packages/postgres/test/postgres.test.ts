@@ -2,19 +2,12 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { inspect } from 'node:util';
 import type { PgPool, PostgresDataStoreOptions } from '@sched/postgres';
 import { PostgresDataStore } from '@sched/postgres';
+import { claimAll, failure, record, records, settlement } from '@sched-tooling/adapter-tests';
 import { describeOn } from '@sched-tooling/services';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { freshName } from './place.js';
-import {
-  claimAll,
-  failure,
-  listeningTo,
-  record,
-  records,
-  settlement,
-  workbench,
-} from './support.js';
+import { listeningTo, workbench } from './support.js';
 
 describe('options', () => {
   const url = 'postgres://bob:hunter2@127.0.0.1/db';

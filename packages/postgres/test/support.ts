@@ -1,70 +1,12 @@
-import type {
-  NewTaskRecord,
-  SchedError,
-  SchedErrorCode,
-  Settlement,
-  TaskRecord,
-} from '@sched/core';
-import { isSchedError } from '@sched/core';
 import type { PgPool, PostgresDataStoreOptions } from '@sched/postgres';
 import { PostgresDataStore } from '@sched/postgres';
+import { cleanup } from '@sched-tooling/adapter-tests';
 import pg from 'pg';
-import { afterEach } from 'vitest';
 import { freshName, query } from './place.js';
-
-/** A task that is due at 1000, in queue `q`. */
-export function record(id: string, members: Partial<NewTaskRecord> = {}): NewTaskRecord {
-  return {
-    id,
-    name: 'job',
-    queue: 'q',
-    group: null,
-    status: 'scheduled',
-    paused: false,
-    runAt: 1000,
-    body: '{}',
-    ...members,
-  };
-}
-
-export function records(count: number, prefix: string, members: Partial<NewTaskRecord> = {}) {
-  return Array.from({ length: count }, (_, index) => record(`${prefix}${index}`, members));
-}
-
-export const claimAll = { queues: ['q'], limit: 1000, owner: 'me', leaseMs: 1000 };
-
-/** Runs the task again at once, or as told. */
-export function settlement(
-  { id, lease, revision }: TaskRecord,
-  members: Partial<Settlement> = {},
-): Settlement {
-  const next = { status: 'scheduled', runAt: 1000, body: '{}' } as const;
-  return { id, token: lease?.token ?? 0, revision, next, history: [], spawn: [], ...members };
-}
-
-/** The error that a call fails with, which must have this code. */
-export async function failure(call: () => unknown, code: SchedErrorCode): Promise<SchedError> {
-  let result: unknown;
-  try {
-    result = await call();
-  } catch (error) {
-    if (isSchedError(error, code)) return error;
-    throw error;
-  }
-  throw new Error(`expected ${code}, but the call answered ${JSON.stringify(result)}`);
-}
 
 /** What tests make on one server, gone after each of them. */
 export function workbench(url: string) {
-  let undo: (() => Promise<unknown>)[] = [];
-  const later = (work: () => Promise<unknown>) => {
-    undo.unshift(work);
-  };
-  afterEach(async () => {
-    const works = undo;
-    undo = [];
-    for (const work of works) await work();
-  });
+  const later = cleanup();
 
   const bench = {
     url,

@@ -1,18 +1,17 @@
 import type { WakeUp } from '@sched/core';
 import { PostgresDataStore } from '@sched/postgres';
-import { describeOn } from '@sched-tooling/services';
-import pg from 'pg';
-import { expect, test } from 'vitest';
-import { createProxy } from './proxy.js';
 import {
   claimAll,
+  createProxy,
   failure,
-  listeningTo,
   record,
   records,
   settlement,
-  workbench,
-} from './support.js';
+} from '@sched-tooling/adapter-tests';
+import { describeOn } from '@sched-tooling/services';
+import pg from 'pg';
+import { expect, test } from 'vitest';
+import { listeningTo, workbench } from './support.js';
 
 /** The connections that listen for the tasks in a schema. */
 const listening = `SELECT pid, usename FROM pg_stat_activity

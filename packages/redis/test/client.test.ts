@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { RedisDataStore } from '@sched/redis';
+import { claimAll, failure, record, settlement } from '@sched-tooling/adapter-tests';
 import { describeOn } from '@sched-tooling/services';
 import { expect, test } from 'vitest';
-import { claimAll, failure, record, settlement, workbench } from './support.js';
+import { workbench } from './support.js';
 
 await describeOn('redis', 'a client of the user’s own', (server) => {
   const bench = workbench(server);

@@ -1,9 +1,10 @@
 import type { DataStore, HistoryEntry } from '@sched/core';
 import { RedisDataStore } from '@sched/redis';
+import { claimAll, record, records, settlement } from '@sched-tooling/adapter-tests';
 import { describeOn } from '@sched-tooling/services';
 import { expect, test } from 'vitest';
 import type { Command } from './support.js';
-import { claimAll, record, records, settlement, workbench } from './support.js';
+import { workbench } from './support.js';
 
 const ofScripts = (commands: readonly Command[]) => commands.filter(({ isOfScript }) => isOfScript);
 const calls = (commands: readonly Command[]) =>

@@ -1,139 +1,24 @@
-import type { ClaimedTask, DataStore, WakeUp } from '@sched/core';
+import type { WakeUp } from '@sched/core';
 import { RedisDataStore } from '@sched/redis';
+import {
+  claimAll,
+  createProxy,
+  failure,
+  leaseOf,
+  record,
+  settlement,
+  testCutCalls,
+} from '@sched-tooling/adapter-tests';
 import { describeOn } from '@sched-tooling/services';
 import { expect, test } from 'vitest';
-import { createProxy } from './proxy.js';
-import { claimAll, failure, record, settlement, workbench } from './support.js';
+import { workbench } from './support.js';
 
-/** A call of the contract, and what it answers when it is made again after its connection was cut. */
-interface Fault {
-  readonly name: string;
-  readonly call: (store: DataStore, task: ClaimedTask) => Promise<unknown>;
-  /** Where the server never got the first one. */
-  readonly before: unknown;
-  /** Where the server had done it. */
-  readonly after: unknown;
-}
-
-const leaseOf = ({ id, lease }: ClaimedTask) => ({ id, token: lease.token });
 const entry = { taskId: 'held', id: 'run', at: 1000, body: '{}' };
-
-const faults: Fault[] = [
-  {
-    name: 'insert',
-    call: (store) => store.insert([record('new')]),
-    before: ['inserted'],
-    after: ['exists'],
-  },
-  {
-    name: 'get',
-    call: async (store) => (await store.get(['free'])).map((task) => task?.id),
-    before: ['free'],
-    after: ['free'],
-  },
-  {
-    name: 'update',
-    call: (store, { revision }) => store.update('held', { body: '1' }, { revision }),
-    before: 'updated',
-    after: 'conflict',
-  },
-  {
-    name: 'list',
-    call: async (store) => (await store.list({ limit: 1 })).tasks.map(({ id }) => id),
-    before: ['held'],
-    after: ['held'],
-  },
-  { name: 'count', call: (store) => store.count({}), before: 2, after: 2 },
-  { name: 'remove', call: (store) => store.remove({ ids: ['free'] }), before: 1, after: 0 },
-  {
-    name: 'setPaused',
-    call: (store) => store.setPaused({ ids: ['free', 'held'] }, true),
-    before: 2,
-    after: 0,
-  },
-  {
-    name: 'claim',
-    call: async (store) => (await store.claim(claimAll)).tasks.map(({ id }) => id),
-    before: ['free'],
-    after: [],
-  },
-  {
-    name: 'extend',
-    call: async (store, task) => {
-      const [revision] = await store.extend([leaseOf(task)], 500);
-      return revision === task.revision;
-    },
-    before: true,
-    after: true,
-  },
-  {
-    name: 'settle',
-    call: (store, task) =>
-      store.settle([settlement(task, { history: [entry], spawn: [record('s')] })]),
-    before: ['settled'],
-    after: ['settled'],
-  },
-  {
-    name: 'release',
-    call: (store, task) => store.release([leaseOf(task)]),
-    before: ['released'],
-    after: ['lost'],
-  },
-  { name: 'history', call: (store) => store.history('held', 9), before: [], after: [] },
-];
 
 await describeOn('redis', 'a connection cut in the middle of a call', (server) => {
   const bench = workbench(server);
 
-  /** A store whose every call goes through a proxy, with a task that is claimed and one that is due. */
-  async function prepared() {
-    const proxy = await createProxy(server.url);
-    bench.later(() => proxy.close());
-    // The server has seen every script, so that one message is one call.
-    const other = await bench.open();
-    await other.insert([record('held')]);
-    const [known] = (await other.claim(claimAll)).tasks;
-    if (!known) throw new Error('a task was claimed');
-    for (const { call } of faults) await call(other, known);
-
-    const store = await bench.open({ url: proxy.url });
-    await store.insert([record('held', { runAt: 900 })]);
-    const [task] = (await store.claim(claimAll)).tasks;
-    if (!task) throw new Error('a task was claimed');
-    await store.insert([record('free')]);
-    return { proxy, store, task };
-  }
-
-  test.each(faults)('before the server gets it: $name', async ({ call, before }) => {
-    const { proxy, store, task } = await prepared();
-    const records = (await store.list({ limit: 9 })).tasks;
-    proxy.cutNext('before');
-    const error = await failure(() => call(store, task), 'SCHED_STORE_UNAVAILABLE');
-    expect(error.cause).toBeInstanceOf(Error);
-    expect((await store.list({ limit: 9 })).tasks).toEqual(records);
-    expect(await call(store, task)).toEqual(before);
-    expect(proxy.cuts).toBe(1);
-  });
-
-  test.each(faults)('after the server has done it: $name', async ({ call, after }) => {
-    const { proxy, store, task } = await prepared();
-    proxy.cutNext('after');
-    await failure(() => call(store, task), 'SCHED_STORE_UNAVAILABLE');
-    expect(await call(store, task)).toEqual(after);
-    expect(proxy.cuts).toBe(1);
-  });
-
-  test('a settlement whose answer was lost is applied once', async () => {
-    const { proxy, store, task } = await prepared();
-    proxy.cutNext('after');
-    const settle = () =>
-      store.settle([settlement(task, { history: [entry], spawn: [record('spawned')] })]);
-    await failure(settle, 'SCHED_STORE_UNAVAILABLE');
-    await store.remove({ ids: ['spawned'] });
-    expect(await settle()).toEqual(['settled']);
-    expect(await store.history('held', 9)).toEqual([entry]);
-    expect(await store.get(['spawned'])).toEqual([undefined]);
-  });
+  testCutCalls({ url: server.url, open: (url, clock) => bench.open({ url, clock }) });
 
   test.each(['before', 'after'] as const)('opening: %s', async (when) => {
     const proxy = await createProxy(server.url);

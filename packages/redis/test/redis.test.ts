@@ -9,11 +9,12 @@ import { fileURLToPath } from 'node:url';
 import { inspect, promisify } from 'node:util';
 import type { RedisClient, RedisDataStoreOptions } from '@sched/redis';
 import { RedisDataStore } from '@sched/redis';
+import { failure, record } from '@sched-tooling/adapter-tests';
 import { describeOn } from '@sched-tooling/services';
 import { Cluster, Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import { bulk, serveFake } from './fake-server.js';
-import { failure, record, workbench } from './support.js';
+import { workbench } from './support.js';
 
 const secret = 'hunter2';
 

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { RedisDataStoreOptions, RedisWarning } from '@sched/redis';
 import { RedisDataStore } from '@sched/redis';
+import { claimAll, failure, record, settlement } from '@sched-tooling/adapter-tests';
 import { describeOn } from '@sched-tooling/services';
 import { expect, test, vi } from 'vitest';
 import { optionsFor } from './place.js';
-import { claimAll, failure, record, settlement, workbench } from './support.js';
+import { workbench } from './support.js';
 
 const secret = 'hunter2';
 

@@ -1,6 +1,7 @@
 import type { ClaimedTask, DataStore } from '@sched/core';
 import type { RedisClient } from '@sched/redis';
 import { RedisDataStore } from '@sched/redis';
+import { claimAll, failure, record, records, settlement } from '@sched-tooling/adapter-tests';
 import { describeOn } from '@sched-tooling/services';
 import { Cluster } from 'ioredis';
 import { expect, test } from 'vitest';
@@ -8,7 +9,7 @@ import { shardOf } from '../src/batches.js';
 import type { Script } from '../src/lua.js';
 import { deliver, drain } from '../src/scripts.js';
 import { optionsFor } from './place.js';
-import { claimAll, failure, record, records, settlement, workbench } from './support.js';
+import { workbench } from './support.js';
 
 const shards = 4;
 const [parent = '', child = ''] = ['parent-0', ...records(99, 'child-').map(({ id }) => id)].filter(

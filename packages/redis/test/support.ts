@@ -1,61 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type {
-  NewTaskRecord,
-  SchedError,
-  SchedErrorCode,
-  Settlement,
-  TaskRecord,
-} from '@sched/core';
-import { isSchedError } from '@sched/core';
 import type { RedisDataStoreOptions } from '@sched/redis';
 import { RedisDataStore } from '@sched/redis';
+import { cleanup } from '@sched-tooling/adapter-tests';
 import type { RunningService } from '@sched-tooling/services';
 import type { RedisOptions } from 'ioredis';
 import { Redis } from 'ioredis';
-import { afterEach } from 'vitest';
 import { optionsFor } from './place.js';
-
-/** A task that is due at 1000, in queue `q`. */
-export function record(id: string, members: Partial<NewTaskRecord> = {}): NewTaskRecord {
-  return {
-    id,
-    name: 'job',
-    queue: 'q',
-    group: null,
-    status: 'scheduled',
-    paused: false,
-    runAt: 1000,
-    body: '{}',
-    ...members,
-  };
-}
-
-export function records(count: number, prefix: string, members: Partial<NewTaskRecord> = {}) {
-  return Array.from({ length: count }, (_, index) => record(`${prefix}${index}`, members));
-}
-
-export const claimAll = { queues: ['q'], limit: 1000, owner: 'me', leaseMs: 1000 };
-
-/** Runs the task again at once, or as told. */
-export function settlement(
-  { id, lease, revision }: TaskRecord,
-  members: Partial<Settlement> = {},
-): Settlement {
-  const next = { status: 'scheduled', runAt: 1000, body: '{}' } as const;
-  return { id, token: lease?.token ?? 0, revision, next, history: [], spawn: [], ...members };
-}
-
-/** The error that a call fails with, which must have this code. */
-export async function failure(call: () => unknown, code: SchedErrorCode): Promise<SchedError> {
-  let result: unknown;
-  try {
-    result = await call();
-  } catch (error) {
-    if (isSchedError(error, code)) return error;
-    throw error;
-  }
-  throw new Error(`expected ${code}, but the call answered ${JSON.stringify(result)}`);
-}
 
 export interface Command {
   readonly name: string;
@@ -65,15 +15,7 @@ export interface Command {
 
 /** What tests make on one server, gone after each of them. */
 export function workbench(server: RunningService) {
-  let undo: (() => unknown)[] = [];
-  const later = (work: () => unknown) => {
-    undo.unshift(work);
-  };
-  afterEach(async () => {
-    const works = undo;
-    undo = [];
-    for (const work of works) await work();
-  });
+  const later = cleanup();
 
   const bench = {
     later,

@@ -1,9 +1,10 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { SqliteDataStoreOptions } from '@sched/sqlite';
 import { SqliteDataStore } from '@sched/sqlite';
+import { claimAll, failure, record } from '@sched-tooling/adapter-tests';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createDirectory } from './place.js';
-import { claimAll, failure, listeningTo, query, record, turns } from './support.js';
+import { listeningTo, query, turns } from './support.js';
 
 let place: ReturnType<typeof createDirectory>;
 let stores: SqliteDataStore[];

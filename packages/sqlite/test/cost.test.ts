@@ -2,9 +2,10 @@ import { DatabaseSync } from 'node:sqlite';
 import type { HistoryEntry, NewTaskRecord } from '@sched/core';
 import type { SqliteDatabase, SqliteDataStoreOptions } from '@sched/sqlite';
 import { SqliteDataStore } from '@sched/sqlite';
+import { claimAll, record } from '@sched-tooling/adapter-tests';
 import { describe, expect, test } from 'vitest';
 import { conditions, createStatements } from '../src/statements.js';
-import { claimAll, listeningTo, record } from './support.js';
+import { listeningTo } from './support.js';
 
 async function openOn(database: SqliteDatabase, options: Partial<SqliteDataStoreOptions> = {}) {
   const given = { clock: () => 1000, ...options, database } as SqliteDataStoreOptions;

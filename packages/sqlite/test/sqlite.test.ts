@@ -5,9 +5,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import type { SqliteDataStoreOptions } from '@sched/sqlite';
 import { SqliteDataStore } from '@sched/sqlite';
+import { claimAll, failure, record } from '@sched-tooling/adapter-tests';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createDirectory } from './place.js';
-import { claimAll, failure, query, record, turns } from './support.js';
+import { query, turns } from './support.js';
 
 let place: ReturnType<typeof createDirectory>;
 beforeEach(() => {

@@ -48,6 +48,9 @@ export const adapters: Record<string, { files: string[] }> = {
   sqlite: { files: ['src/client.ts', 'src/schema.ts'] },
   postgres: { files: ['src/client.ts', 'src/schema.ts'] },
   redis: { files: ['src/client.ts', 'src/scripts.ts'] },
+  mysql: { files: ['src/client.ts', 'src/schema.ts'] },
+  mongo: { files: ['src/client.ts', 'src/schema.ts'] },
+  dynamodb: { files: ['src/client.ts', 'src/schema.ts'] },
 };
 
 /** The longest conformance test, in lines: it names the store and nothing else. */

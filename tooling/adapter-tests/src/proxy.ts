@@ -1,11 +1,31 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 
-/** What a proxy does to the next call: cuts it off before the server gets it, or when the server has answered it. */
+/** What a proxy does to the next call: cuts it off before the server gets it, or when the server has done it. */
 type Cut = 'before' | 'after';
 
 /** A proxy on loopback before a server, which cuts connections in the middle of calls. */
-export async function createProxy(url: string) {
+export interface Proxy {
+  /** The address of the server, with the proxy's host and port in place of its own. */
+  readonly url: string;
+  readonly port: number;
+  /** How often it has cut a call. */
+  readonly cuts: number;
+  /** Cuts the connection that the next bytes to the server go over. */
+  cutNext(when: Cut): void;
+  /** Cuts every connection there is. */
+  cutAll(): void;
+  close(): Promise<void>;
+}
+
+/**
+ * @param isDone whether some bytes of the server's, of which no others have come since, mean that it has done what it
+ *   was asked; usually it has by the time at which it begins to answer
+ */
+export async function createProxy(
+  url: string,
+  isDone: (answer: Buffer) => boolean = () => true,
+): Promise<Proxy> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
   let armed: Cut | undefined;
@@ -13,6 +33,7 @@ export async function createProxy(url: string) {
 
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
+    /** Whether the answer to come is withheld. */
     let isDoomed = false;
     const cut = () => {
       cuts++;
@@ -27,8 +48,10 @@ export async function createProxy(url: string) {
       upstream.write(chunk);
       return undefined;
     });
-    // The server has done what it was asked by the time at which it begins to answer.
-    upstream.on('data', (chunk) => (isDoomed ? cut() : client.write(chunk)));
+    upstream.on('data', (chunk) => {
+      if (!isDoomed) client.write(chunk);
+      else if (isDone(chunk)) cut();
+    });
     for (const [socket, other] of [
       [client, upstream],
       [upstream, client],
@@ -42,24 +65,24 @@ export async function createProxy(url: string) {
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
   const here = new URL(url);
   here.hostname = '127.0.0.1';
-  here.port = String((server.address() as AddressInfo).port);
+  here.port = String(port);
 
   return {
     url: here.href,
-    cutNext(when: Cut): void {
-      armed = when;
-    },
-    /** Cuts every connection there is. */
-    cutAll(): void {
-      for (const socket of sockets) socket.destroy();
-    },
-    /** How often it has cut a call. */
+    port,
     get cuts() {
       return cuts;
     },
-    async close(): Promise<void> {
+    cutNext(when) {
+      armed = when;
+    },
+    cutAll() {
+      for (const socket of sockets) socket.destroy();
+    },
+    async close() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     },
