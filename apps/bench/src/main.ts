@@ -1,17 +1,20 @@
 import { parseArgs } from 'node:util';
+import startServers from '@sched-tooling/services/global-setup';
+import { postgres } from './databases/postgres.ts';
+import { redis } from './databases/redis.ts';
+import { sqlite } from './databases/sqlite.ts';
 import { measure, table } from './run.ts';
+import type { Scenario } from './scenario.ts';
 import { cronNext } from './scenarios/cron-next.ts';
+import { scenariosOf } from './scenarios/databases.ts';
 import { memoryDrain, memoryLateness, memorySize } from './scenarios/memory.ts';
-import { sqliteBacklog, sqliteDrain, sqliteLateness } from './scenarios/sqlite.ts';
 
-const scenarios = [
+const scenarios: readonly Scenario[] = [
   cronNext,
   memorySize,
   memoryDrain,
   memoryLateness,
-  sqliteDrain,
-  sqliteBacklog,
-  sqliteLateness,
+  ...[sqlite, postgres, redis].flatMap(scenariosOf),
 ];
 
 const { values, positionals } = parseArgs({
@@ -42,10 +45,17 @@ if (values.help || unknown.length > 0 || !(rounds >= 1) || !(scale > 0)) {
   console.log(
     `Node ${process.version}, ${rounds} rounds, scale ${scale}. Ratios count, not figures: machines differ and are shared.`,
   );
-  for (const scenario of scenarios) {
-    if (positionals.length > 0 && !positionals.includes(scenario.name)) continue;
-    console.log(`\n${scenario.name}: ${scenario.title}`);
-    const say = (text: string) => process.stderr.write(`  ${text}\n`);
-    console.log(table(await measure(scenario, rounds, scale, say)));
+  // Servers that wait for the disk, as in production; each is started when the first scenario needs it.
+  process.env.SCHED_TEST_DURABLE ??= '1';
+  const stopServers = await startServers();
+  try {
+    for (const scenario of scenarios) {
+      if (positionals.length > 0 && !positionals.includes(scenario.name)) continue;
+      console.log(`\n${scenario.name}: ${scenario.title}`);
+      const say = (text: string) => process.stderr.write(`  ${text}\n`);
+      console.log(table(await measure(scenario, rounds, scale, say)));
+    }
+  } finally {
+    await stopServers?.();
   }
 }
