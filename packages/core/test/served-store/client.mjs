@@ -1,22 +1,59 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 
-/** Any call on the store that another process serves on this port. */
+const calls = [
+  ...['now', 'insert', 'get', 'update', 'list', 'count', 'remove', 'setPaused'],
+  ...['claim', 'extend', 'settle', 'release', 'history'],
+];
+
+/** The store that another process serves on this port. */
 export default (port) => {
-  const socket = connect(port, '127.0.0.1');
-  const answers = createInterface({ input: socket })[Symbol.asyncIterator]();
-  const call = async (method, args) => {
-    socket.write(`${JSON.stringify([method, ...args])}\n`);
-    const { value } = await answers.next();
-    const { answer, error } = JSON.parse(value);
-    if (error) throw new Error(error);
-    return answer;
+  const pending = new Map();
+  let socket;
+  let number = 0;
+
+  const call = (method, args) =>
+    new Promise((resolve, reject) => {
+      if (!socket?.writable) throw new Error('the store that is served is out of reach');
+      pending.set(++number, { resolve, reject });
+      socket.write(`${JSON.stringify([number, method, ...args])}\n`);
+    });
+
+  const answered = (line) => {
+    const { to, answer, error } = JSON.parse(line);
+    const { resolve, reject } = pending.get(to);
+    pending.delete(to);
+    if (error) reject(new Error(error));
+    else resolve(answer);
   };
-  return new Proxy(
-    {},
-    {
-      // Whoever awaits the store asks whether it is a promise.
-      get: (_, method) => (method === 'then' ? undefined : (...args) => call(String(method), args)),
+
+  return {
+    name: 'served',
+    capabilities: { history: true, watch: false, transactions: false, processes: true },
+    ...Object.fromEntries(calls.map((method) => [method, (...args) => call(method, args)])),
+
+    async open() {
+      if (socket?.writable) return;
+      socket = connect(port, '127.0.0.1');
+      socket.on('close', () => {
+        for (const { reject } of pending.values()) reject(new Error('the connection was lost'));
+        pending.clear();
+      });
+      createInterface({ input: socket })
+        .on('line', answered)
+        .on('error', () => {});
+      await once(socket, 'connect');
+      await call('open', []);
     },
-  );
+
+    // The store itself stays open, for the others.
+    async close() {
+      socket?.end();
+    },
+
+    async watch() {
+      return async () => {};
+    },
+  };
 };

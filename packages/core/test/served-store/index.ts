@@ -40,13 +40,14 @@ export function servedTarget(
           void store?.forget(socket);
         });
         const answer = async (line: string) => {
-          const outcome = await store?.serve(JSON.parse(line), socket).then(
-            (value) => ({ answer: value ?? null }),
-            (error) => ({ error: String(error) }),
+          const [to, ...call] = JSON.parse(line);
+          const outcome = await store?.serve(call, socket).then(
+            (value) => ({ to, answer: value ?? null }),
+            (error) => ({ to, error: String(error) }),
           );
           socket.write(`${JSON.stringify(outcome)}\n`);
         };
-        // A client waits for each answer before it sends the next call, and when killed resets its connection.
+        // A client that is killed resets its connection.
         createInterface({ input: socket })
           .on('line', answer)
           .on('error', () => {});
