@@ -1,1 +1,16 @@
-export {};
+export type {
+  MysqlCallbacks,
+  MysqlConnection,
+  MysqlConnectionOptions,
+  MysqlPool,
+  MysqlPoolConnection,
+  MysqlStatement,
+  MysqlValue,
+} from './client.js';
+export { MysqlDataStore } from './mysql-data-store.js';
+export type {
+  MysqlConnectOptions,
+  MysqlDataStoreOptions,
+  MysqlPoolOptions,
+  MysqlUrlOptions,
+} from './options.js';

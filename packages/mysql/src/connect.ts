@@ -1,0 +1,112 @@
+import { SchedError } from '@sched/core';
+import type { MysqlConnection, MysqlPool } from './client.js';
+import { isPool } from './client.js';
+import { storeError } from './errors.js';
+import type { Settings } from './options.js';
+import { dialects } from './procedures.js';
+import { migrate, select } from './schema.js';
+
+/** Where an open store sends its statements. */
+export interface Connected {
+  readonly client: MysqlPool | MysqlConnection;
+  readonly maxPacketBytes: number;
+  close(): Promise<void>;
+}
+
+/** What the store's own connections are made with, unless the user says otherwise. */
+const defaults = { connectTimeout: 10_000, enableKeepAlive: true };
+
+/** What the store's own connections are made with, whatever the user says. */
+const fixed = { charset: 'utf8mb4' };
+
+/** The oldest servers that have all that is needed. */
+const minimum = { mysql: [8, 0, 19], mariadb: [10, 6, 0] } as const;
+
+/** The least room for a statement that holds a few of the largest bodies that every store takes. */
+export const minPacketBytes = 4 * 1024 * 1024;
+
+/** @throws SchedError as `DataStore.open` says */
+export async function connect(settings: Settings): Promise<Connected> {
+  let close = async () => {};
+  try {
+    let client = settings.pool;
+    if (!client) {
+      const { createPool } = await import('mysql2/promise');
+      const pool = createPool({ ...defaults, ...settings.connection, ...fixed });
+      close = () => pool.end();
+      client = pool;
+    }
+    const maxPacketBytes = await prepare(client, settings);
+    return { client, maxPacketBytes, close };
+  } catch (error) {
+    await close();
+    throw storeError(error, settings.source);
+  }
+}
+
+/** Makes sure of the server and of the schema. @returns how much the server takes at once */
+async function prepare(client: MysqlPool | MysqlConnection, settings: Settings): Promise<number> {
+  if (!isPool(client)) return inspect(client, settings);
+  const loan = await client.getConnection();
+  let isBroken = true;
+  try {
+    const maxPacketBytes = await inspect(loan, settings);
+    isBroken = false;
+    return maxPacketBytes;
+  } finally {
+    if (isBroken) loan.destroy();
+    else loan.release();
+  }
+}
+
+async function inspect(connection: MysqlConnection, settings: Settings): Promise<number> {
+  const [row = []] = await select(
+    connection,
+    `SELECT VERSION(), @@character_set_client, @@character_set_connection, @@character_set_results,
+      @@autocommit, @@GLOBAL.read_only, @@max_allowed_packet, @@group_concat_max_len`,
+  );
+  const [version, ...charsets] = row.slice(0, 4).map(String);
+  const [autocommit, readOnly, maxPacketBytes = 0, maxConcatBytes = 0] = row.slice(4).map(Number);
+  const isMariaDb = /mariadb/i.test(version ?? '');
+  assertVersion(version ?? '', isMariaDb);
+  const demand = (condition: boolean, problem: string) => {
+    if (!condition) throw new SchedError('SCHED_STORE_CONFIG', `${settings.source}: ${problem}`);
+  };
+  demand(
+    charsets.every((charset) => charset === 'utf8mb4'),
+    `charset has to be utf8mb4, and these connections use ${charsets.join(', ')}.`,
+  );
+  demand(autocommit === 1, 'the connections have autocommit off, and it has to be on.');
+  demand(readOnly !== 1, 'this leads to a replica, or to a server that is read-only.');
+  demand(
+    maxPacketBytes >= minPacketBytes,
+    `max_allowed_packet of the server is ${maxPacketBytes}, and has to be ${minPacketBytes} or more.`,
+  );
+  const minConcatBytes = isMariaDb ? 1024 * 1024 : 1024;
+  demand(
+    maxConcatBytes >= minConcatBytes,
+    `group_concat_max_len is ${maxConcatBytes}, and has to be ${minConcatBytes} or more.`,
+  );
+  await migrate(connection, settings, isMariaDb ? dialects.mariadb : dialects.mysql);
+  return maxPacketBytes;
+}
+
+function assertVersion(version: string, isMariaDb: boolean): void {
+  const [name, least] = isMariaDb
+    ? (['MariaDB', minimum.mariadb] as const)
+    : (['MySQL', minimum.mysql] as const);
+  // Before version 11 MariaDB may put another version before its own, for old replicas.
+  const parts = version
+    .replace(/^5\.5\.5-/, '')
+    .split(/[.-]/, 3)
+    .map(Number);
+  const [different = 0] = least
+    .map((number, index) => (parts[index] ?? 0) - number)
+    .filter((difference) => difference !== 0);
+  if (!(different >= 0)) {
+    throw new SchedError(
+      'SCHED_STORE_UNSUPPORTED',
+      `The server is ${name} ${version}, and @sched/mysql needs ${name} ${least.join('.')} or later.`,
+    );
+  }
+}

@@ -1,0 +1,70 @@
+import type { SchedErrorCode } from '@sched/core';
+import { isSchedError, SchedError } from '@sched/core';
+
+/**
+ * What errors mean, by their number, code and message: the server's, or what Node or mysql2 say instead.
+ * https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html
+ */
+const meanings: readonly [RegExp, SchedErrorCode, string][] = [
+  [/^1305 .*SAVEPOINT/, 'SCHED_ARGUMENT_INVALID', 'Begin a transaction first.'],
+  [
+    /^(1048|1264|1265|1300|1366|1406|3140|3141|3156|3819|4025|4036|4037|4038|1690) /,
+    'SCHED_ARGUMENT_INVALID',
+    'A value cannot be stored.',
+  ],
+  [
+    /^(1054|1146|1305|1318|1136) /,
+    'SCHED_STORE_SCHEMA',
+    'The tables are not those of @sched/mysql: check database and namespace, and that a store has been opened on this very database.',
+  ],
+  [/^(1044|1142|1143|1227|1370|1419) /, 'SCHED_STORE_CONFIG', 'Grant it to the user.'],
+  [/^(1046|1049) /, 'SCHED_STORE_CONFIG', 'Check database.'],
+  [
+    /^(1290|1792|1836) /,
+    'SCHED_STORE_CONFIG',
+    'This leads to a replica, or to a server or user that is read-only.',
+  ],
+  [
+    /^(1153|1301) |PACKET/i,
+    'SCHED_PAYLOAD_TOO_LARGE',
+    'Raise max_allowed_packet of the server, and open the store again.',
+  ],
+  [/^(1045|1251|1698|1820|1862|3118|4151) |AUTH/, 'SCHED_STORE_CONFIG', 'Check user and password.'],
+  [/^3159 |SSL|TLS|CERT|SIGNATURE|EPROTO/, 'SCHED_STORE_CONFIG', 'Check ssl.'],
+  [/ERR_MODULE_NOT_FOUND/, 'SCHED_STORE_CONFIG', 'Install mysql2.'],
+  [/^\d* ?E[A-Z]+ /, 'SCHED_STORE_UNAVAILABLE', 'Check host and port.'],
+];
+
+interface DriverError {
+  readonly message?: string;
+  readonly code?: string;
+  readonly errno?: number;
+  readonly errors?: readonly DriverError[];
+}
+
+/**
+ * How often a call is made that another transaction gets in the way of, so that nothing has happened: by a deadlock, by
+ * a lock held longer than the server lets anybody wait, or by what an interrupted call has left on its connection.
+ */
+export function triesOf(error: unknown): number {
+  const { errno = 0 } = error as DriverError;
+  return ({ 1213: 10, 1205: 2, 1568: 2, 1020: 5 } as Record<number, number>)[errno] ?? 1;
+}
+
+/**
+ * What a call rejects with.
+ *
+ * @param source the setting that says where the database is
+ */
+export function storeError(error: unknown, source: string): SchedError {
+  if (isSchedError(error)) return error;
+  // Node tries each address of a host, and says of all that failed nothing but a list.
+  const [{ message, code = '', errno = '' }] = ((error as DriverError).errors ?? [error]) as [
+    DriverError,
+  ];
+  const number = Number(errno) > 0 ? errno : '';
+  const [, kind = 'SCHED_STORE_UNAVAILABLE', advice = ''] =
+    meanings.find(([pattern]) => pattern.test(`${number} ${code} ${message}`.trim())) ?? [];
+  const text = `MySQL (${source}) failed: ${message}. ${advice}`;
+  return new SchedError(kind, text.trim(), { cause: error });
+}

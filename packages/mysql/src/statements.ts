@@ -1,0 +1,78 @@
+import type { TaskFilter } from '@sched/core';
+import type { MysqlValue } from './client.js';
+import { columns, timeOr } from './procedures.js';
+
+/** How many tasks one page of a listing looks at, so that it is answered in time however few of them match. */
+const horizon = 10_000;
+
+/** A statement, and the values of its placeholders. */
+export type Statement = readonly [sql: string, ...values: MysqlValue[]];
+
+/**
+ * The statements that only read.
+ *
+ * @param p what the names of the tables begin with
+ */
+export function createStatements(p: string) {
+  const indexOf = (group: TaskFilter['group']) =>
+    typeof group === 'string' ? `${p}_group` : 'PRIMARY';
+  return {
+    now: (): Statement => [`SELECT ${timeOr('NULL')}`],
+
+    /** Where a page of a listing has to end, or nothing where it need not. */
+    horizon({ group }: TaskFilter, after: string): Statement {
+      const [where, values] = conditions(typeof group === 'string' ? { group } : {});
+      return [
+        `SELECT id FROM ${p}_tasks AS t FORCE INDEX (${indexOf(group)})
+        WHERE id > ? ${where} ORDER BY id LIMIT ${horizon}, 1`,
+        after,
+        ...values,
+      ];
+    },
+
+    list(filter: TaskFilter, after: string, last: string | null, limit: number): Statement {
+      const [where, values] = conditions(filter);
+      const end = last === null ? [] : [last];
+      return [
+        `SELECT ${columns} FROM ${p}_tasks AS t FORCE INDEX (${indexOf(filter.group)})
+        WHERE id > ? ${last === null ? '' : 'AND id <= ?'} ${where} ORDER BY id LIMIT ${limit}`,
+        after,
+        ...end,
+        ...values,
+      ];
+    },
+
+    count(filter: TaskFilter): Statement {
+      const [where, values] = conditions(filter);
+      return [`SELECT COUNT(*) FROM ${p}_tasks AS t WHERE TRUE ${where}`, ...values];
+    },
+
+    history: (taskId: string, since: number, limit: number): Statement => [
+      `SELECT id, at, body FROM ${p}_history FORCE INDEX (${p}_newest)
+      WHERE task_id = ? AND at >= ? ORDER BY at DESC, seq DESC LIMIT ${limit}`,
+      taskId,
+      since,
+    ],
+  };
+}
+
+export type Statements = ReturnType<typeof createStatements>;
+
+/** A filter as the end of a WHERE clause. */
+function conditions(filter: TaskFilter): [string, MysqlValue[]] {
+  const values: MysqlValue[] = [];
+  const all = Object.entries({
+    group: 'group_name',
+    name: 'name',
+    queue: 'queue',
+    status: 'status',
+    paused: 'paused',
+  }).map(([key, column]) => {
+    const value = filter[key as keyof TaskFilter];
+    if (value === undefined) return '';
+    if (value === null) return `AND t.${column} IS NULL `;
+    values.push(typeof value === 'boolean' ? Number(value) : value);
+    return `AND t.${column} = ? `;
+  });
+  return [all.join(''), values];
+}

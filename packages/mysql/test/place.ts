@@ -1,0 +1,48 @@
+import type { ConformancePlace } from '@sched/core/conformance';
+import { MysqlDataStore } from '@sched/mysql';
+import mysql from 'mysql2/promise';
+
+/** A name that no other test has. */
+export function freshName(): string {
+  return `test_${crypto.randomUUID().replaceAll('-', '').slice(0, 20)}`;
+}
+
+/** Runs statements on a connection of their own. @returns the rows of the last */
+export async function query(url: string, ...statements: readonly string[]) {
+  const connection = await mysql.createConnection(url);
+  try {
+    let rows: mysql.RowDataPacket[] = [];
+    for (const sql of statements) [rows] = await connection.query<mysql.RowDataPacket[]>(sql);
+    return rows;
+  } finally {
+    await connection.end();
+  }
+}
+
+/** The URL of a database on the same server. */
+export function databaseUrl(url: string, database: string): string {
+  return Object.assign(new URL(url), { pathname: `/${database}` }).href;
+}
+
+/** A database of its own, for the conformance kit. */
+export async function createPlace(server: string): Promise<ConformancePlace> {
+  const database = freshName();
+  const url = databaseUrl(server, database);
+  await query(server, `CREATE DATABASE ${database}`);
+  return {
+    connect: (options) => new MysqlDataStore({ url, ...options }),
+    process: { module: new URL('connect.js', import.meta.url).href, argument: { url } },
+    async beginTransaction() {
+      const tx = await mysql.createConnection(url);
+      await tx.beginTransaction();
+      const end = (how: 'commit' | 'rollback') => async () => {
+        await tx[how]();
+        await tx.end();
+      };
+      return { tx, commit: end('commit'), rollback: end('rollback') };
+    },
+    async dispose() {
+      await query(server, `DROP DATABASE IF EXISTS ${database}`);
+    },
+  };
+}
