@@ -113,7 +113,7 @@ export async function remove(session: Session, key: Key, group?: string): Promis
   const { table } = session.records;
   const written = await session.write({ Delete: { TableName: table, Key: key, ...condition } });
   if (written.isDone) return 1;
-  if (written.isDoubtful && !written.item) throw doubtful();
+  if (written.doubt && !written.item) throw doubtful(written.doubt);
   return 0;
 }
 
@@ -148,9 +148,9 @@ export async function setPaused(
       values: { group: group ?? null, now, scheduled: 'scheduled', true: true },
     });
     if (written.isDone) return 1;
-    const { item, isDoubtful } = written;
+    const { item, doubt } = written;
     const isAsAsked = item !== undefined && 'paused' in item === paused;
-    if (isAsAsked && isDoubtful) throw doubtful();
+    if (isAsAsked && doubt) throw doubtful(doubt);
     if (!item || isAsAsked || (group !== undefined && textOf(item, 'group') !== group)) return 0;
     isScheduled = textOf(item, 'status') === 'scheduled';
   }
@@ -202,10 +202,10 @@ export async function release(
     const way = ways[tries % ways.length] ?? notDeferred;
     const written = await write(session, session.records.keyOf(id), { ...way, remove, values });
     if (written.isDone) return 'released';
-    const { item, isDoubtful } = written;
+    const { item, doubt } = written;
     if (numberOf(item, 'token') !== token) return 'lost';
     if (item && !('owner' in item)) {
-      if (isDoubtful) throw doubtful();
+      if (doubt) throw doubtful(doubt);
       return 'lost';
     }
   }

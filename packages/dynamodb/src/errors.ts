@@ -19,6 +19,8 @@ const throttled =
 /** What errors mean, by their name, code and message. */
 const meanings: readonly [RegExp, SchedErrorCode, string][] = [
   [/ERR_MODULE_NOT_FOUND/, 'SCHED_STORE_CONFIG', 'Install @aws-sdk/client-dynamodb.'],
+  // It passes when whoever provides them does so again.
+  [/^ExpiredToken/, 'SCHED_STORE_UNAVAILABLE', 'Renew the credentials.'],
   [/Region is missing|Invalid region|hostname component/, 'SCHED_STORE_CONFIG', 'Set region.'],
   [
     /^(CredentialsProviderError|UnrecognizedClient|InvalidSignature|IncompleteSignature|MissingAuthenticationToken|InvalidAccessKeyId|InvalidClientTokenId|NotAuthorized)|credential/i,
@@ -66,9 +68,10 @@ export function contended(): SchedError {
 }
 
 /** A client of the user's own has repeated a request, and what it answers may be what the first one has done. */
-export function doubtful(): SchedError {
+export function doubtful(cause: Error): SchedError {
   return new SchedError(
     'SCHED_STORE_UNAVAILABLE',
     'DynamoDB failed: the answer to a request was lost, and the client made it again. Look whether it was applied, or give the client maxAttempts: 1.',
+    { cause },
   );
 }

@@ -4,7 +4,7 @@ import { SchedError } from '@sched/core';
 import type { Item, Texts, Value } from './expressions.js';
 import { expressions, textOf } from './expressions.js';
 import type { Key } from './records.js';
-import { sortable } from './records.js';
+import { isKey, sortable } from './records.js';
 import { mayRetry } from './requests.js';
 import type { Session } from './session.js';
 
@@ -22,7 +22,7 @@ export async function read(
   session: Session,
   ids: readonly string[],
 ): Promise<Map<string, TaskRecord>> {
-  const distinct = [...new Set(ids)];
+  const distinct = [...new Set(ids)].filter(isKey);
   const found = new Map<string, TaskRecord>();
   const batches = Array.from({ length: Math.ceil(distinct.length / batchSize) }, (_, index) =>
     distinct.slice(index * batchSize, (index + 1) * batchSize),

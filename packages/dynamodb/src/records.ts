@@ -27,7 +27,9 @@ export class Records {
     return `${this.namespace}#task#${shard}`;
   }
 
+  /** Where a task is; for what cannot be an id, a place where none ever is. */
   keyOf(id: string): Key {
+    if (!isKey(id)) return toItem({ pk: `${this.namespace}#nowhere`, sk: 'nowhere' });
     return toItem({ pk: this.partition(this.#shardOf(id)), sk: id });
   }
 
@@ -153,8 +155,12 @@ export function checkTexts(texts: readonly string[]): void {
 }
 
 function checkKey(id: string): void {
-  if (id === '') throw keyError('is empty');
   checkTexts([id]);
+  if (!isKey(id)) throw keyError('is empty');
+}
+
+export function isKey(id: string): boolean {
+  return id !== '' && id.isWellFormed() && Buffer.byteLength(id) <= maxKeyBytes;
 }
 
 const keyError = (problem: string) =>

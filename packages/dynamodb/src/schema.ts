@@ -82,7 +82,6 @@ async function createTable(call: Call, TableName: string): Promise<void> {
   } catch (error) {
     // Somebody else is creating it.
     if (!isNamed(error, 'ResourceInUseException')) throw error;
-    return;
   }
   await activeTable(call, TableName);
   // The history is limited without it too, when it is read; it only takes more room.

@@ -17,8 +17,8 @@ export type Written =
       readonly isDone: false;
       /** As it is, and does not satisfy the condition. */
       readonly item: Item | undefined;
-      /** Whether the client made the request more than once, so that it may be what the first one has left. */
-      readonly isDoubtful: boolean;
+      /** When the client has made the request more than once, so that this may be what the first one has left. */
+      readonly doubt: Error | undefined;
     };
 
 /** An open namespace. */
@@ -61,9 +61,10 @@ export async function openSession(settings: Settings): Promise<Session> {
       });
       return { isDone: true, item: answer.Attributes };
     } catch (error) {
-      const { name, Item: item, $metadata } = error as DriverError;
-      if (name !== 'ConditionalCheckFailedException') throw storeError(error);
-      return { isDone: false, item, isDoubtful: ($metadata?.attempts ?? 1) > 1 };
+      const failed = error as DriverError;
+      if (failed.name !== 'ConditionalCheckFailedException') throw storeError(error);
+      const isRepeated = (failed.$metadata?.attempts ?? 1) > 1;
+      return { isDone: false, item: failed.Item, doubt: isRepeated ? failed : undefined };
     }
   }
 
@@ -77,7 +78,8 @@ export async function openSession(settings: Settings): Promise<Session> {
       return reasons.map(({ Code, Item: item }) => ({
         isDone: Code !== 'ConditionalCheckFailed',
         item,
-        isDoubtful: false,
+        // A transaction that is repeated by the client is recognised by DynamoDB.
+        doubt: undefined,
       }));
     }
   }

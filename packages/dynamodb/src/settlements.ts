@@ -85,7 +85,7 @@ export async function settle(
 function refusal(result: Written, { token, revision, next }: Settlement): Answer | undefined {
   const { item } = result;
   if (numberOf(item, 'settled') === token) return 'settled';
-  if (!result.isDone && result.isDoubtful && !item && !next) throw doubtful();
+  if (!result.isDone && result.doubt && !item && !next) throw doubtful(result.doubt);
   if (!item || textOf(item, 'owner') === null || numberOf(item, 'token') !== token) return 'lost';
   return numberOf(item, 'revision') === revision ? undefined : 'conflict';
 }
