@@ -87,6 +87,8 @@ export interface CutTarget {
   readonly url: string;
   /** As {@link createProxy} takes it. */
   readonly isDone?: (answer: Buffer) => boolean;
+  /** As {@link createProxy} takes it: the request of a call that decides, where it makes several. */
+  readonly isMeant?: (request: Buffer) => boolean;
   /** Opens a store that reaches the server by this address, has a place of its own, and goes by this clock. */
   open(url: string, clock: () => number): Promise<DataStore>;
 }
@@ -96,12 +98,12 @@ export interface CutTarget {
  * succeeds because the driver made it again by itself; either way it is done as a whole or not at all, and is safe to
  * repeat.
  */
-export function testCutCalls({ url, isDone, open }: CutTarget): void {
+export function testCutCalls({ url, isDone, isMeant, open }: CutTarget): void {
   const later = cleanup();
 
   /** A store with a task, `held`, that it has claimed, and another, `free`, that is due. */
   async function prepared() {
-    const proxy = await createProxy(url, isDone);
+    const proxy = await createProxy(url, isDone, isMeant);
     later(() => proxy.close());
     const clock = { now: 1000 };
     const store = await open(proxy.url, () => clock.now);

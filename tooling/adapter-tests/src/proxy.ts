@@ -11,7 +11,7 @@ export interface Proxy {
   readonly port: number;
   /** How often it has cut a call. */
   readonly cuts: number;
-  /** Cuts the connection that the next bytes to the server go over. */
+  /** Cuts the connection that the next bytes to the server go over, or the next that are meant. */
   cutNext(when: Cut): void;
   /** Cuts every connection there is. */
   cutAll(): void;
@@ -21,10 +21,12 @@ export interface Proxy {
 /**
  * @param isDone whether some bytes of the server's, of which no others have come since, mean that it has done what it
  *   was asked; usually it has by the time at which it begins to answer
+ * @param isMeant whether some bytes to the server are of a request that is to be cut, where a call makes several
  */
 export async function createProxy(
   url: string,
   isDone: (answer: Buffer) => boolean = () => true,
+  isMeant: (request: Buffer) => boolean = () => true,
 ): Promise<Proxy> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
@@ -41,8 +43,8 @@ export async function createProxy(
       upstream.destroy();
     };
     client.on('data', (chunk) => {
-      const when = armed;
-      armed = undefined;
+      const when = armed && isMeant(chunk) ? armed : undefined;
+      if (when) armed = undefined;
       if (when === 'before') return cut();
       if (when === 'after') isDoomed = true;
       upstream.write(chunk);

@@ -1,0 +1,29 @@
+import { randomUUID } from 'node:crypto';
+import type { ConformancePlace } from '@sched/core/conformance';
+import { DynamoDBDataStore } from '@sched/dynamodb';
+import type { RunningService } from '@sched-tooling/services';
+
+/** The options by which stores reach a server: DynamoDB Local takes any credentials. */
+export function optionsFor({ url }: RunningService) {
+  const credentials = { accessKeyId: 'sched', secretAccessKey: 'sched' };
+  return { endpoint: url, region: 'local', connection: { credentials } };
+}
+
+/** A namespace of its own in a table that all share, for the conformance kit. */
+export function createPlace(server: RunningService): ConformancePlace {
+  const options = {
+    ...optionsFor(server),
+    tableName: 'conformance',
+    namespace: `test-${randomUUID()}`,
+  };
+  return {
+    connect: (given) => new DynamoDBDataStore({ ...options, ...given }),
+    process: { module: new URL('connect.js', import.meta.url).href, argument: options },
+    async dispose() {
+      const store = new DynamoDBDataStore(options);
+      await store.open();
+      await store.remove({ all: true });
+      await store.close();
+    },
+  };
+}
