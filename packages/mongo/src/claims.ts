@@ -1,0 +1,125 @@
+import type { ClaimedTask, ClaimRequest, ClaimResult } from '@sched/core';
+import type { MongoDocument } from './client.js';
+import type { TaskDocument } from './documents.js';
+import { toRecord } from './documents.js';
+import type { Delivery } from './outbox.js';
+import { claimed } from './pipelines.js';
+import { minWakeAt } from './schema.js';
+import type { StoreClock } from './store-clock.js';
+
+/** A task as the index of due tasks shows it. */
+interface Candidate {
+  readonly _id: string;
+  readonly serial: number;
+  readonly wakeAt: number;
+}
+
+/** What there is in the queues. */
+interface View {
+  readonly now: number;
+  /** How far the pages go, which is beyond what is due. */
+  readonly bound: number;
+  /** Those of each queue that may be due, one more than can be taken. */
+  readonly pages: readonly (readonly Candidate[])[];
+  /** The first of each queue that is certainly not due. */
+  readonly later: readonly (Candidate | undefined)[];
+}
+
+/** How often a claim looks again when others have taken what it was about to take. */
+const rounds = 50;
+
+const shape = { serial: 1, wakeAt: 1 };
+
+/** Takes due tasks: finds them, marks those that are still due with a number of its own, and reads these back. */
+export async function claimFrom(
+  delivery: Delivery,
+  clock: StoreClock,
+  { queues, limit, owner, leaseMs }: ClaimRequest,
+): Promise<ClaimResult> {
+  const view = await look(delivery, clock, queues, limit);
+  const { now, bound, later } = view;
+  const tasks: ClaimedTask[] = [];
+  let { pages } = view;
+  for (let round = 1; ; round++) {
+    const due = pages.flat().filter(({ wakeAt }) => wakeAt <= now);
+    const candidates = due.slice(0, limit - tasks.length);
+    if (candidates.length === 0) break;
+    const taken = await take(delivery, candidates, owner, now, leaseMs);
+    tasks.push(...taken);
+    const ids = new Set(taken.map(({ id }) => id));
+    pages = pages.map((page) => page.filter(({ _id }) => !ids.has(_id)));
+    if (taken.length === candidates.length || round === rounds) break;
+    pages = await pagesOf(delivery, queues, bound, limit - tasks.length);
+  }
+  const moments = [...pages.flat(), ...later].flatMap((each) => (each ? [each.wakeAt] : []));
+  if (tasks.length > 0) moments.push(now + leaseMs);
+  return { tasks, now, nextWakeAt: moments.length > 0 ? Math.min(...moments) : null };
+}
+
+async function look(
+  delivery: Delivery,
+  clock: StoreClock,
+  queues: readonly string[],
+  limit: number,
+): Promise<View> {
+  for (;;) {
+    const reading = await clock.read();
+    const { bound } = reading;
+    const [now, pages, later] = await Promise.all([
+      reading.now,
+      pagesOf(delivery, queues, bound, limit),
+      Promise.all(queues.map((queue) => firstAfter(delivery, queue, bound))),
+    ]);
+    if (now <= bound) return { now, bound, pages, later };
+  }
+}
+
+function pagesOf(
+  delivery: Delivery,
+  queues: readonly string[],
+  bound: number,
+  limit: number,
+): Promise<Candidate[][]> {
+  return Promise.all(
+    queues.map((queue) =>
+      candidates(delivery, { queue, wakeAt: { $gte: minWakeAt, $lte: bound } }, limit + 1),
+    ),
+  );
+}
+
+async function firstAfter(delivery: Delivery, queue: string, bound: number) {
+  const [first] = await candidates(delivery, { queue, wakeAt: { $gt: bound } }, 1);
+  return first;
+}
+
+async function candidates({ session }: Delivery, filter: MongoDocument, limit: number) {
+  const order = { sort: { queue: 1, wakeAt: 1 }, limit, projection: shape };
+  return (await session.find(session.tasks, filter, order)) as Candidate[];
+}
+
+/** Takes those of the candidates that nobody else has taken meanwhile. */
+async function take(
+  { session, numbers }: Delivery,
+  candidates: readonly Candidate[],
+  owner: string,
+  now: number,
+  leaseMs: number,
+): Promise<ClaimedTask[]> {
+  const { tasks, run, find } = session;
+  // Only now: a number that was given before these documents were there might be less than a token of one before them.
+  const token = await numbers.fresh();
+  const ids = candidates.map(({ _id }) => _id);
+  const free = {
+    ...{ _id: { $in: ids }, serial: { $in: candidates.map(({ serial }) => serial) } },
+    ...{ wakeAt: { $gte: minWakeAt, $lte: now }, lastToken: { $lt: token } },
+  };
+  const { matchedCount } = await run((options) =>
+    tasks.updateMany(free, claimed(owner, token, now + leaseMs), options),
+  );
+  if (matchedCount === 0) return [];
+  const found = (await find(tasks, { _id: { $in: ids }, token })) as TaskDocument[];
+  const places = new Map(ids.map((id, place) => [id, place]));
+  return found
+    .map((task) => ({ ...toRecord(task), lapsedOwner: task.lapsedOwner ?? null }) as ClaimedTask)
+    .sort((a, b) => (places.get(a.id) ?? 0) - (places.get(b.id) ?? 0));
+}

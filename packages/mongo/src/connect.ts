@@ -1,0 +1,62 @@
+import { SchedError } from '@sched/core';
+import type { MongoClientLike } from './client.js';
+import { storeError } from './errors.js';
+import type { Settings } from './options.js';
+import { migrate } from './schema.js';
+import type { Collections } from './session.js';
+import { collectionsOf, databaseOf } from './session.js';
+
+/** Where an open store sends its commands. */
+export interface Connection {
+  readonly collections: Collections;
+  /** Whether the server belongs to a replica set or a sharded cluster: it has change streams and transactions. */
+  readonly isReplicated: boolean;
+  close(): Promise<void>;
+}
+
+/** The oldest server: https://www.mongodb.com/legal/support-policy/lifecycles */
+const minimumVersion = [4, 4] as const;
+
+/** What the store's own client is made with, unless the user says otherwise. */
+const defaults = {
+  appName: '@sched/mongo',
+  serverSelectionTimeoutMS: 10_000,
+  connectTimeoutMS: 10_000,
+};
+
+/** @throws SchedError as `DataStore.open` says */
+export async function connect(settings: Settings): Promise<Connection> {
+  let close = async () => {};
+  try {
+    let client = settings.client;
+    if (!client) {
+      const { MongoClient } = await import('mongodb');
+      const own = new MongoClient(settings.url, { ...defaults, ...settings.options });
+      close = () => own.close();
+      await own.connect();
+      client = own;
+    }
+    const { collections, isReplicated } = await prepare(client, settings);
+    return { collections, isReplicated, close };
+  } catch (error) {
+    await close().catch(() => {});
+    throw storeError(error, settings.source);
+  }
+}
+
+/** Makes sure of the server and of the schema. */
+async function prepare(client: MongoClientLike, settings: Settings) {
+  const database = databaseOf(client, settings);
+  const { setName, msg } = await database.command({ hello: 1 });
+  const { version = '0' } = await database.command({ buildInfo: 1 });
+  const [major = 0, minor = 0] = String(version).split('.').map(Number);
+  if (major < minimumVersion[0] || (major === minimumVersion[0] && minor < minimumVersion[1])) {
+    throw new SchedError(
+      'SCHED_STORE_UNSUPPORTED',
+      `The server is MongoDB ${version}, and @sched/mongo needs ${minimumVersion.join('.')} or later.`,
+    );
+  }
+  const collections = collectionsOf(database, settings);
+  await migrate(database, collections, settings);
+  return { collections, isReplicated: setName !== undefined || msg === 'isdbgrid' };
+}

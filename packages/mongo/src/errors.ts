@@ -1,0 +1,71 @@
+import type { SchedErrorCode } from '@sched/core';
+import { isSchedError, SchedError } from '@sched/core';
+
+interface DriverError {
+  readonly name?: string;
+  readonly message?: string;
+  readonly code?: number | string;
+  readonly cause?: DriverError;
+  readonly writeErrors?: readonly { readonly index: number; readonly code?: number }[];
+  hasErrorLabel?(label: string): boolean;
+}
+
+/** What errors mean, by their class, code and message. https://www.mongodb.com/docs/manual/reference/error-codes/ */
+const meanings: readonly [RegExp, SchedErrorCode, string][] = [
+  [/^ERR_MODULE_NOT_FOUND/, 'SCHED_STORE_CONFIG', 'Install mongodb.'],
+  [/^MongoServer\w* (18|33|8000) /, 'SCHED_STORE_CONFIG', 'Check user, password and authSource.'],
+  [/^MongoServer\w* 13 /, 'SCHED_STORE_CONFIG', 'Grant it to the user: readWrite is enough.'],
+  [/^MongoServer\w* 73 /, 'SCHED_STORE_CONFIG', 'Check database and collection.'],
+  [/^Mongo(MissingCredentials|Parse)/, 'SCHED_STORE_CONFIG', 'Check url and options.'],
+  [/^MongoCompatibility/, 'SCHED_STORE_UNSUPPORTED', 'Use MongoDB 4.4 or later.'],
+  [
+    /^MongoServer\w* (20|263) .*ransaction/,
+    'SCHED_STORE_UNSUPPORTED',
+    'Only a replica set or a sharded cluster has transactions.',
+  ],
+  [/^MongoServer\w* (115|40573) /, 'SCHED_STORE_UNSUPPORTED', ''],
+  [/^BSON|^MongoServer\w* (2|17280) /, 'SCHED_ARGUMENT_INVALID', 'A value cannot be stored.'],
+  [/_SSL|_TLS|CERT|SIGNATURE|EPROTO|SSL rout|TLS|ssl/, 'SCHED_STORE_CONFIG', 'Check tls.'],
+  [/^MongoInvalidArgument.*session/i, 'SCHED_ARGUMENT_INVALID', ''],
+  [/^Mongo(InvalidArgument|API)Error/, 'SCHED_STORE_CONFIG', 'Check url and options.'],
+  [/^MongoServerSelection|^MongoNetwork/, 'SCHED_STORE_UNAVAILABLE', 'Check host and port.'],
+];
+
+/**
+ * What a call rejects with.
+ *
+ * @param source the setting that says where the database is
+ */
+export function storeError(error: unknown, source: string): SchedError {
+  if (isSchedError(error)) return error;
+  const text = describe(error as DriverError);
+  const { message } = error as DriverError;
+  const [, kind = 'SCHED_STORE_UNAVAILABLE', advice = ''] =
+    meanings.find(([pattern]) => pattern.test(text)) ?? [];
+  const said = `MongoDB (${source}) failed: ${message}. ${advice}`;
+  return new SchedError(kind, said.trim(), { cause: error });
+}
+
+function describe({ name, code, message, cause }: DriverError): string {
+  const own = `${typeof code === 'string' ? `${code} ` : ''}${name} ${code} ${message}`;
+  return cause ? `${own} ${cause.code} ${cause.message}` : own;
+}
+
+/** Whether others were in the way, and the same can be tried again: write conflicts, deadlocks, elections of a lock. */
+export function isContended(error: unknown): boolean {
+  const { code, writeErrors } = error as DriverError;
+  const codes = [code, ...[writeErrors ?? []].flat().map((each) => each.code)];
+  return codes.some((each) => each === 112 || each === 24 || each === 46);
+}
+
+/**
+ * Which documents of an insertion were there already.
+ *
+ * @throws the error itself if it says anything else
+ */
+export function duplicatesIn(error: unknown): number[] {
+  const { writeErrors } = error as DriverError;
+  const errors = [writeErrors ?? []].flat();
+  if (errors.length === 0 || errors.some(({ code }) => code !== 11000)) throw error;
+  return errors.map(({ index }) => index);
+}
