@@ -1,5 +1,8 @@
 import { parseArgs } from 'node:util';
 import startServers from '@sched-tooling/services/global-setup';
+import { dynamodb } from './databases/dynamodb.ts';
+import { mongoDatabase } from './databases/mongo.ts';
+import { mysqlDatabase } from './databases/mysql.ts';
 import { postgres } from './databases/postgres.ts';
 import { redis } from './databases/redis.ts';
 import { sqlite } from './databases/sqlite.ts';
@@ -14,7 +17,17 @@ const scenarios: readonly Scenario[] = [
   memorySize,
   memoryDrain,
   memoryLateness,
-  ...[sqlite, postgres, redis].flatMap(scenariosOf),
+  ...[
+    sqlite,
+    postgres,
+    mysqlDatabase('mysql'),
+    mysqlDatabase('mariadb'),
+    redis,
+    mongoDatabase('ferretdb', 5000, 200_000),
+    mongoDatabase('secantusdb', 1000, 20_000),
+    mongoDatabase('mongodb', 10_000, 200_000),
+    dynamodb,
+  ].flatMap(scenariosOf),
 ];
 
 const { values, positionals } = parseArgs({
