@@ -52,6 +52,13 @@ export class StoreAccess {
     this.#timeoutMs = timeoutMs;
   }
 
+  /** Access to a store that needs no opening, and that is for others to close. */
+  static toOpen(alias: string, store: DataStore, clock: Clock, timeoutMs: number): StoreAccess {
+    const access = new StoreAccess(alias, store, clock, timeoutMs);
+    access.#isOpen = true;
+    return access;
+  }
+
   /**
    * Makes a call, opening the store first when nobody has.
    *
@@ -97,9 +104,7 @@ export class StoreAccess {
   /** The same store inside a transaction of the user's, which needs no opening. */
   withTransaction(tx: unknown): StoreAccess {
     const inside = this.store.withTransaction(tx);
-    const access = new StoreAccess(this.alias, inside, this.#clock, this.#timeoutMs);
-    access.#isOpen = true;
-    return access;
+    return StoreAccess.toOpen(this.alias, inside, this.#clock, this.#timeoutMs);
   }
 
   /** The store's time, asked for only when nothing has told it for a while. */
@@ -194,6 +199,10 @@ export class StoreAccess {
       { cause },
     );
   }
+}
+
+export function isDataStore(value: unknown): value is DataStore {
+  return typeof (value as DataStore | null | undefined)?.claim === 'function';
 }
 
 /** Whether a call that failed so may succeed when it is made again. */
