@@ -124,6 +124,16 @@ describe('A store that stays away', () => {
     expect(await copyTasks(stores.from, stores.to)).toMatchObject({ unchanged: 3, inserted: 0 });
   });
 
+  test('is not waited for longer when the copy was aborted during a call', async () => {
+    const stores = await createStores(records(3));
+    const abort = new AbortController();
+    stores.clock.setTimeout(() => abort.abort('enough'), 500);
+    const { error } = await copyOver(stores, () => 'hangs before it is applied', {
+      signal: abort.signal,
+    });
+    expect([error, stores.clock.elapsed()]).toEqual(['enough', 1000]);
+  });
+
   test('keeps nobody waiting who has aborted the copy', async () => {
     const stores = await createStores(records(3));
     const { clock } = stores;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { copyTasks, type DataStore, type NewTaskRecord, type TaskRecord } from '../src/index.js';
+import type { TestClock } from '../src/testing/index.js';
 import {
   body,
   claimOnly,
@@ -212,6 +213,23 @@ describe('A task of the target that is to be replaced', () => {
     }
   });
 
+  test('stays paused until it is the other one', async () => {
+    const later = record('a', { runAt: 4e12, body: body({ nominal: 4e12 }) });
+    const { from, to, target } = await replacing(later, record('a', { ...other, paused: true }));
+    let edits = 0;
+    const contended = interceptStore(target.store, async (call, proceed) => {
+      if (call === 'update' && edits++ === 0) await edit(to);
+      return proceed();
+    });
+    expect((await copyTasks(from, contended, { onConflict: 'replace' })).replaced).toBe(1);
+    const writes = target.calls.map(({ call, answer }) => [call, answer]);
+    expect(writes.filter(([call]) => call === 'update' || call === 'setPaused')).toEqual([
+      ['update', 'conflict'],
+      ['update', 'updated'],
+      ['setPaused', 1],
+    ]);
+  });
+
   test('is left alone when it is claimed meanwhile', async () => {
     const { to, result } = await meanwhile('get', 'after', edit);
     expect(result.replaced).toBe(1);
@@ -234,7 +252,23 @@ describe('A task of the target that is to be replaced', () => {
 });
 
 describe('A task of the source to which something happens while it is copied', () => {
-  const changes: [string, (from: DataStore) => Promise<unknown>][] = [
+  const changes: [string, (from: DataStore, clock: TestClock) => Promise<unknown>][] = [
+    [
+      'paused and resumed',
+      async (from) => {
+        await from.setPaused({ ids: ['a'] }, true);
+        await from.setPaused({ ids: ['a'] }, false);
+      },
+    ],
+    [
+      'lost by one worker and given back by another',
+      async (from, clock) => {
+        await claimOnly(from, 'the first', 1);
+        await clock.advance(1);
+        const { lease } = await claimOnly(from, 'the second');
+        await from.release([{ id: 'a', token: lease.token }]);
+      },
+    ],
     ['claimed', (from) => claimOnly(from)],
     ['paused', (from) => from.setPaused({ ids: ['a'] }, true)],
     ['removed', (from) => from.remove({ ids: ['a'] })],
@@ -255,9 +289,9 @@ describe('A task of the source to which something happens while it is copied', (
   ];
 
   test.each(changes)('%s: is not copied, and is named', async (_, change) => {
-    const { from, to } = await createStores([record('a')]);
+    const { clock, from, to } = await createStores([record('a')]);
     const target = interceptStore(to, async (call, proceed) => {
-      if (call === 'insert') await change(from);
+      if (call === 'insert') await change(from, clock);
       return proceed();
     });
     const result = await copyTasks(from, target);
