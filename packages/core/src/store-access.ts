@@ -38,25 +38,20 @@ export class StoreAccess {
   /** What gives up the calls that are under way. */
   readonly #underWay = new Set<(error: SchedError) => void>();
   #opening: Promise<void> | undefined;
-  #isOpen = false;
+  #isOpen: boolean;
   #isUser = false;
   #isClosed = false;
   /** The store's time less the clock's, never too large: see `noteTime`. */
   #offset: number | undefined;
   #notedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(alias: string, store: DataStore, clock: Clock, timeoutMs: number) {
+  /** @param isOpen whether the store needs no opening, and is for others to close */
+  constructor(alias: string, store: DataStore, clock: Clock, timeoutMs: number, isOpen = false) {
     this.alias = alias;
+    this.#isOpen = isOpen;
     this.store = store;
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
-  }
-
-  /** Access to a store that needs no opening, and that is for others to close. */
-  static toOpen(alias: string, store: DataStore, clock: Clock, timeoutMs: number): StoreAccess {
-    const access = new StoreAccess(alias, store, clock, timeoutMs);
-    access.#isOpen = true;
-    return access;
   }
 
   /**
@@ -104,7 +99,7 @@ export class StoreAccess {
   /** The same store inside a transaction of the user's, which needs no opening. */
   withTransaction(tx: unknown): StoreAccess {
     const inside = this.store.withTransaction(tx);
-    return StoreAccess.toOpen(this.alias, inside, this.#clock, this.#timeoutMs);
+    return new StoreAccess(this.alias, inside, this.#clock, this.#timeoutMs, true);
   }
 
   /** The store's time, asked for only when nothing has told it for a while. */

@@ -9,7 +9,7 @@ export class PatientStore {
   readonly #settings: CopySettings;
 
   constructor(alias: string, store: DataStore, settings: CopySettings) {
-    this.#access = StoreAccess.toOpen(alias, store, settings.clock, settings.storeTimeoutMs);
+    this.#access = new StoreAccess(alias, store, settings.clock, settings.storeTimeoutMs, true);
     this.#settings = settings;
   }
 
