@@ -1,4 +1,16 @@
 export type { Clock } from './clock.js';
+export { copyTasks } from './copy/copy-tasks.js';
+export type { CopyConflict, CopyOptions } from './copy/options.js';
+export type {
+  CopiedTasks,
+  CopyCounts,
+  CopyProgress,
+  CopyResult,
+  DifferingTask,
+  LeftReason,
+  LeftTask,
+  RefusedTask,
+} from './copy/report.js';
 export type {
   ClaimedTask,
   ClaimRequest,

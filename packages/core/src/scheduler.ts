@@ -5,7 +5,7 @@ import { SchedError } from './errors.js';
 import { Emitter, type Listener, type SchedulerEvents } from './events.js';
 import type { PayloadCodec } from './payload.js';
 import { invalid, members, wholeNumber } from './policies.js';
-import { isPassing, StoreAccess } from './store-access.js';
+import { isDataStore, isPassing, StoreAccess } from './store-access.js';
 import type { TaskDefinition } from './task.js';
 import { type ClientContext, TaskClient } from './task-client.js';
 import type { TriggerKind } from './trigger.js';
@@ -250,8 +250,4 @@ function isCodec(value: unknown): value is PayloadCodec {
     typeof codec.encode === 'function' &&
     typeof codec.decode === 'function'
   );
-}
-
-function isDataStore(value: unknown): value is DataStore {
-  return typeof (value as DataStore | null | undefined)?.claim === 'function';
 }

@@ -38,15 +38,17 @@ export class StoreAccess {
   /** What gives up the calls that are under way. */
   readonly #underWay = new Set<(error: SchedError) => void>();
   #opening: Promise<void> | undefined;
-  #isOpen = false;
+  #isOpen: boolean;
   #isUser = false;
   #isClosed = false;
   /** The store's time less the clock's, never too large: see `noteTime`. */
   #offset: number | undefined;
   #notedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(alias: string, store: DataStore, clock: Clock, timeoutMs: number) {
+  /** @param isOpen whether the store needs no opening, and is for others to close */
+  constructor(alias: string, store: DataStore, clock: Clock, timeoutMs: number, isOpen = false) {
     this.alias = alias;
+    this.#isOpen = isOpen;
     this.store = store;
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
@@ -97,9 +99,7 @@ export class StoreAccess {
   /** The same store inside a transaction of the user's, which needs no opening. */
   withTransaction(tx: unknown): StoreAccess {
     const inside = this.store.withTransaction(tx);
-    const access = new StoreAccess(this.alias, inside, this.#clock, this.#timeoutMs);
-    access.#isOpen = true;
-    return access;
+    return new StoreAccess(this.alias, inside, this.#clock, this.#timeoutMs, true);
   }
 
   /** The store's time, asked for only when nothing has told it for a while. */
@@ -194,6 +194,10 @@ export class StoreAccess {
       { cause },
     );
   }
+}
+
+export function isDataStore(value: unknown): value is DataStore {
+  return typeof (value as DataStore | null | undefined)?.claim === 'function';
 }
 
 /** Whether a call that failed so may succeed when it is made again. */

@@ -32,6 +32,11 @@ export const budgets: Budget[] = [
     imports: { '@sched/core': ['every'] },
     maxBytes: 3_300,
   },
+  {
+    what: 'moving between stores: copyTasks',
+    imports: { '@sched/core': ['copyTasks'] },
+    maxBytes: 6_000,
+  },
 ];
 
 /** Each adapter, without core and without its driver. */

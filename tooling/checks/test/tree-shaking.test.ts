@@ -12,6 +12,7 @@ const parts: Part[] = [
   },
   { name: 'scheduler', files: /^packages\/core\/src\/scheduler/ },
   { name: 'worker', files: /^packages\/core\/src\/worker/ },
+  { name: 'copy', files: /^packages\/core\/src\/copy\// },
   { name: 'testing', files: /^packages\/core\/src\/testing\// },
   { name: 'kit', files: /^packages\/core\/src\/conformance\// },
   { name: 'adapters', files: /^packages\/(?!core\/)/ },
@@ -23,7 +24,7 @@ describe.for(Object.entries(bundlers))('%s', ([, bundler]) => {
   // What the other cases rely on: a part that is used is seen.
   test('sees every part of a bundle of everything', async () => {
     const code = [
-      core('at, every, cron, anyOf, allOf, except, createScheduler'),
+      core('at, every, cron, anyOf, allOf, except, createScheduler, copyTasks'),
       "export * from '@sched/core/conformance';",
       "export * from '@sched/core/testing';",
       "export * from '@sched/memory';",
@@ -36,6 +37,8 @@ describe.for(Object.entries(bundlers))('%s', ([, bundler]) => {
     ['every', ['every']],
     ['cron', ['cron']],
     ['anyOf, allOf, except', ['combinations']],
+    ['createScheduler', ['at', 'scheduler', 'worker']],
+    ['copyTasks', ['copy']],
     ['isSchedError, SchedError', []],
     ['defineTask', []],
   ] as const)('{ %s } brings in nothing else', async ([names, expected]) => {

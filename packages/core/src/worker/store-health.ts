@@ -1,8 +1,6 @@
+import { backoffDelayMs, backoffMs } from '../backoff.js';
 import { isSchedError, type SchedError } from '../errors.js';
 import type { WorkerContext } from './context.js';
-
-/** The shortest and the longest delay after a failure. */
-export const backoffMs = { min: 100, max: 30_000 };
 
 /** Counts a store's failures in a row, says how long to wait after each, and tells the world. */
 export class StoreHealth {
@@ -36,8 +34,7 @@ export class StoreHealth {
       error: error as SchedError,
       failures: this.#failures,
     });
-    const delayMs = Math.min(backoffMs.max, backoffMs.min * 2 ** inRow);
-    return Math.ceil(delayMs * (0.5 + settings.random() / 2));
+    return backoffDelayMs(inRow, settings.random());
   }
 
   answered(call: string): void {

@@ -3,6 +3,7 @@
  * stopped. It survives whatever the store does: every call may fail, hang or answer late.
  */
 
+import { backoffMs } from '../backoff.js';
 import type { ClaimedTask, Release, TaskRecord } from '../data-store.js';
 import { SchedError } from '../errors.js';
 import { admit, type Claim, conclude, type Decision } from '../policy.js';
@@ -15,7 +16,7 @@ import { LeaseKeeper } from './lease-keeper.js';
 import { Outbox } from './outbox.js';
 import { reportSettled } from './report.js';
 import { Run, type RunEnd } from './run.js';
-import { backoffMs, StoreHealth } from './store-health.js';
+import { StoreHealth } from './store-health.js';
 import { undecidable } from './undecidable.js';
 import { Watcher } from './watcher.js';
 

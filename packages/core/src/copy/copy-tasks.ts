@@ -1,0 +1,93 @@
+import type { DataStore, TaskRecord } from '../data-store.js';
+import { isSchedError, SchedError } from '../errors.js';
+import { type CopyOptions, type CopySettings, readCopyOptions } from './options.js';
+import { PageCopier } from './page.js';
+import { PatientStore } from './patient-store.js';
+import { CopyReport, type CopyResult } from './report.js';
+
+/** The first page is small, since nobody knows yet how large the tasks are. */
+const firstPageSize = 16;
+
+/** About how much of bodies is in memory at once, in characters. */
+const pageCharacters = 4 * 2 ** 20;
+
+/**
+ * Copies tasks from one store to another, of whatever kinds, and reads back each. Both have to be open, and stay so.
+ *
+ * Neither store may have workers meanwhile: a copy shows its source as it was when each page was read, and a task that
+ * is in both would run in both. The source is only read. A task that a worker has or had without reporting back is left
+ * alone in both stores and named in the result; copy again after a worker of the source has settled it.
+ *
+ * Copied is what a task is made of: id, name, queue, group, status, whether it is paused, when it runs next, and its
+ * body, byte for byte, with payload, policies, attempts and the last run. Not copied are its history, and what belongs
+ * to a store: leases, deliveries, revisions and tokens, which begin anew.
+ *
+ * Nothing needs to be undone or remembered when it fails or is aborted, or the process dies: called again, it passes
+ * over what is there already and copies the rest.
+ *
+ * @param from the store whose tasks are copied
+ * @param to the store that gets them
+ * @returns what became of the tasks; look at `isComplete`
+ * @throws SchedError `SCHED_ARGUMENT_INVALID` or `SCHED_DURATION_INVALID` before anything is read;
+ *   `SCHED_STORE_CLOSED` when one of the stores is not open; `SCHED_TASK_EXISTS` at the first conflict, unless
+ *   `onConflict` says otherwise; `SCHED_STORE_UNAVAILABLE` or `SCHED_STORE_TIMEOUT` when a store went on failing. From
+ *   then on `details.progress` and `details.tasks` say what was done until then. The signal's reason when it is aborted.
+ */
+export async function copyTasks(
+  from: DataStore,
+  to: DataStore,
+  options: CopyOptions = {},
+): Promise<CopyResult> {
+  const settings = readCopyOptions(from, to, options);
+  const report = new CopyReport(settings.after);
+  try {
+    return await copyPages(
+      new PatientStore('from', from, settings),
+      new PatientStore('to', to, settings),
+      settings,
+      report,
+    );
+  } catch (error) {
+    if (!isSchedError(error) || error === settings.signal?.reason) throw error;
+    const details = { ...error.details, progress: report.progress(), tasks: report.tasks };
+    throw new SchedError(error.code, error.message, { cause: error, details });
+  }
+}
+
+async function copyPages(
+  from: PatientStore,
+  to: PatientStore,
+  { filter, after, onConflict, onProgress, pageSize }: CopySettings,
+  report: CopyReport,
+): Promise<CopyResult> {
+  // Before anything is done it is certain that both can be reached.
+  await to.call('now', (store) => store.now());
+  report.total = await from.call('count', (store) => store.count(filter));
+  const copier = new PageCopier(from, to, onConflict, report);
+  let limit = Math.min(firstPageSize, pageSize);
+  do {
+    const request = { ...filter, limit, ...(report.cursor !== null && { after: report.cursor }) };
+    const { tasks, next } = await from.call('list', (store) => store.list(request));
+    await copier.copy(tasks);
+    report.cursor = next;
+    onProgress?.(report.progress());
+    limit = nextPageSize(tasks, limit, pageSize);
+  } while (report.cursor !== null);
+
+  const sourceCount = await from.call('count', (store) => store.count(filter));
+  const targetCount = await to.call('count', (store) => store.count(filter));
+  const progress = report.progress();
+  const { inserted, unchanged, replaced, left, refused, changed, differing, read } = progress;
+  const isComplete =
+    left + refused + changed + differing === 0 &&
+    (after !== null || sourceCount === read) &&
+    targetCount >= inserted + unchanged + replaced;
+  return { ...progress, isComplete, sourceCount, targetCount, tasks: report.tasks };
+}
+
+/** As many tasks as fit into a page, if they are as large as the last ones; at most twice as many as before. */
+function nextPageSize(tasks: readonly TaskRecord[], limit: number, pageSize: number): number {
+  const characters = tasks.reduce((sum, { body }) => sum + body.length, 0);
+  const fitting = Math.floor((pageCharacters * tasks.length) / Math.max(1, characters));
+  return Math.max(1, Math.min(tasks.length > 0 ? fitting : limit, 2 * limit, pageSize));
+}

@@ -1,0 +1,98 @@
+import { type Clock, systemClock } from '../clock.js';
+import type { DataStore, TaskFilter } from '../data-store.js';
+import { type Duration, parseDurationMs } from '../duration.js';
+import { invalid, members, oneOf, wholeNumber } from '../policies.js';
+import { isDataStore } from '../store-access.js';
+import { checkLabel } from '../task.js';
+import type { CopyProgress } from './report.js';
+
+/** What becomes of a task that is in the target already, and is another there. */
+export type CopyConflict = 'error' | 'keep' | 'replace';
+
+/** What {@link copyTasks} copies, and how. */
+export interface CopyOptions {
+  /** Only the tasks of this group; `null`: only those without one. Default: all tasks. */
+  readonly group?: string | null;
+  /**
+   * What becomes of a task whose id is in the target already with another content:
+   *
+   * - `error` (default): it stays, and `SCHED_TASK_EXISTS` is thrown.
+   * - `keep`: it stays, and is counted as `kept`.
+   * - `replace`: it becomes what it is in the source, unless a worker of the target has it or had it.
+   *
+   * One that is the same in both is no conflict.
+   */
+  readonly onConflict?: CopyConflict;
+  /**
+   * Where to go on: the `cursor` of an earlier copy of the same tasks from the same source. Default, and `null`: from the
+   * beginning. It only saves time: a copy from the beginning passes over what is in the target already.
+   */
+  readonly after?: string | null;
+  /** The most tasks that are in memory at once. Fewer where they are large. Default 500. */
+  readonly pageSize?: number;
+  /** Ends the copy after the call to a store that is under way. What was copied stays. */
+  readonly signal?: AbortSignal;
+  /** Is told after each page how far the copy has come. What it throws ends the copy. */
+  readonly onProgress?: (progress: CopyProgress) => void;
+  /** After how long a call to a store is given up. Default 30 s. */
+  readonly storeTimeout?: Duration;
+  /** For how long a call is made again while a store cannot be reached, or does not answer. Default 1 min. */
+  readonly retryFor?: Duration;
+  /** Chance in [0, 1), for the spread of delays after a store failed. Default `Math.random`. */
+  readonly random?: () => number;
+  /** Replaces real time, in tests. */
+  readonly clock?: Clock;
+}
+
+/** Copy options with every choice made. */
+export interface CopySettings {
+  readonly filter: Pick<TaskFilter, 'group'>;
+  readonly onConflict: CopyConflict;
+  readonly after: string | null;
+  readonly pageSize: number;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: CopyProgress) => void) | undefined;
+  readonly storeTimeoutMs: number;
+  readonly retryForMs: number;
+  readonly random: () => number;
+  readonly clock: Clock;
+}
+
+/** @throws SchedError `SCHED_ARGUMENT_INVALID` or `SCHED_DURATION_INVALID`, naming the argument or option */
+export function readCopyOptions(
+  from: DataStore,
+  to: DataStore,
+  options: CopyOptions,
+): CopySettings {
+  if (!isDataStore(from)) throw invalid('from', from, 'a data store');
+  if (!isDataStore(to)) throw invalid('to', to, 'a data store');
+  if (from === to) throw invalid('to', to.name, 'another store than from');
+  const {
+    group,
+    onConflict = 'error',
+    after = null,
+    pageSize = 500,
+    signal,
+    onProgress,
+    storeTimeout = 30_000,
+    retryFor = 60_000,
+    random = Math.random,
+    clock = systemClock,
+  } = members('options', options);
+  if (group !== undefined && group !== null) checkLabel('group', group);
+  if (after !== null && typeof after !== 'string') throw invalid('after', after, 'a cursor');
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw invalid('signal', signal, 'an AbortSignal');
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw invalid('onProgress', onProgress, 'a function');
+  }
+  return {
+    filter: group === undefined ? {} : { group },
+    onConflict: oneOf('onConflict', onConflict, ['error', 'keep', 'replace']),
+    ...{ after, signal, onProgress, random, clock },
+    pageSize: wholeNumber('pageSize', pageSize, 1, 10_000),
+    storeTimeoutMs: parseDurationMs(storeTimeout, 'storeTimeout'),
+    retryForMs: parseDurationMs(retryFor, 'retryFor'),
+  };
+}
