@@ -54,8 +54,12 @@ export function workbench(server: RunningService) {
     },
 
     /** An open store, in a namespace of its own unless told otherwise, at the time 1000. */
-    async open(given: Partial<DynamoDBDataStoreOptions> = {}): Promise<DynamoDBDataStore> {
-      const place = { tableName: 'tests', namespace: bench.namespace(), clock: () => 1000 };
+    open(given: Partial<DynamoDBDataStoreOptions> = {}): Promise<DynamoDBDataStore> {
+      return bench.openInRealTime({ clock: () => 1000, ...given });
+    },
+
+    async openInRealTime(given: Partial<DynamoDBDataStoreOptions>): Promise<DynamoDBDataStore> {
+      const place = { tableName: 'tests', namespace: bench.namespace() };
       const source = given.client ? {} : options;
       const store = new DynamoDBDataStore({
         ...place,
