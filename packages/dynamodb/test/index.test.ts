@@ -1,7 +1,14 @@
 import type { QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import { GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
-import type { ClaimedTask } from '@sched/core';
-import { claimAll, claimOne, record, records, settlement } from '@sched-tooling/adapter-tests';
+import type { ClaimedTask, DataStore } from '@sched/core';
+import {
+  claimAll,
+  claimOne,
+  leaseOf,
+  record,
+  records,
+  settlement,
+} from '@sched-tooling/adapter-tests';
 import { describeOn } from '@sched-tooling/services';
 import { expect, test } from 'vitest';
 import type { Interception } from './support.js';
@@ -94,6 +101,68 @@ await describeOn('dynamodb', 'an index that is behind', (server) => {
   });
 });
 
+await describeOn('dynamodb', 'what a store has made due and does not find yet', (server) => {
+  const bench = workbench(server);
+
+  /** A store that finds the index of due tasks empty. */
+  async function blind(clock: { now: number }) {
+    const client = bench.intercepted(async ({ input }, send) =>
+      input.IndexName === 'due' ? { Items: [] } : send(),
+    );
+    const settings = { namespace: bench.namespace(), clock: () => clock.now };
+    const other = await bench.open(settings);
+    return { other, store: await bench.open({ ...settings, client, maxIndexLagMs: 1000 }) };
+  }
+
+  test('makes it ask to be called again, until the index must have caught up', async () => {
+    const clock = { now: 1000 };
+    const { store } = await blind(clock);
+    const wakesAt = async (now: number) => {
+      clock.now = now;
+      return (await store.claim(claimAll)).nextWakeAt;
+    };
+    expect(await wakesAt(1000)).toBe(null);
+    await store.insert([record('a', { runAt: 1500 }), record('b', { runAt: 9000 })]);
+    expect(await wakesAt(1499)).toBe(null);
+    expect(await wakesAt(1500)).toBe(1750);
+    expect(await wakesAt(1999)).toBe(2249);
+    expect(await wakesAt(2000)).toBe(null);
+  });
+
+  test.each<[string, (store: DataStore, held: ClaimedTask) => Promise<unknown>]>([
+    ['insert', (store) => store.insert([record('new')])],
+    ['update', (store, held) => store.update('held', { runAt: 900 }, held)],
+    ['resume', (store) => store.setPaused({ all: true }, false)],
+    ['settle', (store, held) => store.settle([settlement(held)])],
+    [
+      'spawn',
+      (store, held) => store.settle([settlement(held, { next: null, spawn: [record('b')] })]),
+    ],
+    ['release', (store, held) => store.release([leaseOf(held)])],
+  ])('by any call: %s', async (_, call) => {
+    const { store, other } = await blind({ now: 1000 });
+    await other.insert([record('held'), record('paused', { paused: true })]);
+    const held = await claimOne(other);
+    expect((await store.claim(claimAll)).nextWakeAt).toBe(null);
+    await call(store, held);
+    expect((await store.claim(claimAll)).nextWakeAt).toBe(1250);
+  });
+
+  test('and nothing else does', async () => {
+    const { store, other } = await blind({ now: 1000 });
+    await other.insert([record('a'), record('b'), record('c')]);
+    const { tasks } = await other.claim(claimAll);
+    const [a, b, c] = tasks;
+    if (!a || !b || !c) throw new Error('three tasks were claimed');
+    await store.insert([record('later', { runAt: 5000 }), record('paused', { paused: true })]);
+    await store.settle([settlement(a, { next: null }), settlement(b, { next: later })]);
+    await store.release([{ ...leaseOf(c), deferUntil: 5000 }]);
+    await store.update('later', { body: '2' }, { revision: 0 });
+    await store.setPaused({ all: true }, true);
+    expect((await store.claim(claimAll)).nextWakeAt).toBe(null);
+  });
+});
+
 await describeOn('dynamodb', 'tokens', (server) => {
   const bench = workbench(server);
 
@@ -116,11 +185,11 @@ await describeOn('dynamodb', 'tokens', (server) => {
     const tokens: number[] = [];
     const note = ({ lease }: ClaimedTask) => tokens.push(lease.token);
 
-    // Claimed and settled by another.
+    // Claimed and given back by another.
     meanwhile = async () => {
       const task = await claimOne(other);
       note(task);
-      await other.settle([settlement(task)]);
+      await other.release([leaseOf(task)]);
     };
     note(await claimOne(slow));
     await slow.remove({ all: true });

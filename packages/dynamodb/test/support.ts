@@ -8,7 +8,7 @@ import type { RunningService } from '@sched-tooling/services';
 import { optionsFor } from './place.js';
 
 /** A request, as the client is given it. */
-export interface Request {
+interface Request {
   /** Such as `UpdateItem`. */
   readonly name: string;
   readonly input: Record<string, unknown>;
@@ -76,8 +76,8 @@ export function workbench(server: RunningService) {
 
     /** A client of the user's own. */
     client(config: DynamoDBClientConfig = {}) {
-      const { endpoint, region, connection } = options;
-      const client = new DynamoDBClient({ endpoint, region, ...connection, ...config });
+      const { endpoint, connection } = options;
+      const client = new DynamoDBClient({ endpoint, ...connection, ...config });
       later(() => client.destroy());
       return Object.assign(client, {
         async deleteTable(TableName: string) {
