@@ -15,7 +15,7 @@
  * ```text
  * status is not 'scheduled'  →  null
  * paused                     →  null
- * leased                     →  lease.expiresAt
+ * leased                     →  lease.expiresAt (see Time for what a store without a clock adds)
  * otherwise                  →  runAt
  * ```
  *
@@ -30,6 +30,11 @@
  * call, never the caller's: workers whose clocks are hours apart behave as if they were not. Within one call now is
  * one value. A store takes an optional `clock` when it is made, and then uses it in place of its own in every
  * statement, which is how the conformance kit moves time without sleeping.
+ *
+ * A database that has no clock to be asked leaves none but that of each process. Its store says by how much those of any
+ * two may differ, and adds that to every lease: `expiresAt` is as its owner is told, by the clock of its owner, and
+ * others find the lease over only that much later, which is then its `wakeAt`. With an injected clock there is no
+ * such difference unless it is asked for.
  *
  * Boundaries: a task is due when `wakeAt <= now`; a lease is live while `now < expiresAt`. At the very millisecond
  * at which it expires a lease is over, and the task is due.

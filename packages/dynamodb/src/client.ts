@@ -11,7 +11,7 @@ export interface OwnClient extends DynamoDBClientLike {
 }
 
 /** What is asked of DynamoDB, and what it answers. */
-export interface Requests {
+interface Requests {
   readonly BatchGetItem: [Driver.BatchGetItemInput, Driver.BatchGetItemOutput];
   readonly CreateTable: [Driver.CreateTableInput, Driver.CreateTableOutput];
   readonly DeleteItem: [Driver.DeleteItemInput, Driver.DeleteItemOutput];

@@ -19,6 +19,7 @@ import { claim } from './claims.js';
 import type { Change } from './edits.js';
 import { extend, insert, release, remove, setPaused, update } from './edits.js';
 import { eachInOrder } from './in-order.js';
+import { IndexLag } from './index-lag.js';
 import { count, history, keysOf, list, read } from './listing.js';
 import type { DynamoDBDataStoreOptions, Settings } from './options.js';
 import { readOptions } from './options.js';
@@ -42,12 +43,14 @@ export class DynamoDBDataStore implements DataStore {
   };
 
   readonly #settings: Settings;
+  readonly #lag: IndexLag;
   #opening: Promise<Session> | undefined;
   #session: Session | undefined;
 
   /** @throws SchedError `SCHED_STORE_CONFIG` when an option cannot be */
   constructor(options: DynamoDBDataStoreOptions = {}) {
     this.#settings = readOptions(options);
+    this.#lag = new IndexLag(this.#settings.maxIndexLagMs);
   }
 
   async open(): Promise<void> {
@@ -83,8 +86,13 @@ export class DynamoDBDataStore implements DataStore {
     const session = this.#open();
     records.forEach(checkNew);
     if (records.length === 0) return [];
+    const now = this.#now();
     const first = await session.numbers(records.length);
-    return eachInOrder(records, idOf, (record, index) => insert(session, record, first + index));
+    const answers = await eachInOrder(records, idOf, (record, index) =>
+      insert(session, record, first + index),
+    );
+    this.#lag.note(records.map(dueAt), now);
+    return answers;
   }
 
   async get(ids: readonly string[]): Promise<(TaskRecord | undefined)[]> {
@@ -106,7 +114,11 @@ export class DynamoDBDataStore implements DataStore {
     const { name = '', queue = '', group, body = '' } = change;
     checkTexts([name, queue, group ?? '']);
     checkBody(body);
-    return update(session, id, change, expected.revision);
+    const answer = await update(session, id, change, expected.revision);
+    const now = this.#now();
+    const { runAt = 'queue' in change || 'status' in change ? now : null } = change;
+    if (answer === 'updated') this.#lag.note([runAt], now);
+    return answer;
   }
 
   async list(request: ListRequest): Promise<ListResult> {
@@ -125,14 +137,19 @@ export class DynamoDBDataStore implements DataStore {
   async setPaused(selector: TaskSelector, paused: boolean): Promise<number> {
     const session = this.#open();
     const now = this.#now();
-    return this.#each(session, selector, (key, group) =>
+    const changed = await this.#each(session, selector, (key, group) =>
       setPaused(session, key, paused, now, group),
     );
+    if (!paused) this.#lag.note([now], now);
+    return changed;
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
     const session = this.#open();
-    return claim(session, request, this.#now());
+    const result = await claim(session, request, this.#now());
+    const { tasks, now, nextWakeAt } = result;
+    if (tasks.length === request.limit) return result;
+    return { ...result, nextWakeAt: this.#lag.soonest(nextWakeAt, now) };
   }
 
   async extend(leases: readonly LeaseRef[], leaseMs: number): Promise<(number | 'lost')[]> {
@@ -145,12 +162,24 @@ export class DynamoDBDataStore implements DataStore {
     const session = this.#open();
     const now = this.#now();
     settlements.forEach(checkSettlement);
-    return eachInOrder(settlements, idOf, (settlement) => settle(session, settlement, now));
+    const answers = await eachInOrder(settlements, idOf, (each) => settle(session, each, now));
+    const written = settlements.flatMap(({ next, spawn }) => [
+      next?.runAt ?? null,
+      ...spawn.map(dueAt),
+    ]);
+    this.#lag.note(written, now);
+    return answers;
   }
 
   async release(leases: readonly Release[]): Promise<('released' | 'lost')[]> {
     const session = this.#open();
-    return eachInOrder(leases, idOf, (lease) => release(session, lease));
+    const answers = await eachInOrder(leases, idOf, (lease) => release(session, lease));
+    const now = this.#now();
+    this.#lag.note(
+      leases.map(({ deferUntil = now }) => deferUntil),
+      now,
+    );
+    return answers;
   }
 
   async history(taskId: string, limit: number): Promise<HistoryEntry[]> {
@@ -211,5 +240,7 @@ export class DynamoDBDataStore implements DataStore {
     return sum;
   }
 }
+
+const dueAt = ({ paused, runAt }: NewTaskRecord) => (paused ? null : runAt);
 
 const idOf = ({ id }: { readonly id: string }) => id;

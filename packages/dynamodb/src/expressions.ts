@@ -29,7 +29,7 @@ export function expressions<T extends Texts>(texts: T, values: Readonly<Record<s
   };
 }
 
-export function toAttribute(value: Value): AttributeValue {
+function toAttribute(value: Value): AttributeValue {
   if (typeof value === 'string') return { S: value };
   if (typeof value === 'number') return { N: String(value) };
   return value === null ? { NULL: true } : { BOOL: value };

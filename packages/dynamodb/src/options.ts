@@ -22,6 +22,11 @@ interface CommonOptions extends DataStoreOptions {
    * that much later. Default 1000, and 0 with a `clock`.
    */
   readonly maxClockSkewMs?: number;
+  /**
+   * How far the indexes may be behind the table. For that long after it has made a task due, a store that finds none
+   * asks to be called again soon. Default 1000, and 0 with a `clock`.
+   */
+  readonly maxIndexLagMs?: number;
 }
 
 /** The store uses a client of the user's own, and neither destroys nor configures it. */
@@ -56,6 +61,7 @@ export interface Settings {
   readonly migrate: boolean;
   readonly skipTableCreate: boolean;
   readonly maxClockSkewMs: number;
+  readonly maxIndexLagMs: number;
   readonly clock: (() => number) | undefined;
   readonly historyLimit: number;
   readonly historyMaxAgeMs: number;
@@ -75,6 +81,7 @@ export function readOptions(options: DynamoDBDataStoreOptions): Settings {
     skipTableCreate = false,
     clock,
     maxClockSkewMs = clock ? 0 : 1000,
+    maxIndexLagMs = clock ? 0 : 1000,
     historyLimit = 100,
     historyMaxAgeMs = 7 * 24 * 3_600_000,
   } = options;
@@ -94,6 +101,7 @@ export function readOptions(options: DynamoDBDataStoreOptions): Settings {
   checkName('namespace', namespace, /^[\w-]{1,64}$/, '1 to 64 letters, digits, _ and -');
   checkNumber('shards', shards ?? 1, 1, 256);
   checkNumber('maxClockSkewMs', maxClockSkewMs, 0, 3_600_000);
+  checkNumber('maxIndexLagMs', maxIndexLagMs, 0, 60_000);
   checkNumber('historyLimit', historyLimit, 0);
   checkNumber('historyMaxAgeMs', historyMaxAgeMs, 1);
   return {
@@ -105,6 +113,7 @@ export function readOptions(options: DynamoDBDataStoreOptions): Settings {
     migrate,
     skipTableCreate: skipTableCreate || !migrate,
     maxClockSkewMs,
+    maxIndexLagMs,
     clock,
     historyLimit,
     historyMaxAgeMs,

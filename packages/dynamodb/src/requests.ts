@@ -10,7 +10,7 @@ const firstDelayMs = 25;
 const maxDelayMs = 3000;
 
 /** Waits for longer each time, by chance, so that those who were throttled together do not come back together. */
-export async function backOff(retries: number): Promise<void> {
+async function backOff(retries: number): Promise<void> {
   await sleep(Math.random() * Math.min(maxDelayMs, firstDelayMs * 2 ** retries));
 }
 

@@ -160,7 +160,7 @@ function hasKeys(
 }
 
 /** Where a namespace says what it is, and where its numbers come from. */
-export const metadataKey = (namespace: string) => ({ pk: namespace, sk: 'metadata' });
+const metadataKey = (namespace: string) => ({ pk: namespace, sk: 'metadata' });
 export const counterKey = (namespace: string) => ({ pk: namespace, sk: 'counter' });
 
 async function prepareNamespace(call: Call, settings: Settings): Promise<number> {

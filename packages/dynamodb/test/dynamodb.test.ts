@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -60,6 +60,7 @@ describe('options', () => {
     ['shards', { shards: '2' }],
     ['maxClockSkewMs', { maxClockSkewMs: -1 }],
     ['maxClockSkewMs', { maxClockSkewMs: Number.POSITIVE_INFINITY }],
+    ['maxIndexLagMs', { maxIndexLagMs: 0.5 }],
     ['historyLimit', { historyLimit: 1.5 }],
     ['historyMaxAgeMs', { historyMaxAgeMs: 0 }],
   ])('%s is refused when it cannot be, and shows no secret (case %#)', async (setting, options) => {
@@ -171,7 +172,7 @@ await describeOn('dynamodb', 'opening a store', (server) => {
       'SCHED_STORE_CONFIG',
     ],
   ])('%s: the setting is named, and no secret shown', async (_, options, code) => {
-    const store = make({ connection: { credentials }, ...options });
+    const store = make({ region: 'local', connection: { credentials }, ...options });
     const error = await failure(() => store.open(), code);
     expect(error.message).toContain('endpoint');
     expect(error.cause).toBeInstanceOf(Error);
@@ -190,6 +191,12 @@ await describeOn('dynamodb', 'opening a store', (server) => {
     });
     const answer = await client.send(new DescribeTimeToLiveCommand({ TableName: tableName }));
     expect(answer.TimeToLiveDescription?.AttributeName).toBe('expires');
+  });
+
+  test('as the README shows it to those who create it themselves', () => {
+    const [, json = ''] =
+      /```json\n(.*?)```/s.exec(readFileSync(here('../README.md'), 'utf8')) ?? [];
+    expect(JSON.parse(json)).toEqual({ TableName: 'sched', ...table });
   });
 
   test('any number may do so at the same moment', async () => {

@@ -3,10 +3,13 @@ import type { ConformancePlace } from '@sched/core/conformance';
 import { DynamoDBDataStore } from '@sched/dynamodb';
 import type { RunningService } from '@sched-tooling/services';
 
-/** The options by which stores reach a server: DynamoDB Local takes any credentials. */
+/** DynamoDB Local takes any credentials. */
+const anyone = { region: 'local', credentials: { accessKeyId: 'sched', secretAccessKey: 'sched' } };
+
+/** The options by which stores reach a server; on AWS as whoever the environment says. */
 export function optionsFor({ url }: RunningService) {
-  const credentials = { accessKeyId: 'sched', secretAccessKey: 'sched' };
-  return { endpoint: url, region: 'local', connection: { credentials } };
+  const isLocal = !new URL(url).hostname.endsWith('.amazonaws.com');
+  return { endpoint: url, connection: isLocal ? anyone : {} };
 }
 
 /** A namespace of its own in a table that all share, for the conformance kit. */

@@ -8,7 +8,7 @@ import type { RunningService } from '@sched-tooling/services';
 import { optionsFor } from './place.js';
 
 /** A request, as the client is given it. */
-export interface Request {
+interface Request {
   /** Such as `UpdateItem`. */
   readonly name: string;
   readonly input: Record<string, unknown>;
@@ -54,8 +54,12 @@ export function workbench(server: RunningService) {
     },
 
     /** An open store, in a namespace of its own unless told otherwise, at the time 1000. */
-    async open(given: Partial<DynamoDBDataStoreOptions> = {}): Promise<DynamoDBDataStore> {
-      const place = { tableName: 'tests', namespace: bench.namespace(), clock: () => 1000 };
+    open(given: Partial<DynamoDBDataStoreOptions> = {}): Promise<DynamoDBDataStore> {
+      return bench.openInRealTime({ clock: () => 1000, ...given });
+    },
+
+    async openInRealTime(given: Partial<DynamoDBDataStoreOptions>): Promise<DynamoDBDataStore> {
+      const place = { tableName: 'tests', namespace: bench.namespace() };
       const source = given.client ? {} : options;
       const store = new DynamoDBDataStore({
         ...place,
@@ -72,8 +76,8 @@ export function workbench(server: RunningService) {
 
     /** A client of the user's own. */
     client(config: DynamoDBClientConfig = {}) {
-      const { endpoint, region, connection } = options;
-      const client = new DynamoDBClient({ endpoint, region, ...connection, ...config });
+      const { endpoint, connection } = options;
+      const client = new DynamoDBClient({ endpoint, ...connection, ...config });
       later(() => client.destroy());
       return Object.assign(client, {
         async deleteTable(TableName: string) {
