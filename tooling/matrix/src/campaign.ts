@@ -29,9 +29,9 @@ export const historyLimit = 100;
 
 const workerCount = 3;
 /** More tasks come with each kill, so many times. */
-const waveCount = 5;
+const waveCount = 4;
 /** The wave that comes while the server is down. */
-const outageWave = 3;
+const outageWave = 2;
 const waveSize = 48;
 /** When to give up. What is missing then is in the evidence. */
 const limitMs = 120_000;
@@ -81,7 +81,8 @@ async function runIn(
       if (wave === outageWave && server?.restartable) {
         await server.stop({ kill: true });
         const scheduling = schedule(tasks);
-        await client.untilRefused();
+        // Down until one worker has died meanwhile, and another has begun.
+        await Promise.all([client.untilRefused(), workers.untilNextKill()]);
         await server.start();
         await scheduling;
       } else await schedule(tasks);

@@ -132,7 +132,7 @@ function judgeAttempt(
   const isPlanned = isFailure ? error?.message === 'as planned' : outcome === 'succeeded';
   if (!isPlanned) complain(`${which} ${outcome}: ${error?.message ?? 'it was to fail'}`);
   if (isFailure && (retryAt !== undefined) !== attempt < attempts) {
-    complain(`${which} was ${retryAt ? '' : 'not '}to be followed by another`);
+    complain(`${which} was ${attempt < attempts ? '' : 'not '}to be followed by another`);
   }
 }
 

@@ -52,4 +52,4 @@ async function stop() {
 }
 process.once('message', stop).once('disconnect', stop);
 await scheduler.start();
-process.send?.('ready');
+if (process.connected) process.send?.('ready');
