@@ -60,7 +60,7 @@ function planned(id: string, occurrences: readonly number[], settings: Settings)
 /** What the one-offs of a wave are, in turn. */
 const mixture: readonly Settings[] = [
   { workMs: 5 },
-  { workMs: 900 },
+  { workMs: 1200 },
   { workMs: 40, failures: 2, attempts: 4 },
   { workMs: 300, isAtMostOnce: true },
   { workMs: 0 },

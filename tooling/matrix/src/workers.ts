@@ -59,9 +59,10 @@ export class Workers {
     this.#workers.add(worker);
   }
 
-  /** Kills the one that has been at work for longest, and starts another in its place. */
+  /** Kills the oldest, the youngest or one in between, in turn, and starts another in its place. */
   replaceOne(): void {
-    const victim = [...this.#workers].find(({ isReady, isKilled }) => isReady && !isKilled);
+    const living = [...this.#workers].filter(({ isReady, isKilled }) => isReady && !isKilled);
+    const victim = living[this.killed % living.length];
     if (!victim) return;
     victim.isKilled = true;
     victim.child.kill('SIGKILL');
