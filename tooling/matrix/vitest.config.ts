@@ -1,3 +1,5 @@
 import preset from '@sched-tooling/vitest';
+import { mergeConfig } from 'vitest/config';
 
-export default preset;
+// Each test on a store has a server and three workers at work.
+export default mergeConfig(preset, { test: { maxWorkers: 2 } });

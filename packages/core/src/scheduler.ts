@@ -114,7 +114,8 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
   }
 
   /**
-   * Begins to run tasks. A store that cannot be reached is tried again until it can.
+   * Begins to run tasks. A store that cannot be reached is tried again until it can. Resolves, too, when `stop` comes
+   * in the middle of it.
    *
    * @throws SchedError when a store can never work as it is set up; `SCHED_CLOSED` after `stop`
    */
@@ -127,13 +128,13 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
     const failures = opened.map((result) =>
       result.status === 'rejected' ? (result.reason as unknown) : undefined,
     );
+    // It may have been stopped meanwhile, and calls given up for that.
+    if (this.#state !== 'running') return;
     for (const failure of failures) {
       if (failure === undefined || isPassing(failure)) continue;
-      if (this.#state === 'running') this.#state = 'idle';
+      this.#state = 'idle';
       throw failure;
     }
-    // It may have been stopped meanwhile.
-    if (this.#state !== 'running') return;
     accesses.forEach((access, index) => {
       const worker = new Worker(access, this.#context);
       this.#workers.set(access.alias, worker);

@@ -53,8 +53,11 @@ async function connectClient({ source, options }: Settings): Promise<Connection>
   };
   client.on('error', note);
   client.on('node error', note);
+  // A cluster that was not whole at first is connected to again, of which the first promise never hears.
+  const ready = new Promise<void>((resolve) => client.on('ready', resolve));
   try {
-    await inTime(client.connect(), options.connection?.connectTimeout ?? 10_000);
+    const connected = Promise.race([client.connect(), ready]);
+    await inTime(connected, options.connection?.connectTimeout ?? 10_000);
     // A database that does not exist is a mere event to ioredis, which then goes on with another.
     if (isWithoutDatabase(reason)) throw reason;
   } catch (error) {

@@ -228,6 +228,23 @@ await describeOn('redis', 'opening a store', (server) => {
     expect(error.message).toMatch(/6\.0\.16.*6\.2/);
   });
 
+  test('a cluster that is not whole yet is waited for', async () => {
+    const states = ['fail', 'fail'];
+    const node = await serveFake(([command, subcommand]) => {
+      if (command === 'info') return bulk('redis_version:7.0.0\r\naof_enabled:1\r\n');
+      if (command === 'evalsha') return `*2\r\n${bulk('1')}${bulk('1')}`;
+      if (command !== 'cluster') return '-ERR unknown command HELLO\r\n';
+      if (subcommand === 'info') return bulk(`cluster_state:${states.shift() ?? 'ok'}\r\n`);
+      return `*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n${bulk('127.0.0.1')}:${node.port}\r\n`;
+    });
+    bench.later(() => node.close());
+    const nodes = [{ host: '127.0.0.1', port: node.port }];
+    const store = new RedisDataStore({ cluster: { nodes } });
+    bench.later(() => store.close());
+    await store.open();
+    expect(states).toEqual([]);
+  });
+
   test('the master that Sentinels name is used', async () => {
     const { hostname, port, password } = new URL(server.url);
     const sentinel = await serveFake(([, subcommand]) =>
