@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { RunInfo, Scheduler, TaskInfo } from '@sched/core';
 import { createScheduler, every, isSchedError } from '@sched/core';
-import type { RunningService } from '@sched-tooling/services';
 import { type JournalEntry, readJournals } from './journal.ts';
 import type { TestPlace, TestStore } from './stores.ts';
 import { type Expectation, oneOffs, type PlannedTask, series, workTask } from './tasks.ts';
@@ -33,6 +32,10 @@ const waveCount = 4;
 /** The wave that comes while the server is down. */
 const outageWave = 2;
 const waveSize = 48;
+/** The first ones. */
+const earlySize = 200;
+/** A slow store gets so much less. */
+const slowShare = 1 / 4;
 /** When to give up. What is missing then is in the evidence. */
 const limitMs = 120_000;
 
@@ -44,7 +47,7 @@ export async function campaign(store: TestStore): Promise<Evidence> {
   const journals = mkdtempSync(join(tmpdir(), 'sched-matrix-'));
   const place = await store.create();
   try {
-    return await runIn(place, store.server, journals);
+    return await runIn(place, store, journals);
   } finally {
     await place.dispose();
     rmSync(journals, { recursive: true });
@@ -53,13 +56,14 @@ export async function campaign(store: TestStore): Promise<Evidence> {
 
 async function runIn(
   place: TestPlace,
-  server: RunningService | undefined,
+  { server, isSlow }: TestStore,
   journals: string,
 ): Promise<Evidence> {
   const handle = await place.connect({});
   const options = { store: handle, tasks: [workTask()], triggers: [every], storeTimeout: 2000 };
   await using scheduler = createScheduler(options);
   const client = new Client();
+  const share = isSlow ? slowShare : 1;
   const workers = new Workers(place.process, journals);
   await handle.open();
   const begun = await handle.now();
@@ -69,15 +73,21 @@ async function runIn(
     await client.insist(() => scheduler.scheduleMany(tasks.map((task) => task.declaration)));
   };
   // Those that are removed when they have run: no call is repeated here, which would bring them back.
-  await schedule(oneOffs('early', 200, { from: begun, overMs: 6000, keepFinished: false }));
-  await schedule(series(begun + 1000));
+  await schedule(
+    oneOffs('early', earlySize * share, { from: begun, overMs: 6000, keepFinished: false }),
+  );
+  await schedule(series((await handle.now()) + 1000));
   for (let i = 0; i < workerCount; i++) workers.start();
   const killing = setInterval(() => workers.replaceOne(), 1000);
   try {
     for (let wave = 1; wave <= waveCount; wave++) {
       await workers.untilNextKill();
       const from = await client.insist(() => handle.now());
-      const tasks = oneOffs(`wave-${wave}`, waveSize, { from, overMs: 2000, keepFinished: true });
+      const tasks = oneOffs(`wave-${wave}`, waveSize * share, {
+        from,
+        overMs: 2000,
+        keepFinished: true,
+      });
       if (wave === outageWave && server?.restartable) {
         await server.stop({ kill: true });
         const scheduling = schedule(tasks);
@@ -95,7 +105,7 @@ async function runIn(
     }
     clearInterval(killing);
     await workers.stop();
-    const state = await readState(scheduler, expected);
+    const state = await readState(scheduler, client, expected);
     const { problems, killed } = workers;
     const { repeated } = client;
     return { expected, journal: readJournals(journals), ...state, problems, killed, repeated };
@@ -105,16 +115,15 @@ async function runIn(
   }
 }
 
-async function readState(scheduler: Scheduler, expected: readonly Expectation[]) {
+async function readState(scheduler: Scheduler, client: Client, expected: readonly Expectation[]) {
   const tasks: TaskInfo[] = [];
   for await (const task of scheduler.list()) tasks.push(task);
-  const histories = await Promise.all(
-    expected.map(async ({ id }) => {
-      const history = await scheduler.history(id, historyLimit);
-      return [id, history.toReversed()] as const;
-    }),
-  );
-  return { tasks, histories: new Map(histories) };
+  const histories = new Map<string, readonly RunInfo[]>();
+  for (const { id } of expected) {
+    const history = await client.insist(() => scheduler.history(id, historyLimit));
+    histories.set(id, history.toReversed());
+  }
+  return { tasks, histories };
 }
 
 /** Makes calls again until the store answers, as programs do. */

@@ -3,6 +3,9 @@ import type { RunningService, Which } from '@sched-tooling/services';
 import { describeOn } from '@sched-tooling/services';
 import { describe } from 'vitest';
 import { servedTarget } from '../../../packages/core/test/served-store/index.js';
+import { createPlace as createDynamoDBPlace } from '../../../packages/dynamodb/test/place.js';
+import { createPlace as createMongoPlace } from '../../../packages/mongo/test/place.js';
+import { createPlace as createMysqlPlace } from '../../../packages/mysql/test/place.js';
 import { createPlace as createPostgresPlace } from '../../../packages/postgres/test/place.js';
 import { createPlace as createRedisPlace } from '../../../packages/redis/test/place.js';
 import { createPlace as createSqlitePlace } from '../../../packages/sqlite/test/place.js';
@@ -13,6 +16,8 @@ type Entry =
   | {
       /** The server that it is on, by its name in `@sched-tooling/services`. */
       readonly service: string;
+      /** Answers tens of calls a second where others answer thousands. */
+      readonly isSlow?: true;
       readonly create: (server: RunningService) => MaybePlace;
     };
 type MaybePlace = ConformancePlace | Promise<ConformancePlace>;
@@ -28,6 +33,11 @@ const entries = {
   },
   redis: { service: 'redis', create: createRedisPlace },
   'redis cluster': { service: 'redis-cluster', create: createRedisPlace },
+  mysql: { service: 'mysql', create: ({ url }) => createMysqlPlace(url) },
+  mariadb: { service: 'mariadb', create: ({ url }) => createMysqlPlace(url) },
+  ferretdb: { service: 'ferretdb', create: ({ url }) => createMongoPlace(url) },
+  secantusdb: { service: 'secantusdb', isSlow: true, create: ({ url }) => createMongoPlace(url) },
+  dynamodb: { service: 'dynamodb', isSlow: true, create: createDynamoDBPlace },
 } as const satisfies Record<string, Entry>;
 
 export type StoreName = keyof typeof entries;
@@ -40,6 +50,8 @@ export interface TestStore {
   readonly name: StoreName;
   /** Absent for a store that is on none. */
   readonly server: RunningService | undefined;
+  /** Whether it should be given less to do. */
+  readonly isSlow: boolean;
   /** A place on it that no other test has. Whoever asks for it disposes of it. */
   create(): Promise<TestPlace>;
 }
@@ -75,10 +87,12 @@ export async function describeStores<const Names extends readonly StoreName[]>(
 
 /** @param servers those of the stores from this one on */
 function testStore(name: StoreName, entry: Entry, servers: Iterator<RunningService>): TestStore {
-  if (!('service' in entry))
-    return { name, server: undefined, create: () => checked(entry.create()) };
+  if (!('service' in entry)) {
+    return { name, server: undefined, isSlow: false, create: () => checked(entry.create()) };
+  }
+  const { isSlow = false, create } = entry;
   const server: RunningService = servers.next().value;
-  return { name, server, create: () => checked(entry.create(server)) };
+  return { name, server, isSlow, create: () => checked(create(server)) };
 }
 
 async function checked(made: MaybePlace): Promise<TestPlace> {

@@ -1,0 +1,3 @@
+import { testStore } from '../../src/test-store.js';
+
+await testStore('mariadb');
