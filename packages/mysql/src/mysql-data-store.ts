@@ -247,7 +247,7 @@ export class MysqlDataStore implements DataStore {
     const { session } = this.#open();
     const most = Math.min(Math.trunc(limit), historyLimit);
     if (most < 1) return [];
-    const since = (await this.now()) - historyMaxAgeMs;
+    const since = Math.max((await this.now()) - historyMaxAgeMs, -Number.MAX_SAFE_INTEGER);
     const rows = await session.all(...this.#sql.history(taskId, since, most));
     return rows.map(([id, at, body]) => ({
       taskId,
@@ -356,8 +356,8 @@ export class MysqlDataStore implements DataStore {
     const tasks = Number.isFinite(historyLimit) ? drawn.map(({ taskId }) => taskId) : [];
     return {
       tasks,
-      keep: historyLimit,
-      age,
+      ...(tasks.length > 0 && { keep: historyLimit }),
+      ...(Number.isFinite(age) && { age }),
       stale: Math.ceil((2 * drawn.length) / Math.min(1, share)),
     };
   }
@@ -372,7 +372,8 @@ function spawnsOf(part: readonly Placed<Settlement>[]): object[] {
   const spawns = part.flatMap(({ item }, index) =>
     item.spawn.map((record) => ({ ...withoutNulls(record), p: index + 1 })),
   );
-  const byId = new Map(spawns.map((spawn) => [spawn.id, spawn]));
+  // Of several with one id the first is meant.
+  const byId = new Map(spawns.reverse().map((spawn) => [spawn.id, spawn]));
   return inOrder(byId.keys()).flatMap((id) => byId.get(id) ?? []);
 }
 

@@ -3,6 +3,7 @@ import type { MysqlConnection } from './client.js';
 import type { Settings } from './options.js';
 import type { Dialect } from './procedures.js';
 import { dialects, procedures } from './procedures.js';
+import { statement } from './session.js';
 
 /** The version of the tables and procedures that this code works with. */
 const schemaVersion = 1;
@@ -141,6 +142,6 @@ async function isCurrent(connection: MysqlConnection, settings: Settings): Promi
 
 /** The rows that a statement gives. */
 export async function select(connection: MysqlConnection, sql: string): Promise<unknown[][]> {
-  const [rows] = await connection.query({ sql, rowsAsArray: true, typeCast: (_, next) => next() });
+  const [rows] = await connection.query(statement(connection, sql));
   return rows as unknown[][];
 }
