@@ -41,7 +41,7 @@ const adapterMaxBytes = 6_000;
  * Adapters that need more. Their statements and scripts are text that no bundler shortens, and they
  * open, watch and recover connections, which an embedded database does not have to.
  */
-const largerAdapters: Record<string, number> = { postgres: 10_000, redis: 11_500 };
+const largerAdapters: Record<string, number> = { postgres: 10_000, redis: 11_500, mysql: 10_500 };
 
 export function adapterBudget(id: string): number {
   return largerAdapters[id] ?? adapterMaxBytes;
