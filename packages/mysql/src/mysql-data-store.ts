@@ -247,8 +247,8 @@ export class MysqlDataStore implements DataStore {
     const { session } = this.#open();
     const most = Math.min(Math.trunc(limit), historyLimit);
     if (most < 1) return [];
-    const since = Math.max((await this.now()) - historyMaxAgeMs, -Number.MAX_SAFE_INTEGER);
-    const rows = await session.all(...this.#sql.history(taskId, since, most));
+    const age = Math.min(historyMaxAgeMs, Number.MAX_SAFE_INTEGER);
+    const rows = await session.all(...this.#sql.history(taskId, this.#time(), age, most));
     return rows.map(([id, at, body]) => ({
       taskId,
       id: String(id),
@@ -324,7 +324,6 @@ export class MysqlDataStore implements DataStore {
       'ids' in selector
         ? this.#parts(new Set(selector.ids)).map((ids) => ({ ids }))
         : ['group' in selector ? { group: selector.group } : {}];
-    this.#open();
     let changed = 0;
     for (const each of selectors) {
       const [rows] = await this.#call(procedure, { ...each, ...rest });

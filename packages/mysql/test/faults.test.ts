@@ -12,6 +12,7 @@ import {
   testCutCalls,
 } from '@sched-tooling/adapter-tests';
 import { describeOn, describeOnEach } from '@sched-tooling/services';
+import type mysql from 'mysql2/promise';
 import { expect, test } from 'vitest';
 import { databaseUrl, freshName } from './place.js';
 import { listening, workbench } from './support.js';
@@ -128,20 +129,18 @@ await describeOnEach(['mysql', 'mariadb'], 'another transaction in the way', ({ 
     const settling = store.settle(tasks.map((task) => settlement(task, { next: null })));
     const outcome = failure(() => settling, 'SCHED_STORE_UNAVAILABLE');
     const watcher = await bench.connection(database);
-    const waiting = async () => {
-      const [rows] = await watcher.query(
-        `SELECT 1 FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = ${id} AND trx_state = 'LOCK WAIT'`,
+    const states = async () => {
+      const [rows] = await watcher.query<mysql.RowDataPacket[]>(
+        `SELECT trx_state FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = ${id}`,
       );
-      return rows;
+      return rows.map((row) => row.trx_state);
     };
     // The server takes a new look at its transactions when nobody has asked for a tenth of a second.
-    await expect.poll(waiting, { interval: 200, timeout: 10_000 }).toHaveLength(1);
+    const patience = { interval: 200, timeout: 10_000 };
+    await expect.poll(states, patience).toEqual(['LOCK WAIT']);
     await watcher.query(`KILL QUERY ${id}`);
     expect((await outcome).cause).toMatchObject({ errno: 1317 });
-    const [left] = await watcher.query(
-      `SELECT 1 FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = ${id}`,
-    );
-    expect(left).toEqual([]);
+    await expect.poll(states, patience).toEqual([]);
     await other.rollback();
     expect(await store.count({})).toBe(2);
     expect(await store.settle(tasks.map((task) => settlement(task, { next: null })))).toEqual([

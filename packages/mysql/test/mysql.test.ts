@@ -118,13 +118,18 @@ await describeOnEach(['mysql', 'mariadb'], 'opening a store', ({ url }) => {
     ['the password', () => altered({ password: 'hunter2' }), /password/],
     ['the user', () => altered({ username: 'nobody', password: 'hunter2' }), /user/],
     ['the database', () => altered({ pathname: '/nowhere' }), /database.*nowhere/],
-    ['no database', () => altered({ pathname: '/' }), /[Nn]o database.*Check database/],
   ])('names what is wrong: %s', async (_, address, setting) => {
     const error = await failure(() => bench.open({ url: address() }), 'SCHED_STORE_CONFIG');
     expect(error.message).toMatch(setting);
     expect(error.message).toContain('url');
     expect(error.cause).toBeInstanceOf(Error);
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('hunter2');
+  });
+
+  test('a database has to be selected', async () => {
+    const open = () => bench.open({ url: altered({ pathname: '/' }) });
+    const error = await failure(open, 'SCHED_STORE_CONFIG');
+    expect(error.message).toMatch(/url: No database .*Check database/);
   });
 
   test('names connection and pool likewise, and leaves the pool alone', async () => {
@@ -240,6 +245,24 @@ await describeOnEach(['mysql', 'mariadb'], 'opening a store', ({ url }) => {
       expect(error.message).toMatch(message);
     },
   );
+
+  test('a server without what is needed is named, whatever it calls itself', async () => {
+    const pool = bench.pool(await bench.database());
+    const poor: MysqlPool = {
+      async getConnection() {
+        const connection = await pool.getConnection();
+        return {
+          execute: (statement, values) => connection.execute(statement, values),
+          query: ({ sql, ...rest }) =>
+            connection.query({ ...rest, sql: sql.replace('CREATE PROCEDURE', 'CREATE NOTHING') }),
+          release: () => connection.release(),
+          destroy: () => connection.destroy(),
+        };
+      },
+    };
+    const error = await failure(() => bench.open({ pool: poor }), 'SCHED_STORE_UNSUPPORTED');
+    expect(error.message).toContain('README');
+  });
 
   test('a store that could not be opened can be opened once the reason is gone', async () => {
     const name = freshName();

@@ -121,6 +121,27 @@ await describeOnEach(['mysql', 'mariadb'], 'a transaction of the user’s own', 
     await connection.commit();
   });
 
+  test('is told when it was the one to give way in a deadlock', async () => {
+    const { database, store, connection } = await prepared();
+    await store.insert([record('a'), record('b')]);
+    const other = await bench.connection(database);
+    await Promise.all([connection.beginTransaction(), other.beginTransaction()]);
+    const [one, two] = [connection, other].map((tx) => store.withTransaction(tx));
+    if (!one || !two) throw new Error('two were made');
+    expect(await one.setPaused({ ids: ['a'] }, true)).toBe(1);
+    expect(await two.setPaused({ ids: ['b'] }, true)).toBe(1);
+    const outcomes = await Promise.allSettled([
+      one.setPaused({ ids: ['b'] }, true),
+      two.setPaused({ ids: ['a'] }, true),
+    ]);
+    const [lost, ...more] = outcomes.flatMap((outcome) =>
+      outcome.status === 'rejected' ? [outcome.reason] : [],
+    );
+    expect(lost).toMatchObject({ code: 'SCHED_STORE_UNAVAILABLE', cause: { errno: 1213 } });
+    expect(more).toEqual([]);
+    await Promise.all([connection.rollback(), other.rollback()]);
+  });
+
   test('keeps nobody from scheduling other tasks at the same time', async () => {
     const { database, store, connection } = await prepared();
     await store.insert(records(5, 'there-'));
