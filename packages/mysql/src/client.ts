@@ -8,6 +8,7 @@ export interface MysqlStatement {
 
 /** The part of a promise connection of `mysql2` that is used: one of the user's own fits. */
 export interface MysqlConnection {
+  readonly config?: { readonly typeCast?: unknown };
   execute(statement: MysqlStatement, values?: MysqlValue[]): Promise<readonly [unknown, unknown]>;
   query(statement: MysqlStatement): Promise<readonly [unknown, unknown]>;
 }

@@ -63,10 +63,12 @@ async function inspect(connection: MysqlConnection, settings: Settings): Promise
   const [row = []] = await select(
     connection,
     `SELECT VERSION(), @@character_set_client, @@character_set_connection, @@character_set_results,
-      @@autocommit, @@GLOBAL.read_only, @@max_allowed_packet, @@group_concat_max_len`,
+      @@autocommit, @@GLOBAL.read_only, @@max_allowed_packet, @@group_concat_max_len, DATABASE() IS NULL`,
   );
   const [version, ...charsets] = row.slice(0, 4).map(String);
-  const [autocommit, readOnly, maxPacketBytes = 0, maxConcatBytes = 0] = row.slice(4).map(Number);
+  const [autocommit, readOnly, maxPacketBytes = 0, maxConcatBytes = 0, isNowhere] = row
+    .slice(4)
+    .map(Number);
   const isMariaDb = /mariadb/i.test(version ?? '');
   assertVersion(version ?? '', isMariaDb);
   const demand = (condition: boolean, problem: string) => {
@@ -76,6 +78,7 @@ async function inspect(connection: MysqlConnection, settings: Settings): Promise
     charsets.every((charset) => charset === 'utf8mb4'),
     `charset has to be utf8mb4, and these connections use ${charsets.join(', ')}.`,
   );
+  demand(isNowhere === 0, 'No database is selected. Check database.');
   demand(autocommit === 1, 'the connections have autocommit off, and it has to be on.');
   demand(readOnly !== 1, 'this leads to a replica, or to a server that is read-only.');
   demand(

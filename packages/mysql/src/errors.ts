@@ -17,6 +17,11 @@ const meanings: readonly [RegExp, SchedErrorCode, string][] = [
     'SCHED_STORE_SCHEMA',
     'The tables are not those of @sched/mysql: check database and namespace, and that a store has been opened on this very database.',
   ],
+  [
+    /^1064 /,
+    'SCHED_STORE_UNSUPPORTED',
+    'The server does not know what @sched/mysql needs: its README says which do.',
+  ],
   [/^(1044|1142|1143|1227|1370|1419) /, 'SCHED_STORE_CONFIG', 'Grant it to the user.'],
   [/^(1046|1049) /, 'SCHED_STORE_CONFIG', 'Check database.'],
   [

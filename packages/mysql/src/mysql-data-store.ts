@@ -247,8 +247,8 @@ export class MysqlDataStore implements DataStore {
     const { session } = this.#open();
     const most = Math.min(Math.trunc(limit), historyLimit);
     if (most < 1) return [];
-    const since = (await this.now()) - historyMaxAgeMs;
-    const rows = await session.all(...this.#sql.history(taskId, since, most));
+    const age = Math.min(historyMaxAgeMs, Number.MAX_SAFE_INTEGER);
+    const rows = await session.all(...this.#sql.history(taskId, this.#time(), age, most));
     return rows.map(([id, at, body]) => ({
       taskId,
       id: String(id),
@@ -324,7 +324,6 @@ export class MysqlDataStore implements DataStore {
       'ids' in selector
         ? this.#parts(new Set(selector.ids)).map((ids) => ({ ids }))
         : ['group' in selector ? { group: selector.group } : {}];
-    this.#open();
     let changed = 0;
     for (const each of selectors) {
       const [rows] = await this.#call(procedure, { ...each, ...rest });
@@ -356,8 +355,8 @@ export class MysqlDataStore implements DataStore {
     const tasks = Number.isFinite(historyLimit) ? drawn.map(({ taskId }) => taskId) : [];
     return {
       tasks,
-      keep: historyLimit,
-      age,
+      ...(tasks.length > 0 && { keep: historyLimit }),
+      ...(Number.isFinite(age) && { age }),
       stale: Math.ceil((2 * drawn.length) / Math.min(1, share)),
     };
   }
@@ -372,7 +371,8 @@ function spawnsOf(part: readonly Placed<Settlement>[]): object[] {
   const spawns = part.flatMap(({ item }, index) =>
     item.spawn.map((record) => ({ ...withoutNulls(record), p: index + 1 })),
   );
-  const byId = new Map(spawns.map((spawn) => [spawn.id, spawn]));
+  // Of several with one id the first is meant.
+  const byId = new Map(spawns.reverse().map((spawn) => [spawn.id, spawn]));
   return inOrder(byId.keys()).flatMap((id) => byId.get(id) ?? []);
 }
 

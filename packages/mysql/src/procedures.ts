@@ -34,19 +34,21 @@ export const dialects = {
  */
 export function procedures(p: string, { text, lock }: Dialect): Readonly<Record<string, string>> {
   const string = (length: number) => `VARCHAR(${length}) ${text}`;
+  /** One character longer than the column: what is too long must not be cut to what another task is called. */
+  const given = (length: number) => string(length + 1);
 
   /** Rows of a JSON array. */
   const rows = (json: string, path: string, members: string) =>
     `JSON_TABLE(${json}, '${path}' COLUMNS (${members})) AS j`;
-  const ids = (json: string, path = '$[*]') => rows(json, path, `id ${string(300)} PATH '$'`);
+  const ids = (json: string, path = '$[*]') => rows(json, path, `id ${given(300)} PATH '$'`);
   const leases = rows(
     'request',
     '$.leases[*]',
-    `p FOR ORDINALITY, id ${string(300)} PATH '$.id', token BIGINT PATH '$.token',
+    `p FOR ORDINALITY, id ${given(300)} PATH '$.id', token BIGINT PATH '$.token',
       not_before BIGINT PATH '$.notBefore'`,
   );
-  const task = `id ${string(300)} PATH '$.id', name ${string(255)} PATH '$.name',
-    queue ${string(255)} PATH '$.queue', group_name ${string(255)} PATH '$.group',
+  const task = `id ${given(300)} PATH '$.id', name ${given(255)} PATH '$.name',
+    queue ${given(255)} PATH '$.queue', group_name ${given(255)} PATH '$.group',
     status VARCHAR(9) PATH '$.status', paused TINYINT PATH '$.paused', run_at BIGINT PATH '$.runAt',
     body LONGTEXT ${text} PATH '$.body'`;
   const join = `STRAIGHT_JOIN ${p}_tasks AS t FORCE INDEX (PRIMARY) ON t.id = j.id`;
@@ -54,7 +56,8 @@ export function procedures(p: string, { text, lock }: Dialect): Readonly<Record<
   /** A number that no other call has, greater than those that were taken before. */
   const takeNumber = `INSERT INTO ${p}_counter () VALUES ();
   SET number = LAST_INSERT_ID();
-  DELETE FROM ${p}_counter WHERE n = number;`;
+  DELETE FROM ${p}_counter WHERE n = number;
+  DO LAST_INSERT_ID(last_id);`;
 
   const insert = (from: string, where = '') => `INSERT INTO ${p}_tasks
     (id, name, queue, group_name, status, paused, run_at, body, revision)
@@ -65,11 +68,12 @@ export function procedures(p: string, { text, lock }: Dialect): Readonly<Record<
     variables: string,
     body: string,
     after = '',
-  ) => `(request LONGTEXT ${text}, given BIGINT, nested BOOLEAN)
+  ) => `(request JSON, given BIGINT, nested BOOLEAN)
 SQL SECURITY INVOKER MODIFIES SQL DATA
 BEGIN
   DECLARE moment BIGINT DEFAULT ${timeOr('given')};
   DECLARE number BIGINT;
+  DECLARE last_id BIGINT UNSIGNED DEFAULT LAST_INSERT_ID();
   ${variables}
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN
     BEGIN
@@ -130,7 +134,7 @@ END`;
       '',
       `${takeNumber}
   ${insert(rows('request', '$[*]', task))}
-  SELECT j.p FROM ${rows('request', '$[*]', `p FOR ORDINALITY, id ${string(300)} PATH '$.id'`)} ${join}
+  SELECT j.p FROM ${rows('request', '$[*]', `p FOR ORDINALITY, id ${given(300)} PATH '$.id'`)} ${join}
   WHERE t.revision = number;`,
     ),
 
@@ -227,7 +231,7 @@ END`;
     const settlements = rows(
       'request',
       '$.settlements[*]',
-      `p FOR ORDINALITY, id ${string(300)} PATH '$.id', token BIGINT PATH '$.token',
+      `p FOR ORDINALITY, id ${given(300)} PATH '$.id', token BIGINT PATH '$.token',
       revision BIGINT PATH '$.revision', status VARCHAR(9) PATH '$.next.status',
       run_at BIGINT PATH '$.next.runAt', paused TINYINT PATH '$.next.paused',
       body LONGTEXT ${text} PATH '$.next.body'`,
@@ -259,7 +263,7 @@ END`;
     IF JSON_LENGTH(request, '$.history') > 0 THEN
       INSERT INTO ${p}_history (task_id, id, at, seq, body)
       SELECT j.task_id, j.id, j.at, number * 100000 + j.item, j.body
-      FROM ${rows('request', '$.history[*]', `item FOR ORDINALITY, p INT PATH '$.p', task_id ${string(300)} PATH '$.taskId', id ${string(400)} PATH '$.id', at BIGINT PATH '$.at', body LONGTEXT ${text} PATH '$.body'`)}
+      FROM ${rows('request', '$.history[*]', `item FOR ORDINALITY, p INT PATH '$.p', task_id ${given(300)} PATH '$.taskId', id ${given(400)} PATH '$.id', at BIGINT PATH '$.at', body LONGTEXT ${text} PATH '$.body'`)}
       WHERE ${applied} ON DUPLICATE KEY UPDATE id = ${p}_history.id;
     END IF;
     IF JSON_LENGTH(request, '$.spawn') > 0 THEN

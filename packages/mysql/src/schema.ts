@@ -3,12 +3,16 @@ import type { MysqlConnection } from './client.js';
 import type { Settings } from './options.js';
 import type { Dialect } from './procedures.js';
 import { dialects, procedures } from './procedures.js';
+import { statement } from './session.js';
 
 /** The version of the tables and procedures that this code works with. */
 const schemaVersion = 1;
 
 /** How long an opening store waits for another that is creating the tables. */
 const migrationSeconds = 60;
+
+/** What the server answers where a procedure is to be made that is there already. */
+const alreadyExists = 1304;
 
 /** The tables but the first, in the order in which they are made. */
 function tables(p: string, text: string): readonly string[] {
@@ -93,8 +97,10 @@ async function create(run: (sql: string) => Promise<unknown>, p: string, dialect
   );
   for (const table of tables(p, text)) await run(table);
   for (const [name, definition] of Object.entries(procedures(p, dialect))) {
-    await run(`DROP PROCEDURE IF EXISTS ${p}_${name}`);
-    await run(`CREATE PROCEDURE ${p}_${name} ${definition}`);
+    // One that is there stays, because other processes may be calling it.
+    await run(`CREATE PROCEDURE ${p}_${name} ${definition}`).catch((error) => {
+      if (error.errno !== alreadyExists) throw error;
+    });
   }
   await run(
     `INSERT INTO ${p}_meta (name, value) VALUES ('schema', ${schemaVersion})
@@ -141,6 +147,6 @@ async function isCurrent(connection: MysqlConnection, settings: Settings): Promi
 
 /** The rows that a statement gives. */
 export async function select(connection: MysqlConnection, sql: string): Promise<unknown[][]> {
-  const [rows] = await connection.query({ sql, rowsAsArray: true, typeCast: (_, next) => next() });
+  const [rows] = await connection.query(statement(connection, sql));
   return rows as unknown[][];
 }

@@ -1,8 +1,20 @@
 import { SchedError } from '@sched/core';
-import type { MysqlConnection, MysqlPool, MysqlPoolConnection, MysqlValue } from './client.js';
+import type {
+  MysqlConnection,
+  MysqlPool,
+  MysqlPoolConnection,
+  MysqlStatement,
+  MysqlValue,
+} from './client.js';
 import { isPool } from './client.js';
 import { storeError, triesOf } from './errors.js';
 import type { Settings } from './options.js';
+
+/** A statement whose rows come in their plain form, whatever the user has made of those of the connection. */
+export function statement({ config }: MysqlConnection, sql: string): MysqlStatement {
+  const isCast = typeof config?.typeCast === 'function';
+  return { sql, rowsAsArray: true, ...(isCast && { typeCast: (_, next) => next() }) };
+}
 
 /** A row as the statements give it: texts, numbers and nulls. */
 export type Row = readonly MysqlValue[];
@@ -29,9 +41,8 @@ export function createSession(
   const run = async (sql: string, values: readonly MysqlValue[]) => {
     for (let failures = 1; ; failures++) {
       try {
-        const statement = { sql, rowsAsArray: true };
         const [result] = await within(client, isNested, (connection) =>
-          connection.execute(statement, [...values]),
+          connection.execute(statement(connection, sql), [...values]),
         );
         return result;
       } catch (error) {
@@ -79,25 +90,23 @@ async function within<T>(
   }
 }
 
-/** JSON, which is all text that the server can take. */
+/** JSON, whose texts and numbers are all such as the server can keep. */
 export function toJson(value: unknown): string {
-  const json = JSON.stringify(value);
-  // Only half a surrogate pair is written so, or a text that looks like it.
-  if (json.includes('\\ud')) {
-    JSON.stringify(value, (key, member) => {
-      assertText(key);
-      assertText(member);
-      return member;
-    });
-  }
-  return json;
+  return JSON.stringify(value, (_, member: unknown) => {
+    assertText(member);
+    if (typeof member === 'number' && !Number.isSafeInteger(member)) {
+      throw invalid(`${member} is no whole number, or too large`);
+    }
+    return member;
+  });
 }
 
 function assertText(value: unknown): void {
   if (typeof value === 'string' && !value.isWellFormed()) {
-    throw new SchedError(
-      'SCHED_ARGUMENT_INVALID',
-      'A text has half a surrogate pair in it, which UTF-8 cannot hold.',
-    );
+    throw invalid('a text has half a surrogate pair in it, which UTF-8 cannot hold');
   }
+}
+
+function invalid(why: string): SchedError {
+  return new SchedError('SCHED_ARGUMENT_INVALID', `A value cannot be stored: ${why}.`);
 }

@@ -47,11 +47,12 @@ export function createStatements(p: string) {
       return [`SELECT COUNT(*) FROM ${p}_tasks AS t WHERE TRUE ${where}`, ...values];
     },
 
-    history: (taskId: string, since: number, limit: number): Statement => [
+    history: (taskId: string, time: number | null, age: number, limit: number): Statement => [
       `SELECT id, at, body FROM ${p}_history FORCE INDEX (${p}_newest)
-      WHERE task_id = ? AND at >= ? ORDER BY at DESC, seq DESC LIMIT ${limit}`,
+      WHERE task_id = ? AND at >= ${timeOr('?')} - ? ORDER BY at DESC, seq DESC LIMIT ${limit}`,
       taskId,
-      since,
+      time,
+      age,
     ],
   };
 }

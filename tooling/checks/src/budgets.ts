@@ -50,6 +50,7 @@ const adapterMaxBytes = 6_000;
 const largerAdapters: Record<string, number> = {
   postgres: 10_000,
   redis: 11_500,
+  mysql: 10_500,
   dynamodb: 11_700,
 };
 

@@ -7,10 +7,15 @@ const fullCount = 100_000;
 
 /** From where to where; and how many tasks, where a store is too slow for all of them. */
 const pairs: readonly (readonly [from: StoreName, to: StoreName, count?: number])[] = [
-  ['memory', 'postgres'],
   ['redis', 'postgres'],
-  ['postgres', 'sqlite'],
+  ['postgres', 'mysql'],
+  ['mariadb', 'sqlite'],
   ['sqlite', 'redis cluster'],
+  ['mysql', 'ferretdb', 20_000],
+  ['ferretdb', 'memory', 20_000],
+  ['memory', 'secantusdb', 1000],
+  ['secantusdb', 'dynamodb', 500],
+  ['dynamodb', 'redis', 500],
 ];
 
 /** How many of them a worker holds. */
