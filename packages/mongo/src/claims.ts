@@ -1,4 +1,5 @@
 import type { ClaimedTask, ClaimRequest, ClaimResult } from '@sched/core';
+import { maxItems } from './batches.js';
 import type { MongoDocument } from './client.js';
 import type { TaskDocument } from './documents.js';
 import { toRecord } from './documents.js';
@@ -40,16 +41,18 @@ export async function claimFrom(
   const { now, bound, later } = view;
   const tasks: ClaimedTask[] = [];
   let { pages } = view;
-  for (let round = 1; ; round++) {
+  for (let misses = 0; misses < rounds; ) {
     const due = pages.flat().filter(({ wakeAt }) => wakeAt <= now);
-    const candidates = due.slice(0, limit - tasks.length);
+    const candidates = due.slice(0, Math.min(maxItems, limit - tasks.length));
     if (candidates.length === 0) break;
     const taken = await take(delivery, candidates, owner, now, leaseMs);
     tasks.push(...taken);
     const ids = new Set(taken.map(({ id }) => id));
     pages = pages.map((page) => page.filter(({ _id }) => !ids.has(_id)));
-    if (taken.length === candidates.length || round === rounds) break;
-    pages = await pagesOf(delivery, queues, bound, limit - tasks.length);
+    if (taken.length < candidates.length && tasks.length < limit) {
+      misses++;
+      pages = await pagesOf(delivery, queues, bound, limit - tasks.length);
+    }
   }
   const moments = [...pages.flat(), ...later].flatMap((each) => (each ? [each.wakeAt] : []));
   if (tasks.length > 0) moments.push(now + leaseMs);

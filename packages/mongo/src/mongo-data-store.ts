@@ -16,7 +16,7 @@ import type {
   WakeUp,
 } from '@sched/core';
 import { SchedError } from '@sched/core';
-import { chunks, inParts } from './batches.js';
+import { chunks, inParts, maxInserted } from './batches.js';
 import { claimFrom } from './claims.js';
 import type { MongoSessionLike } from './client.js';
 import { isClient, isSession } from './client.js';
@@ -116,7 +116,7 @@ export class MongoDataStore implements DataStore {
     for (const [position, { id }] of records.entries()) {
       if (!positions.has(id)) positions.set(id, position);
     }
-    for (const part of chunks([...positions.values()])) {
+    for (const part of chunks([...positions.values()], maxInserted)) {
       const first = await open.numbers.unique(part.length);
       const documents = part.map((position, index) =>
         toDocument(records[position] as NewTaskRecord, first + index),
