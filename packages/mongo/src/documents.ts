@@ -9,6 +9,9 @@ import type { Parked } from './outbox.js';
  */
 export type DocumentStatus = TaskStatus | 'removed' | 'spawned';
 
+/** What is left to be done about a document. */
+export const Pending = { other: 1, spawn: 2 } as const;
+
 /** A task as it is stored. */
 export interface TaskDocument {
   readonly _id: string;
@@ -36,8 +39,8 @@ export interface TaskDocument {
   readonly wakeAt?: number;
   /** What settlements have added besides and has not been delivered yet. */
   readonly outbox?: readonly Parked[];
-  /** There while something is left to be done about this document. */
-  readonly pending?: true;
+  /** There while something is left to be done about this document: see {@link Pending}. */
+  readonly pending?: number;
   /** The call that released it last. */
   readonly releasedBy?: string;
   /** What a `spawned` task is going to be, and in which outbox it comes from. */

@@ -26,6 +26,7 @@ import {
   checkBodies,
   checkRecord,
   checkTexts,
+  Pending,
   toDocument,
   toRecord,
   visible,
@@ -36,7 +37,7 @@ import { Numbers } from './numbers.js';
 import type { MongoDataStoreOptions, Settings } from './options.js';
 import { readOptions } from './options.js';
 import type { Delivery } from './outbox.js';
-import { heal, occupy } from './outbox.js';
+import { deliverSpawned, heal, occupy } from './outbox.js';
 import { matching, paused, removed, selected, updated } from './pipelines.js';
 import type { Collections } from './session.js';
 import { collectionsOf, createSession, databaseOf } from './session.js';
@@ -197,7 +198,7 @@ export class MongoDataStore implements DataStore {
       // Those that have something in their outbox stay until it is delivered, but are gone for everybody.
       const { matchedCount } = await run((options) => tasks.updateMany(there, removed(), options));
       if (matchedCount > 0) {
-        const rest = { pending: true, status: 'removed', ...empty };
+        const rest = { pending: { $gte: Pending.other }, status: 'removed', ...empty };
         await run((options) => tasks.deleteMany(rest, options));
       }
       return deletedCount + matchedCount;
@@ -339,9 +340,11 @@ export class MongoDataStore implements DataStore {
     selector: TaskSelector,
     change: (part: TaskSelector) => Promise<number>,
   ): Promise<number> {
-    if ('group' in selector) checkTexts(selector.group);
-    if (!('ids' in selector)) return change(selector);
-    checkTexts(...selector.ids);
+    const isById = 'ids' in selector;
+    checkTexts(...(isById ? selector.ids : 'group' in selector ? [selector.group] : []));
+    const open = this.#open();
+    if (!open.session.isNested) await deliverSpawned(open);
+    if (!isById) return change(selector);
     let sum = 0;
     for (const ids of chunks([...new Set(selector.ids)])) sum += await change({ ids });
     return sum;

@@ -20,10 +20,13 @@ export async function settle(
     return { updateOne: { filter: { _id: id, token, revision }, update } };
   });
   const entries = parcels.flatMap((each) => each?.parked.history ?? []).length;
-  const [{ matchedCount }, first] = await Promise.all([
-    run((options) => tasks.bulkWrite(writes, { ...options, ordered: false })),
-    entries > 0 ? delivery.numbers.fresh(entries) : undefined,
-  ]);
+  const numbering = entries > 0 ? delivery.numbers.fresh(entries) : undefined;
+  // Who fails first must not be heard before it is certain whether anything was settled.
+  numbering?.catch(() => {});
+  const { matchedCount } = await run((options) =>
+    tasks.bulkWrite(writes, { ...options, ordered: false }),
+  );
+  const first = await numbering;
   if (matchedCount === settlements.length) {
     const all = parcels.flatMap((each) => each ?? []);
     await deliver(delivery, all, first);

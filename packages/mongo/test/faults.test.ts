@@ -1,0 +1,82 @@
+import { MongoDataStore } from '@sched/mongo';
+import { createProxy, failure, record, testCutCalls } from '@sched-tooling/adapter-tests';
+import { describeOn, describeOnEach } from '@sched-tooling/services';
+import { expect, test } from 'vitest';
+import { servers, workbench } from './support.js';
+
+/**
+ * Past a proxy: to it and no other server, over one connection, and hardly ever by the driver on its own account, so that
+ * what is cut is the call.
+ */
+const throughProxy = {
+  ...{ directConnection: true, maxPoolSize: 1, serverSelectionTimeoutMS: 5000 },
+  ...{ heartbeatFrequencyMS: 600_000, serverMonitoringMode: 'poll' },
+};
+
+await describeOnEach(servers, 'a connection cut in the middle of a call', ({ url }) => {
+  const bench = workbench(url);
+
+  testCutCalls({
+    url,
+    open: (address, clock) => bench.open({ url: address, options: throughProxy, clock }),
+  });
+
+  test.each(['before', 'after'] as const)('opening: %s', async (when) => {
+    const proxy = await createProxy(url);
+    bench.later(() => proxy.close());
+    const database = bench.database();
+    const store = new MongoDataStore({ url: proxy.url, options: throughProxy, database });
+    proxy.cutNext(when);
+    await store.open().catch(() => {});
+    await store.open();
+    expect(await store.count({})).toBe(0);
+    await store.close();
+  });
+
+  test('that is idle: the next call has another', async () => {
+    const proxy = await createProxy(url);
+    bench.later(() => proxy.close());
+    const store = await bench.open({ url: proxy.url, options: throughProxy });
+    await store.insert([record('a')]);
+    proxy.cutAll();
+    const isBack = async () => (await store.count({}).catch(() => undefined)) === 1;
+    await expect.poll(isBack, { timeout: 10_000 }).toBe(true);
+  });
+});
+
+for (const name of ['ferretdb', 'secantusdb'] as const) {
+  await describeOn(
+    name,
+    'a server that crashes',
+    (server) => {
+      const bench = workbench(server.url);
+
+      test('comes back with its tasks, and whoever watches hears again', async () => {
+        const database = bench.database();
+        const options = { serverSelectionTimeoutMS: 1000 };
+        const watching = await bench.open({ database, options });
+        const store = await bench.open({ database, options });
+        const heard: string[] = [];
+        await watching.watch(({ queue }) => heard.push(queue));
+        await store.insert([record('kept')]);
+        await server.stop({ kill: true });
+        await failure(() => store.count({}), 'SCHED_STORE_UNAVAILABLE');
+        await failure(() => watching.insert([record('lost')]), 'SCHED_STORE_UNAVAILABLE');
+        await failure(
+          () => new MongoDataStore({ url: server.url, database, options }).open(),
+          'SCHED_STORE_UNAVAILABLE',
+        );
+        await server.start();
+        const count = () => store.count({}).catch(() => undefined);
+        await expect.poll(count, { timeout: 20_000 }).toBe(1);
+        if (!store.capabilities.watch) return;
+        const hears = async () => {
+          await store.insert([record(crypto.randomUUID(), { queue: 'later' })]);
+          return heard.includes('later');
+        };
+        await expect.poll(hears, { timeout: 20_000 }).toBe(true);
+      });
+    },
+    { own: true },
+  );
+}
