@@ -28,7 +28,7 @@ const meanings: readonly [RegExp, SchedErrorCode, string][] = [
   [/_SSL|_TLS|CERT|SIGNATURE|EPROTO|SSL rout|TLS|ssl/, 'SCHED_STORE_CONFIG', 'Check tls.'],
   [/^MongoInvalidArgument.*session/i, 'SCHED_ARGUMENT_INVALID', ''],
   [/^Mongo(InvalidArgument|API)Error/, 'SCHED_STORE_CONFIG', 'Check url and options.'],
-  [/^MongoServerSelection|^MongoNetwork/, 'SCHED_STORE_UNAVAILABLE', 'Check host and port.'],
+  [/^MongoServerSelection|^MongoNetwork/, 'SCHED_STORE_UNAVAILABLE', 'Check host, port and tls.'],
 ];
 
 /**

@@ -21,7 +21,7 @@ import { claimFrom } from './claims.js';
 import type { MongoSessionLike } from './client.js';
 import { isClient, isSession } from './client.js';
 import type { Connection } from './connect.js';
-import { connect } from './connect.js';
+import { assertTransactions, connect, withoutTransactions } from './connect.js';
 import {
   checkBodies,
   checkRecord,
@@ -266,12 +266,7 @@ export class MongoDataStore implements DataStore {
    *   something else
    */
   withTransaction(tx: unknown): DataStore {
-    if (!this.#isReplicated) {
-      throw new SchedError(
-        'SCHED_STORE_UNSUPPORTED',
-        'A standalone MongoDB server has no transactions. Make it a replica set, which may have a single member.',
-      );
-    }
+    if (!this.#isReplicated) throw withoutTransactions();
     if (!isSession(tx) || !isClient(tx.client)) {
       throw new SchedError(
         'SCHED_ARGUMENT_INVALID',
@@ -279,8 +274,10 @@ export class MongoDataStore implements DataStore {
       );
     }
     const store = new MongoDataStore(this.#options);
-    const collections = collectionsOf(databaseOf(tx.client, this.#settings), this.#settings);
-    store.#opened = this.#toOpen(collections, tx);
+    const database = databaseOf(tx.client, this.#settings);
+    const collections = collectionsOf(database, this.#settings);
+    const check = this.#opened ? undefined : () => assertTransactions(database);
+    store.#opened = this.#toOpen(collections, tx, check);
     return store;
   }
 
@@ -306,9 +303,15 @@ export class MongoDataStore implements DataStore {
     };
   }
 
-  #toOpen(collections: Collections, transaction?: MongoSessionLike): Open {
+  #toOpen(
+    collections: Collections,
+    transaction?: MongoSessionLike,
+    check?: () => Promise<void>,
+  ): Open {
     const outside = createSession(collections, this.#settings);
-    const session = transaction ? createSession(collections, this.#settings, transaction) : outside;
+    const session = transaction
+      ? createSession(collections, this.#settings, transaction, check)
+      : outside;
     return {
       session,
       numbers: new Numbers(outside),
