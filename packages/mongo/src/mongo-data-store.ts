@@ -17,6 +17,7 @@ import type {
 } from '@sched/core';
 import { SchedError } from '@sched/core';
 import { chunks, inParts, maxInserted } from './batches.js';
+import type { Horizons } from './claims.js';
 import { claimFrom } from './claims.js';
 import type { MongoSessionLike } from './client.js';
 import { isClient, isSession } from './client.js';
@@ -48,8 +49,8 @@ import { Watcher } from './watcher.js';
 /** What belongs to an open store. */
 interface Open extends Delivery {
   readonly clock: StoreClock;
+  readonly horizons: Horizons;
   readonly watcher: Watcher | undefined;
-  readonly isReplicated: boolean;
   readonly close: () => Promise<void>;
 }
 
@@ -222,7 +223,7 @@ export class MongoDataStore implements DataStore {
     checkTexts(request.owner, ...request.queues);
     this.#queues = request.queues;
     await this.#heal(open);
-    return claimFrom(open, open.clock, request);
+    return claimFrom(open, open.clock, open.horizons, request);
   }
 
   async extend(leases: readonly LeaseRef[], leaseMs: number): Promise<(number | 'lost')[]> {
@@ -316,8 +317,8 @@ export class MongoDataStore implements DataStore {
       session,
       numbers: new Numbers(outside),
       clock: new StoreClock(outside, this.#settings.clock),
+      horizons: new Map(),
       watcher: undefined,
-      isReplicated: this.#isReplicated,
       close: async () => {},
     };
   }
