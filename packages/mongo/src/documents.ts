@@ -7,7 +7,7 @@ import type { Parked } from './outbox.js';
  * `removed`: gone, and kept only for what is in its outbox. `spawned`: not there yet, but about to come out of the
  * outbox of another task. No caller sees either.
  */
-export type DocumentStatus = TaskStatus | 'removed' | 'spawned';
+type DocumentStatus = TaskStatus | 'removed' | 'spawned';
 
 /** What is left to be done about a document. */
 export const Pending = { other: 1, spawn: 2 } as const;

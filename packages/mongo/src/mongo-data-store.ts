@@ -34,12 +34,13 @@ import {
 } from './documents.js';
 import { forget, readHistory } from './history.js';
 import { extendLeases, releaseLeases } from './leases.js';
+import { countTasks, listTasks } from './listings.js';
 import { Numbers } from './numbers.js';
 import type { MongoDataStoreOptions, Settings } from './options.js';
 import { readOptions } from './options.js';
 import type { Delivery } from './outbox.js';
-import { deliverSpawned, heal, occupy } from './outbox.js';
-import { matching, paused, removed, selected, updated } from './pipelines.js';
+import { deliverOf, deliverSpawned, heal, occupy } from './outbox.js';
+import { paused, removed, selected, updated } from './pipelines.js';
 import type { Collections } from './session.js';
 import { collectionsOf, createSession, databaseOf } from './session.js';
 import { settle } from './settlements.js';
@@ -167,24 +168,12 @@ export class MongoDataStore implements DataStore {
     return task.revision === revision ? 'updated' : 'conflict';
   }
 
-  async list({ after, limit, ...filter }: ListRequest): Promise<ListResult> {
-    const { session } = this.#open();
-    const { name, queue, group, status, paused } = filter;
-    checkTexts(after, name, queue, group, status);
-    const where = matching({ name, queue, group, status, paused } as TaskFilter);
-    const from = after === undefined ? {} : { _id: { $gt: after } };
-    const order = { sort: { _id: 1 }, limit: limit + 1 };
-    const found = await session.find(session.tasks, { ...where, ...from }, order);
-    const tasks = found.slice(0, limit).map(toRecord);
-    return { tasks, next: found.length > limit ? (tasks.at(-1)?.id ?? null) : null };
+  async list(request: ListRequest): Promise<ListResult> {
+    return listTasks(this.#open().session, request);
   }
 
   async count(filter: TaskFilter): Promise<number> {
-    const { session } = this.#open();
-    const { name, queue, group, status, paused } = filter;
-    checkTexts(name, queue, group, status);
-    const where = matching({ name, queue, group, status, paused } as TaskFilter);
-    return session.run((options) => session.tasks.countDocuments(where, options));
+    return countTasks(this.#open().session, filter);
   }
 
   async remove(selector: TaskSelector): Promise<number> {
@@ -240,7 +229,10 @@ export class MongoDataStore implements DataStore {
     const answers: ('settled' | 'conflict' | 'lost')[] = [];
     for (const part of inParts(given, idsOf)) answers.push(...(await settle(open, part)));
     const added = given.flatMap(({ history }) => history.map(({ taskId }) => taskId));
-    if (!open.session.isNested) await forget(open.session, open.clock, this.#settings, added);
+    if (!open.session.isNested) {
+      // What was settled is settled, whatever comes of this; the next call tries again.
+      await forget(open.session, open.clock, this.#settings, added).catch(() => {});
+    }
     return answers;
   }
 
@@ -251,9 +243,10 @@ export class MongoDataStore implements DataStore {
   }
 
   async history(taskId: string, limit: number): Promise<HistoryEntry[]> {
-    const { session, clock } = this.#open();
+    const open = this.#open();
     checkTexts(taskId);
-    return readHistory(session, clock, this.#settings, taskId, limit);
+    await deliverOf(open, taskId);
+    return readHistory(open.session, open.clock, this.#settings, taskId, limit);
   }
 
   async watch(listener: (wakeUp: WakeUp) => void): Promise<() => Promise<void>> {

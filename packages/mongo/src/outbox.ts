@@ -68,6 +68,12 @@ export async function deliver(
   await clear(session, parcels);
 }
 
+/** Delivers what is in the outbox of a task. */
+export async function deliverOf(delivery: Delivery, id: string): Promise<void> {
+  const { tasks, find } = delivery.session;
+  await deliverEach(delivery, parcelsOf(await find(tasks, { _id: id }, parcel)));
+}
+
 /** Takes out of the outboxes what has been delivered. */
 async function clear({ tasks, run }: Session, parcels: readonly Parcel[]): Promise<void> {
   const by = [...new Set(parcels.map(({ parked }) => parked.by))];

@@ -138,9 +138,11 @@ export function replaced(document: TaskDocument): MongoDocument[] {
 }
 
 /** The tasks that a listing means. */
-export function matching({ group, status, ...filter }: TaskFilter): MongoDocument {
+export function matching({ group, name, queue, status, paused }: TaskFilter): MongoDocument {
   return {
-    ...Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)),
+    ...(name === undefined ? {} : { name }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(paused === undefined ? {} : { paused }),
     ...(group === undefined ? {} : { group: group ?? { $exists: false } }),
     status: status ?? { $in: visible },
   };

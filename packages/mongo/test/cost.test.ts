@@ -166,6 +166,24 @@ function indexesOf(plan: Document): string[] {
   });
 }
 
+await describeOn('ferretdb', 'a listing', ({ url }) => {
+  const bench = workbench(url);
+
+  test('looks at a stretch of the tasks a page, and finds the last of them', async () => {
+    const store = await bench.open();
+    await store.insert([...records(12_000, 'task-'), record('zzz', { name: 'rare' })]);
+    const pages: string[][] = [];
+    for (let after: string | null | undefined; after !== null; ) {
+      const request = { name: 'rare', limit: 10, ...(after === undefined ? {} : { after }) };
+      const page = await store.list(request);
+      pages.push(page.tasks.map(({ id }) => id));
+      after = page.next;
+    }
+    expect(pages).toEqual([[], ['zzz']]);
+    expect(await store.count({ name: 'rare' })).toBe(1);
+  });
+});
+
 await describeOn('ferretdb', 'history', ({ url }) => {
   const bench = workbench(url);
   let runs = 0;

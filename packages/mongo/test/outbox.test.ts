@@ -83,9 +83,22 @@ await describeOnEach(servers, 'a settlement that ends in the middle', ({ url }) 
     });
     isEnding = true;
     await failure(() => other.settle([everything(task, 'again')]), 'SCHED_STORE_UNAVAILABLE');
-    expect(await outcome(store)).toEqual(['"settled"', undefined, '"there"', []]);
+    expect(await store.get(['parent', 'child'])).toMatchObject([{ body: '"settled"' }, undefined]);
     expect(await store.settle([everything(task, 'again')])).toEqual(['settled']);
     expect(await outcome(store)).toEqual(['"settled"', 1000, '"there"', ['run']]);
+  });
+
+  test('is completed by whoever reads the history, or removes what it has spawned', async () => {
+    let isEnding = false;
+    const { store, task, other } = await prepared(async (write) => {
+      if (isEnding && write.startsWith('insertMany')) throw new Error('the process has ended');
+    });
+    isEnding = true;
+    await failure(() => other.settle([everything(task, 'again')]), 'SCHED_STORE_UNAVAILABLE');
+    expect(await store.history('parent', 9)).toEqual([entry]);
+    expect(await store.remove({ ids: ['child'] })).toBe(1);
+    expect(await store.settle([everything(task, 'again')])).toEqual(['settled']);
+    expect(await store.get(['child'])).toEqual([undefined]);
   });
 
   test('leaves a removed task to nobody: its id is free', async () => {

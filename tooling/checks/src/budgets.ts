@@ -39,9 +39,10 @@ const adapterMaxBytes = 6_000;
 
 /**
  * Adapters that need more. Their statements and scripts are text that no bundler shortens, and they
- * open, watch and recover connections, which an embedded database does not have to.
+ * open, watch and recover connections, which an embedded database does not have to. MongoDB has no
+ * scripts either: what takes several steps is taken here, and so is what a crash leaves in between.
  */
-const largerAdapters: Record<string, number> = { postgres: 10_000, redis: 11_500 };
+const largerAdapters: Record<string, number> = { postgres: 10_000, redis: 11_500, mongo: 11_500 };
 
 export function adapterBudget(id: string): number {
   return largerAdapters[id] ?? adapterMaxBytes;
