@@ -20,12 +20,11 @@ export async function settle(
     return { updateOne: { filter: { _id: id, token, revision }, update } };
   });
   const entries = parcels.flatMap((each) => each?.parked.history ?? []).length;
+  const settling = run((options) => tasks.bulkWrite(writes, { ...options, ordered: false }));
   const numbering = entries > 0 ? delivery.numbers.fresh(entries) : undefined;
-  // Who fails first must not be heard before it is certain whether anything was settled.
+  // Should it fail, that is not said before it is certain that nothing is being settled any more.
   numbering?.catch(() => {});
-  const { matchedCount } = await run((options) =>
-    tasks.bulkWrite(writes, { ...options, ordered: false }),
-  );
+  const { matchedCount } = await settling;
   const first = await numbering;
   if (matchedCount === settlements.length) {
     const all = parcels.flatMap((each) => each ?? []);
