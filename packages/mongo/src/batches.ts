@@ -1,10 +1,13 @@
-/** The most documents that one command is about. */
-const maxItems = 5000;
+/** The most documents that one command names. */
+export const maxItems = 500;
+
+/** The most documents that one command inserts. */
+export const maxInserted = 5000;
 
 /** Splits what a call is given so that each part fits into one command. */
-export function chunks<T>(items: readonly T[]): T[][] {
+export function chunks<T>(items: readonly T[], size = maxItems): T[][] {
   const parts: T[][] = [];
-  for (let at = 0; at < items.length; at += maxItems) parts.push(items.slice(at, at + maxItems));
+  for (let at = 0; at < items.length; at += size) parts.push(items.slice(at, at + size));
   return parts;
 }
 

@@ -1,4 +1,5 @@
 import type { ClaimedTask, ClaimRequest, ClaimResult } from '@sched/core';
+import { maxItems } from './batches.js';
 import type { MongoDocument } from './client.js';
 import type { TaskDocument } from './documents.js';
 import { toRecord } from './documents.js';
@@ -34,22 +35,25 @@ const shape = { serial: 1, wakeAt: 1 };
 export async function claimFrom(
   delivery: Delivery,
   clock: StoreClock,
+  horizons: Horizons,
   { queues, limit, owner, leaseMs }: ClaimRequest,
 ): Promise<ClaimResult> {
-  const view = await look(delivery, clock, queues, limit);
+  const view = await look(delivery, clock, horizons, queues, limit);
   const { now, bound, later } = view;
   const tasks: ClaimedTask[] = [];
   let { pages } = view;
-  for (let round = 1; ; round++) {
+  for (let misses = 0; misses < rounds; ) {
     const due = pages.flat().filter(({ wakeAt }) => wakeAt <= now);
-    const candidates = due.slice(0, limit - tasks.length);
+    const candidates = due.slice(0, Math.min(maxItems, limit - tasks.length));
     if (candidates.length === 0) break;
     const taken = await take(delivery, candidates, owner, now, leaseMs);
     tasks.push(...taken);
     const ids = new Set(taken.map(({ id }) => id));
     pages = pages.map((page) => page.filter(({ _id }) => !ids.has(_id)));
-    if (taken.length === candidates.length || round === rounds) break;
-    pages = await pagesOf(delivery, queues, bound, limit - tasks.length);
+    if (taken.length < candidates.length && tasks.length < limit) {
+      misses++;
+      pages = await pagesOf(delivery, queues, bound, limit - tasks.length);
+    }
   }
   const moments = [...pages.flat(), ...later].flatMap((each) => (each ? [each.wakeAt] : []));
   if (tasks.length > 0) moments.push(now + leaseMs);
@@ -59,6 +63,7 @@ export async function claimFrom(
 async function look(
   delivery: Delivery,
   clock: StoreClock,
+  horizons: Horizons,
   queues: readonly string[],
   limit: number,
 ): Promise<View> {
@@ -68,7 +73,7 @@ async function look(
     const [now, pages, later] = await Promise.all([
       reading.now,
       pagesOf(delivery, queues, bound, limit),
-      Promise.all(queues.map((queue) => firstAfter(delivery, queue, bound))),
+      Promise.all(queues.map((queue) => firstAfter(delivery, horizons, queue, bound))),
     ]);
     if (now <= bound) return { now, bound, pages, later };
   }
@@ -87,8 +92,28 @@ function pagesOf(
   );
 }
 
-async function firstAfter(delivery: Delivery, queue: string, bound: number) {
-  const [first] = await candidates(delivery, { queue, wakeAt: { $gt: bound } }, 1);
+/**
+ * The first task of each queue that is not due, as it was found last. Not every server reads an index in its order: to
+ * find the first of a million such a one looks at a million, and so it is asked only what has come before this one.
+ */
+export type Horizons = Map<string, Candidate>;
+
+async function firstAfter(delivery: Delivery, horizons: Horizons, queue: string, bound: number) {
+  const known = horizons.get(queue);
+  let first: Candidate | undefined;
+  if (known && known.wakeAt > bound) {
+    const { session } = delivery;
+    const projection = { ...shape, queue: 1 };
+    const [[before], [same]] = await Promise.all([
+      candidates(delivery, { queue, wakeAt: { $gt: bound, $lt: known.wakeAt } }, 1),
+      session.find(session.tasks, { _id: known._id }, { projection }),
+    ]);
+    const isThere = same?.queue === queue && same.wakeAt === known.wakeAt;
+    first = before ?? (isThere ? known : undefined);
+  }
+  first ??= (await candidates(delivery, { queue, wakeAt: { $gt: bound } }, 1))[0];
+  if (first) horizons.set(queue, first);
+  else horizons.delete(queue);
   return first;
 }
 

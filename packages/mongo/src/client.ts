@@ -7,12 +7,6 @@ export interface MongoClientLike {
   db(name?: string, options?: MongoDocument): MongoDatabaseLike;
 }
 
-/** The part of a client that the store makes itself. */
-export interface OwnClient extends MongoClientLike {
-  connect(): Promise<unknown>;
-  close(): Promise<void>;
-}
-
 /** The part of a `Db` of `mongodb` that is used. */
 export interface MongoDatabaseLike {
   command(command: MongoDocument, options?: MongoDocument): Promise<MongoDocument>;

@@ -1,5 +1,5 @@
 import { SchedError } from '@sched/core';
-import type { MongoClientLike } from './client.js';
+import type { MongoClientLike, MongoDatabaseLike } from './client.js';
 import { storeError } from './errors.js';
 import type { Settings } from './options.js';
 import { migrate } from './schema.js';
@@ -47,7 +47,7 @@ export async function connect(settings: Settings): Promise<Connection> {
 /** Makes sure of the server and of the schema. */
 async function prepare(client: MongoClientLike, settings: Settings) {
   const database = databaseOf(client, settings);
-  const { setName, msg } = await database.command({ hello: 1 });
+  const isReplicated = await isInReplicaSet(database);
   const { version = '0' } = await database.command({ buildInfo: 1 });
   const [major = 0, minor = 0] = String(version).split('.').map(Number);
   if (major < minimumVersion[0] || (major === minimumVersion[0] && minor < minimumVersion[1])) {
@@ -58,5 +58,22 @@ async function prepare(client: MongoClientLike, settings: Settings) {
   }
   const collections = collectionsOf(database, settings);
   await migrate(database, collections, settings);
-  return { collections, isReplicated: setName !== undefined || msg === 'isdbgrid' };
+  return { collections, isReplicated };
+}
+
+async function isInReplicaSet(database: MongoDatabaseLike): Promise<boolean> {
+  const { setName, msg } = await database.command({ hello: 1 });
+  return setName !== undefined || msg === 'isdbgrid';
+}
+
+/** @throws SchedError `SCHED_STORE_UNSUPPORTED` when the server has no transactions: some then just ignore them */
+export async function assertTransactions(database: MongoDatabaseLike): Promise<void> {
+  if (!(await isInReplicaSet(database))) throw withoutTransactions();
+}
+
+export function withoutTransactions(): SchedError {
+  return new SchedError(
+    'SCHED_STORE_UNSUPPORTED',
+    'A standalone MongoDB server has no transactions. Make it a replica set, which may have a single member.',
+  );
 }

@@ -7,7 +7,10 @@ import type { Parked } from './outbox.js';
  * `removed`: gone, and kept only for what is in its outbox. `spawned`: not there yet, but about to come out of the
  * outbox of another task. No caller sees either.
  */
-export type DocumentStatus = TaskStatus | 'removed' | 'spawned';
+type DocumentStatus = TaskStatus | 'removed' | 'spawned';
+
+/** What is left to be done about a document. */
+export const Pending = { other: 1, spawn: 2 } as const;
 
 /** A task as it is stored. */
 export interface TaskDocument {
@@ -36,8 +39,8 @@ export interface TaskDocument {
   readonly wakeAt?: number;
   /** What settlements have added besides and has not been delivered yet. */
   readonly outbox?: readonly Parked[];
-  /** There while something is left to be done about this document. */
-  readonly pending?: true;
+  /** There while something is left to be done about this document: see {@link Pending}. */
+  readonly pending?: number;
   /** The call that released it last. */
   readonly releasedBy?: string;
   /** What a `spawned` task is going to be, and in which outbox it comes from. */

@@ -13,22 +13,38 @@ interface DriverError {
 /** What errors mean, by their class, code and message. https://www.mongodb.com/docs/manual/reference/error-codes/ */
 const meanings: readonly [RegExp, SchedErrorCode, string][] = [
   [/^ERR_MODULE_NOT_FOUND/, 'SCHED_STORE_CONFIG', 'Install mongodb.'],
-  [/^MongoServer\w* (18|33|8000) /, 'SCHED_STORE_CONFIG', 'Check user, password and authSource.'],
-  [/^MongoServer\w* 13 /, 'SCHED_STORE_CONFIG', 'Grant it to the user: readWrite is enough.'],
-  [/^MongoServer\w* 73 /, 'SCHED_STORE_CONFIG', 'Check database and collection.'],
+  [
+    /^Mongo(Server|BulkWrite|WriteConcern)\w* (18|33|8000) /,
+    'SCHED_STORE_CONFIG',
+    'Check user, password and authSource.',
+  ],
+  [
+    /^Mongo(Server|BulkWrite|WriteConcern)\w* 13 /,
+    'SCHED_STORE_CONFIG',
+    'Grant it to the user: readWrite is enough.',
+  ],
+  [
+    /^Mongo(Server|BulkWrite|WriteConcern)\w* 73 /,
+    'SCHED_STORE_CONFIG',
+    'Check database and collection.',
+  ],
   [/^Mongo(MissingCredentials|Parse)/, 'SCHED_STORE_CONFIG', 'Check url and options.'],
   [/^MongoCompatibility/, 'SCHED_STORE_UNSUPPORTED', 'Use MongoDB 4.4 or later.'],
   [
-    /^MongoServer\w* (20|263) .*ransaction/,
+    /^Mongo(Server|BulkWrite|WriteConcern)\w* (20|263) .*ransaction/,
     'SCHED_STORE_UNSUPPORTED',
     'Only a replica set or a sharded cluster has transactions.',
   ],
-  [/^MongoServer\w* (115|40573) /, 'SCHED_STORE_UNSUPPORTED', ''],
-  [/^BSON|^MongoServer\w* (2|17280) /, 'SCHED_ARGUMENT_INVALID', 'A value cannot be stored.'],
+  [/^Mongo(Server|BulkWrite|WriteConcern)\w* (115|40573) /, 'SCHED_STORE_UNSUPPORTED', ''],
+  [
+    /^BSON|^Mongo(Server|BulkWrite)\w* (2|17280) /,
+    'SCHED_ARGUMENT_INVALID',
+    'A value cannot be stored.',
+  ],
   [/_SSL|_TLS|CERT|SIGNATURE|EPROTO|SSL rout|TLS|ssl/, 'SCHED_STORE_CONFIG', 'Check tls.'],
   [/^MongoInvalidArgument.*session/i, 'SCHED_ARGUMENT_INVALID', ''],
   [/^Mongo(InvalidArgument|API)Error/, 'SCHED_STORE_CONFIG', 'Check url and options.'],
-  [/^MongoServerSelection|^MongoNetwork/, 'SCHED_STORE_UNAVAILABLE', 'Check host and port.'],
+  [/^MongoServerSelection|^MongoNetwork/, 'SCHED_STORE_UNAVAILABLE', 'Check host, port and tls.'],
 ];
 
 /**

@@ -16,28 +16,31 @@ import type {
   WakeUp,
 } from '@sched/core';
 import { SchedError } from '@sched/core';
-import { chunks, inParts } from './batches.js';
+import { chunks, inParts, maxInserted } from './batches.js';
+import type { Horizons } from './claims.js';
 import { claimFrom } from './claims.js';
 import type { MongoSessionLike } from './client.js';
 import { isClient, isSession } from './client.js';
 import type { Connection } from './connect.js';
-import { connect } from './connect.js';
+import { assertTransactions, connect, withoutTransactions } from './connect.js';
 import {
   checkBodies,
   checkRecord,
   checkTexts,
+  Pending,
   toDocument,
   toRecord,
   visible,
 } from './documents.js';
 import { forget, readHistory } from './history.js';
 import { extendLeases, releaseLeases } from './leases.js';
+import { countTasks, listTasks } from './listings.js';
 import { Numbers } from './numbers.js';
 import type { MongoDataStoreOptions, Settings } from './options.js';
 import { readOptions } from './options.js';
 import type { Delivery } from './outbox.js';
-import { heal, occupy } from './outbox.js';
-import { matching, paused, removed, selected, updated } from './pipelines.js';
+import { deliverOf, deliverSpawned, heal, occupy } from './outbox.js';
+import { paused, removed, selected, updated } from './pipelines.js';
 import type { Collections } from './session.js';
 import { collectionsOf, createSession, databaseOf } from './session.js';
 import { settle } from './settlements.js';
@@ -47,8 +50,8 @@ import { Watcher } from './watcher.js';
 /** What belongs to an open store. */
 interface Open extends Delivery {
   readonly clock: StoreClock;
+  readonly horizons: Horizons;
   readonly watcher: Watcher | undefined;
-  readonly isReplicated: boolean;
   readonly close: () => Promise<void>;
 }
 
@@ -116,7 +119,7 @@ export class MongoDataStore implements DataStore {
     for (const [position, { id }] of records.entries()) {
       if (!positions.has(id)) positions.set(id, position);
     }
-    for (const part of chunks([...positions.values()])) {
+    for (const part of chunks([...positions.values()], maxInserted)) {
       const first = await open.numbers.unique(part.length);
       const documents = part.map((position, index) =>
         toDocument(records[position] as NewTaskRecord, first + index),
@@ -165,24 +168,12 @@ export class MongoDataStore implements DataStore {
     return task.revision === revision ? 'updated' : 'conflict';
   }
 
-  async list({ after, limit, ...filter }: ListRequest): Promise<ListResult> {
-    const { session } = this.#open();
-    const { name, queue, group, status, paused } = filter;
-    checkTexts(after, name, queue, group, status);
-    const where = matching({ name, queue, group, status, paused } as TaskFilter);
-    const from = after === undefined ? {} : { _id: { $gt: after } };
-    const order = { sort: { _id: 1 }, limit: limit + 1 };
-    const found = await session.find(session.tasks, { ...where, ...from }, order);
-    const tasks = found.slice(0, limit).map(toRecord);
-    return { tasks, next: found.length > limit ? (tasks.at(-1)?.id ?? null) : null };
+  async list(request: ListRequest): Promise<ListResult> {
+    return listTasks(this.#open().session, request);
   }
 
   async count(filter: TaskFilter): Promise<number> {
-    const { session } = this.#open();
-    const { name, queue, group, status, paused } = filter;
-    checkTexts(name, queue, group, status);
-    const where = matching({ name, queue, group, status, paused } as TaskFilter);
-    return session.run((options) => session.tasks.countDocuments(where, options));
+    return countTasks(this.#open().session, filter);
   }
 
   async remove(selector: TaskSelector): Promise<number> {
@@ -197,7 +188,7 @@ export class MongoDataStore implements DataStore {
       // Those that have something in their outbox stay until it is delivered, but are gone for everybody.
       const { matchedCount } = await run((options) => tasks.updateMany(there, removed(), options));
       if (matchedCount > 0) {
-        const rest = { pending: true, status: 'removed', ...empty };
+        const rest = { pending: { $gte: Pending.other }, status: 'removed', ...empty };
         await run((options) => tasks.deleteMany(rest, options));
       }
       return deletedCount + matchedCount;
@@ -221,7 +212,7 @@ export class MongoDataStore implements DataStore {
     checkTexts(request.owner, ...request.queues);
     this.#queues = request.queues;
     await this.#heal(open);
-    return claimFrom(open, open.clock, request);
+    return claimFrom(open, open.clock, open.horizons, request);
   }
 
   async extend(leases: readonly LeaseRef[], leaseMs: number): Promise<(number | 'lost')[]> {
@@ -238,7 +229,10 @@ export class MongoDataStore implements DataStore {
     const answers: ('settled' | 'conflict' | 'lost')[] = [];
     for (const part of inParts(given, idsOf)) answers.push(...(await settle(open, part)));
     const added = given.flatMap(({ history }) => history.map(({ taskId }) => taskId));
-    if (!open.session.isNested) await forget(open.session, open.clock, this.#settings, added);
+    if (!open.session.isNested) {
+      // What was settled is settled, whatever comes of this; the next call tries again.
+      await forget(open.session, open.clock, this.#settings, added).catch(() => {});
+    }
     return answers;
   }
 
@@ -249,9 +243,10 @@ export class MongoDataStore implements DataStore {
   }
 
   async history(taskId: string, limit: number): Promise<HistoryEntry[]> {
-    const { session, clock } = this.#open();
+    const open = this.#open();
     checkTexts(taskId);
-    return readHistory(session, clock, this.#settings, taskId, limit);
+    await deliverOf(open, taskId);
+    return readHistory(open.session, open.clock, this.#settings, taskId, limit);
   }
 
   async watch(listener: (wakeUp: WakeUp) => void): Promise<() => Promise<void>> {
@@ -265,12 +260,7 @@ export class MongoDataStore implements DataStore {
    *   something else
    */
   withTransaction(tx: unknown): DataStore {
-    if (!this.#isReplicated) {
-      throw new SchedError(
-        'SCHED_STORE_UNSUPPORTED',
-        'A standalone MongoDB server has no transactions. Make it a replica set, which may have a single member.',
-      );
-    }
+    if (!this.#isReplicated) throw withoutTransactions();
     if (!isSession(tx) || !isClient(tx.client)) {
       throw new SchedError(
         'SCHED_ARGUMENT_INVALID',
@@ -278,8 +268,10 @@ export class MongoDataStore implements DataStore {
       );
     }
     const store = new MongoDataStore(this.#options);
-    const collections = collectionsOf(databaseOf(tx.client, this.#settings), this.#settings);
-    store.#opened = this.#toOpen(collections, tx);
+    const database = databaseOf(tx.client, this.#settings);
+    const collections = collectionsOf(database, this.#settings);
+    const check = this.#opened ? undefined : () => assertTransactions(database);
+    store.#opened = this.#toOpen(collections, tx, check);
     return store;
   }
 
@@ -305,15 +297,21 @@ export class MongoDataStore implements DataStore {
     };
   }
 
-  #toOpen(collections: Collections, transaction?: MongoSessionLike): Open {
+  #toOpen(
+    collections: Collections,
+    transaction?: MongoSessionLike,
+    check?: () => Promise<void>,
+  ): Open {
     const outside = createSession(collections, this.#settings);
-    const session = transaction ? createSession(collections, this.#settings, transaction) : outside;
+    const session = transaction
+      ? createSession(collections, this.#settings, transaction, check)
+      : outside;
     return {
       session,
       numbers: new Numbers(outside),
       clock: new StoreClock(outside, this.#settings.clock),
+      horizons: new Map(),
       watcher: undefined,
-      isReplicated: this.#isReplicated,
       close: async () => {},
     };
   }
@@ -339,9 +337,11 @@ export class MongoDataStore implements DataStore {
     selector: TaskSelector,
     change: (part: TaskSelector) => Promise<number>,
   ): Promise<number> {
-    if ('group' in selector) checkTexts(selector.group);
-    if (!('ids' in selector)) return change(selector);
-    checkTexts(...selector.ids);
+    const isById = 'ids' in selector;
+    checkTexts(...(isById ? selector.ids : 'group' in selector ? [selector.group] : []));
+    const open = this.#open();
+    if (!open.session.isNested) await deliverSpawned(open);
+    if (!isById) return change(selector);
     let sum = 0;
     for (const ids of chunks([...new Set(selector.ids)])) sum += await change({ ids });
     return sum;

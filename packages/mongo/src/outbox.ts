@@ -2,7 +2,7 @@ import type { HistoryEntry, NewTaskRecord } from '@sched/core';
 import { SchedError } from '@sched/core';
 import type { MongoDocument } from './client.js';
 import type { TaskDocument } from './documents.js';
-import { toDocument, visible } from './documents.js';
+import { Pending, toDocument, visible } from './documents.js';
 import type { Numbers } from './numbers.js';
 import { activated, chosen, delivered, removed, replaced } from './pipelines.js';
 import type { Session } from './session.js';
@@ -66,6 +66,12 @@ export async function deliver(
   const spawning = parcels.filter(({ parked }) => parked.spawn.length > 0);
   if (spawning.length > 0) await spawn(delivery, spawning);
   await clear(session, parcels);
+}
+
+/** Delivers what is in the outbox of a task. */
+export async function deliverOf(delivery: Delivery, id: string): Promise<void> {
+  const { tasks, find } = delivery.session;
+  await deliverEach(delivery, parcelsOf(await find(tasks, { _id: id }, parcel)));
 }
 
 /** Takes out of the outboxes what has been delivered. */
@@ -147,7 +153,10 @@ async function toSpawned({ numbers }: Delivery, parcels: readonly Parcel[]) {
       ids.add(record.id);
       const { wakeAt: _wakeAt, ...document } = toDocument(record, first + ids.size - 1);
       return [
-        { ...document, status: 'spawned', becomes: record.status, parent, by, pending: true },
+        {
+          ...{ ...document, status: 'spawned', becomes: record.status, parent, by },
+          pending: Pending.other,
+        },
       ];
     }),
   );
@@ -282,24 +291,34 @@ export async function heal(
   delivery: Delivery,
   seen?: ReadonlySet<string>,
 ): Promise<ReadonlySet<string>> {
-  const { session } = delivery;
-  const { tasks, find, run } = session;
-  const found = (await find(
-    tasks,
-    { pending: { $exists: true } },
-    { limit: healed },
-  )) as TaskDocument[];
+  const { tasks, find } = delivery.session;
+  const pending = { pending: { $gte: Pending.other } };
+  const found = (await find(tasks, pending, { limit: healed })) as TaskDocument[];
   const markOf = ({ _id, serial, outbox }: TaskDocument) => `${serial} ${outbox?.[0]?.by} ${_id}`;
-  const left = found.filter((each) => !seen || seen.has(markOf(each)));
-  if (left.length > 0) {
-    await expose(delivery, left, true);
-    await deliverEach(delivery, parcelsOf(left));
-    const ids = left.map(({ _id }) => _id);
-    await sweep(session, ids);
-    const done = { _id: { $in: ids }, status: { $in: visible }, outbox: { $exists: false } };
-    await run((options) => tasks.updateMany(done, { $unset: { pending: '' } }, options));
-  }
+  await complete(delivery, seen ? found.filter((each) => seen.has(markOf(each))) : found);
   return new Set(found.map(markOf));
+}
+
+/** Makes sure that everything is there that settlements have spawned, also those that were not answered. */
+export async function deliverSpawned(delivery: Delivery): Promise<void> {
+  const { tasks, find } = delivery.session;
+  for (let round = 0; round < tries; round++) {
+    const found = await find(tasks, { pending: { $gte: Pending.spawn } }, { limit: healed });
+    if (found.length === 0) return;
+    await complete(delivery, found as TaskDocument[]);
+  }
+}
+
+async function complete(delivery: Delivery, documents: readonly TaskDocument[]): Promise<void> {
+  if (documents.length === 0) return;
+  const { session } = delivery;
+  const { tasks, run } = session;
+  await expose(delivery, documents, true);
+  await deliverEach(delivery, parcelsOf(documents));
+  const ids = documents.map(({ _id }) => _id);
+  await sweep(session, ids);
+  const done = { _id: { $in: ids }, status: { $in: visible }, outbox: { $exists: false } };
+  await run((options) => tasks.updateMany(done, { $unset: { pending: '' } }, options));
 }
 
 const keyOf = ({ id, parked }: Parcel) => `${parked.by} ${id}`;

@@ -1,7 +1,7 @@
 import type { NewTaskRecord, Settlement, TaskFilter, TaskSelector } from '@sched/core';
 import type { MongoDocument } from './client.js';
 import type { TaskDocument } from './documents.js';
-import { visible } from './documents.js';
+import { Pending, visible } from './documents.js';
 import type { Parked } from './outbox.js';
 
 /** A value as it is, whatever the language of pipelines would take it for. */
@@ -75,8 +75,9 @@ export function paused(isPaused: boolean, now: number | null): MongoDocument[] {
 
 /** What a task becomes when it is gone but has something left in its outbox. */
 const gone = {
-  ...{ ...withoutLease, status: 'removed', body: '', runAt: null, pending: true },
+  ...{ ...withoutLease, status: 'removed', body: '', runAt: null },
   ...{ group: '$$REMOVE', wakeAt: '$$REMOVE' },
+  pending: { $max: ['$pending', Pending.other] },
 };
 
 export function removed(): MongoDocument[] {
@@ -91,7 +92,7 @@ export function removed(): MongoDocument[] {
 export function settled({ next, token }: Settlement, parked: Parked | undefined): MongoDocument[] {
   const outbox = parked && {
     outbox: { $concatArrays: [{ $ifNull: ['$outbox', []] }, [literal(parked)]] },
-    pending: true,
+    pending: { $max: ['$pending', parked.spawn.length > 0 ? Pending.spawn : Pending.other] },
   };
   const marks = { ...outbox, settledToken: token };
   if (!next) return [{ $set: { ...gone, ...marks } }];
@@ -109,7 +110,7 @@ export function chosen(by: string, serials: readonly (number | null)[]): MongoDo
 
 /** Makes a spawned task one that is there. */
 export function activated(): MongoDocument[] {
-  const pending = { $cond: [{ $ifNull: ['$outbox', false] }, true, '$$REMOVE'] };
+  const pending = { $cond: [{ $ifNull: ['$outbox', false] }, '$pending', '$$REMOVE'] };
   return [{ $set: { status: '$becomes', pending } }, { $unset: ['becomes', 'parent', 'by'] }, wake];
 }
 
@@ -123,7 +124,7 @@ export function delivered(by: readonly string[]): MongoDocument[] {
     { $set: { outbox: left } },
     {
       $set: {
-        pending: { $cond: [isDone, '$$REMOVE', true] },
+        pending: { $cond: [isDone, '$$REMOVE', '$pending'] },
         outbox: { $cond: [isEmpty, '$$REMOVE', '$outbox'] },
       },
     },
@@ -137,9 +138,11 @@ export function replaced(document: TaskDocument): MongoDocument[] {
 }
 
 /** The tasks that a listing means. */
-export function matching({ group, status, ...filter }: TaskFilter): MongoDocument {
+export function matching({ group, name, queue, status, paused }: TaskFilter): MongoDocument {
   return {
-    ...Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)),
+    ...(name === undefined ? {} : { name }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(paused === undefined ? {} : { paused }),
     ...(group === undefined ? {} : { group: group ?? { $exists: false } }),
     status: status ?? { $in: visible },
   };

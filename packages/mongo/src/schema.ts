@@ -1,5 +1,6 @@
 import { SchedError } from '@sched/core';
 import type { MongoCollectionLike, MongoDatabaseLike, MongoDocument } from './client.js';
+import { Pending } from './documents.js';
 import type { Settings } from './options.js';
 import type { Collections } from './session.js';
 
@@ -76,7 +77,7 @@ async function create({ tasks, history, meta }: Collections): Promise<void> {
   const due = { wakeAt: { $gte: minWakeAt } };
   await index(tasks, 'due', { queue: 1, wakeAt: 1 }, where(due));
   await index(tasks, 'group', { group: 1, _id: 1 }, where({ group: { $exists: true } }));
-  await index(tasks, 'pending', { pending: 1 }, where({ pending: { $exists: true } }));
+  await index(tasks, 'pending', { pending: 1 }, where({ pending: { $gte: Pending.other } }));
   await index(history, 'newest', { '_id.task': 1, at: -1, seq: -1 });
   await index(history, 'oldest', { at: 1 });
   // Not at 0: should it be lost, tokens go on growing all the same.

@@ -60,19 +60,26 @@ export function collectionsOf(database: MongoDatabaseLike, settings: Settings): 
   };
 }
 
-/** @param transaction of the user's */
+/**
+ * @param transaction of the user's
+ * @param check made before the first call
+ */
 export function createSession(
   collections: Collections,
   settings: Settings,
   transaction?: MongoSessionLike,
+  check?: () => Promise<void>,
 ): Session {
   const isNested = transaction !== undefined;
   const options = transaction ? { session: transaction } : {};
+  let checked: Promise<void> | undefined;
 
   const run: Session['run'] = async (call) => {
     for (let failures = 1; ; failures++) {
       try {
         if (transaction && !transaction.inTransaction()) throw notInTransaction();
+        checked ??= check?.();
+        await checked;
         return await call(options);
       } catch (error) {
         if (isNested || !isContended(error) || failures === tries) {

@@ -20,10 +20,12 @@ export async function settle(
     return { updateOne: { filter: { _id: id, token, revision }, update } };
   });
   const entries = parcels.flatMap((each) => each?.parked.history ?? []).length;
-  const [{ matchedCount }, first] = await Promise.all([
-    run((options) => tasks.bulkWrite(writes, { ...options, ordered: false })),
-    entries > 0 ? delivery.numbers.fresh(entries) : undefined,
-  ]);
+  const settling = run((options) => tasks.bulkWrite(writes, { ...options, ordered: false }));
+  const numbering = entries > 0 ? delivery.numbers.fresh(entries) : undefined;
+  // Should it fail, that is not said before it is certain that nothing is being settled any more.
+  numbering?.catch(() => {});
+  const { matchedCount } = await settling;
+  const first = await numbering;
   if (matchedCount === settlements.length) {
     const all = parcels.flatMap((each) => each ?? []);
     await deliver(delivery, all, first);

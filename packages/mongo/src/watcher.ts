@@ -13,6 +13,7 @@ const pipeline = [
     $match: {
       $or: [
         { operationType: { $in: ['insert', 'replace'] }, 'fullDocument.wakeAt': { $exists: true } },
+        { operationType: 'update', 'updateDescription.updatedFields.queue': { $exists: true } },
         {
           operationType: 'update',
           'updateDescription.updatedFields.wakeAt': { $exists: true },
@@ -70,22 +71,28 @@ export class Watcher {
 
   /** Resolves when every change from then on is heard of. */
   async #follow(): Promise<void> {
-    const stream = this.#tasks.watch(pipeline, { fullDocument: 'updateLookup' });
+    const stream = this.#tasks.watch(pipeline, {
+      fullDocument: 'updateLookup',
+      readConcern: { level: 'majority' },
+    });
     await new Promise<void>((resolve, reject) => {
-      stream.on('init', () => {
-        this.#stream = stream;
+      const begin = () => {
+        this.#stream ??= stream;
         resolve();
-      });
+      };
+      // Comes with the server's first answer already.
+      stream.on('resumeTokenChanged', begin);
       stream.on('change', (change) => this.#hear(change));
-      const end = (error?: MongoDocument) => {
+      const end = (error: MongoDocument = new Error('The change stream was closed')) => {
         reject(error);
+        stream.close().catch(() => {});
         if (this.#stream !== stream) return;
         this.#stream = undefined;
-        stream.close().catch(() => {});
         this.#again(0);
       };
       stream.on('error', end);
-      stream.on('close', () => end());
+      // The reason, if there is one, comes right after.
+      stream.on('close', () => setImmediate(end));
     });
   }
 
@@ -104,10 +111,9 @@ export class Watcher {
   }
 
   #hear({ fullDocument, updateDescription }: MongoDocument): void {
-    // Nothing is left of a task that is gone by now.
-    if (!fullDocument) return;
-    const wakeAt = updateDescription?.updatedFields?.wakeAt ?? fullDocument.wakeAt;
-    this.#tell({ queue: fullDocument.queue, wakeAt });
+    const wakeAt = updateDescription?.updatedFields?.wakeAt ?? fullDocument?.wakeAt;
+    // Of a task that is gone by now there is no document.
+    if (fullDocument && wakeAt !== undefined) this.#tell({ queue: fullDocument.queue, wakeAt });
   }
 
   #tell(wakeUp: WakeUp): void {

@@ -46,11 +46,14 @@ const adapterMaxBytes = 6_000;
  * Adapters that need more. Their statements and scripts are text that no bundler shortens, and they
  * open, watch and recover connections, which an embedded database does not have to. DynamoDB does less
  * by itself than the others: what is one statement there is conditions, retries and merging of pages here.
+ * MongoDB has no scripts either: what takes several steps is taken here, and so is what a crash leaves in
+ * between.
  */
 const largerAdapters: Record<string, number> = {
   postgres: 10_000,
   redis: 11_500,
   mysql: 10_500,
+  mongo: 11_500,
   dynamodb: 11_700,
 };
 

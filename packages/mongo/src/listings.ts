@@ -1,0 +1,44 @@
+import type { ListRequest, ListResult, TaskFilter } from '@sched/core';
+import type { MongoDocument } from './client.js';
+import { checkTexts, toRecord } from './documents.js';
+import { matching } from './pipelines.js';
+import type { Session } from './session.js';
+
+/** How many tasks one page looks at, so that it is answered in time however few of them match. */
+const horizon = 10_000;
+
+/** Pages through the tasks that match, in the order of their ids. */
+export async function listTasks(session: Session, request: ListRequest): Promise<ListResult> {
+  const { after, limit, group, name, queue, status, paused } = request;
+  checkTexts(after);
+  const where = toFilter(request);
+  const from = after === undefined ? {} : { _id: { $gt: after } };
+  const isRare = [name, queue, status, paused].some((each) => each !== undefined);
+  let last: string | undefined;
+  if (isRare || group === null) {
+    const all = { ...(group === undefined || group === null ? {} : { group }), ...from };
+    const order = { sort: { _id: 1 }, skip: horizon - 1, limit: 1, projection: { _id: 1 } };
+    last = (await session.find(session.tasks, all, order))[0]?._id;
+  }
+  const range = { ...from._id, ...(last === undefined ? {} : { $lte: last }) };
+  const found = await session.find(
+    session.tasks,
+    { ...where, ...(Object.keys(range).length > 0 ? { _id: range } : {}) },
+    { sort: { _id: 1 }, limit: limit + 1 },
+  );
+  const tasks = found.slice(0, limit).map(toRecord);
+  const next = found.length > limit ? tasks.at(-1)?.id : last;
+  return { tasks, next: next ?? null };
+}
+
+/** How many tasks match. */
+export async function countTasks({ tasks, run }: Session, filter: TaskFilter): Promise<number> {
+  const where = toFilter(filter);
+  return run((options) => tasks.countDocuments(where, options));
+}
+
+function toFilter(filter: TaskFilter): MongoDocument {
+  const { name, queue, group, status } = filter;
+  checkTexts(name, queue, group, status);
+  return matching(filter);
+}

@@ -1,0 +1,171 @@
+import type { ClaimedTask, DataStore } from '@sched/core';
+import type { MongoDataStore } from '@sched/mongo';
+import { claimAll, claimOne, failure, record, settlement } from '@sched-tooling/adapter-tests';
+import { describeOnEach } from '@sched-tooling/services';
+import { expect, test } from 'vitest';
+import { servers, tampered, workbench } from './support.js';
+
+/** More than any settlement needs. */
+const manySteps = 20;
+
+const entry = { taskId: 'parent', id: 'run', at: 1000, body: '{}' };
+
+/** A settlement with everything there is. */
+function everything(task: ClaimedTask, next: 'again' | 'removed') {
+  const again = { status: 'scheduled', runAt: 5000, body: '"settled"' } as const;
+  return settlement(task, {
+    next: next === 'again' ? again : null,
+    history: [entry],
+    spawn: [record('child', { queue: 'children' }), record('there')],
+  });
+}
+
+/** What there is of it in the end. */
+async function outcome(store: DataStore) {
+  const [parent, child, there] = await store.get(['parent', 'child', 'there']);
+  const history = await store.history('parent', 9);
+  return [parent?.body, child?.wakeAt, there?.body, history.map(({ id }) => id)];
+}
+
+await describeOnEach(servers, 'a settlement that ends in the middle', ({ url }) => {
+  const bench = workbench(url);
+
+  /** A store with a claimed task, and another whose every write goes through `before`. */
+  async function prepared(before: (write: string) => Promise<void>) {
+    const database = bench.database();
+    const store = await bench.open({ database });
+    await store.insert([record('parent')]);
+    const task = await claimOne(store);
+    await store.insert([record('there', { queue: 'others', body: '"there"' })]);
+    const client = tampered(bench.client(), before);
+    return { database, store, task, other: await bench.open({ database, client }) };
+  }
+
+  test.each(['again', 'removed'] as const)(
+    'is completed by whoever opens the store next, wherever it ended: %s',
+    async (next) => {
+      const done = [next === 'again' ? '"settled"' : undefined, 1000, '"there"', ['run']];
+      for (let end = 1; ; end++) {
+        let step = Number.NEGATIVE_INFINITY;
+        const { database, store, task, other } = await prepared(async () => {
+          if (++step >= end) throw new Error('the process has ended');
+        });
+        step = 0;
+        const answers = await other.settle([everything(task, next)]).catch(() => undefined);
+        if (answers) {
+          expect(end).toBeGreaterThan(5);
+          expect(await outcome(store)).toEqual(done);
+          return;
+        }
+        expect(end).toBeLessThan(manySteps);
+        const [before] = await store.get(['parent']);
+        const isApplied = before?.lease == null;
+        const heir = await bench.open({ database });
+        expect(await outcome(heir)).toEqual(isApplied ? done : ['{}', undefined, '"there"', []]);
+        const [pending] = await bench
+          .collection(database)
+          .find({ pending: { $exists: true } })
+          .toArray();
+        expect(pending).toBeUndefined();
+        // What is gone shows nothing to whoever asks again.
+        const repeated = isApplied && next === 'removed' ? 'lost' : 'settled';
+        expect(await store.settle([everything(task, next)])).toEqual([repeated]);
+        expect(await outcome(store)).toEqual(done);
+      }
+    },
+    60_000,
+  );
+
+  test('is completed by whoever makes the call again', async () => {
+    let isEnding = false;
+    const { store, task, other } = await prepared(async (write) => {
+      if (isEnding && write.startsWith('insertMany')) throw new Error('the process has ended');
+    });
+    isEnding = true;
+    await failure(() => other.settle([everything(task, 'again')]), 'SCHED_STORE_UNAVAILABLE');
+    expect(await store.get(['parent', 'child'])).toMatchObject([{ body: '"settled"' }, undefined]);
+    expect(await store.settle([everything(task, 'again')])).toEqual(['settled']);
+    expect(await outcome(store)).toEqual(['"settled"', 1000, '"there"', ['run']]);
+  });
+
+  test('is completed by whoever reads the history, or removes what it has spawned', async () => {
+    let isEnding = false;
+    const { store, task, other } = await prepared(async (write) => {
+      if (isEnding && write.startsWith('insertMany')) throw new Error('the process has ended');
+    });
+    isEnding = true;
+    await failure(() => other.settle([everything(task, 'again')]), 'SCHED_STORE_UNAVAILABLE');
+    expect(await store.history('parent', 9)).toEqual([entry]);
+    expect(await store.remove({ ids: ['child'] })).toBe(1);
+    expect(await store.settle([everything(task, 'again')])).toEqual(['settled']);
+    expect(await store.get(['child'])).toEqual([undefined]);
+  });
+
+  test('leaves a removed task to nobody: its id is free', async () => {
+    let isEnding = false;
+    const { store, task, other } = await prepared(async (write) => {
+      if (isEnding && write.startsWith('insertMany')) throw new Error('the process has ended');
+    });
+    isEnding = true;
+    await failure(() => other.settle([everything(task, 'removed')]), 'SCHED_STORE_UNAVAILABLE');
+    expect(await store.count({})).toBe(1);
+    expect((await store.list({ limit: 9 })).tasks.map(({ id }) => id)).toEqual(['there']);
+    expect((await store.claim(claimAll)).tasks).toEqual([]);
+    expect(await store.update('parent', { body: '1' }, task)).toBe('missing');
+    expect(await store.insert([record('parent', { body: '"new"' })])).toEqual(['inserted']);
+    expect(await store.remove({ ids: ['child'] })).toBe(1);
+    const [again] = (await store.claim(claimAll)).tasks;
+    expect(again).toMatchObject({ id: 'parent', body: '"new"', deliveries: 1 });
+    expect(again?.lease.token).toBeGreaterThan(task.lease.token);
+    expect(await store.history('parent', 9)).toEqual([entry]);
+  });
+});
+
+await describeOnEach(servers, 'a settlement that is delayed in the middle', ({ url }) => {
+  const bench = workbench(url);
+
+  test('spawns once, though the task was delivered by another, has run and is gone by then', async () => {
+    for (let wait = 2; ; wait++) {
+      let step = Number.NEGATIVE_INFINITY;
+      let resume = () => {};
+      let reached = () => {};
+      const isReached = new Promise<void>((resolve) => {
+        reached = resolve;
+      });
+      const database = bench.database();
+      const store = await bench.open({ database });
+      await store.insert([record('parent')]);
+      const task = await claimOne(store);
+      const client = tampered(bench.client(), async () => {
+        if (++step !== wait) return;
+        await new Promise<void>((resolve) => {
+          resume = resolve;
+          reached();
+        });
+      });
+      const delayed: MongoDataStore = await bench.open({ database, client });
+      step = 0;
+      const spawn = [record('child', { queue: 'children' })];
+      const settling = delayed.settle([settlement(task, { history: [entry], spawn })]);
+      await Promise.race([isReached, settling]);
+      if (step < wait) {
+        expect(wait).toBeGreaterThan(5);
+        return;
+      }
+      // Another does it all meanwhile, if there is anything to do yet.
+      await bench.open({ database });
+      const children = await store.claim({ ...claimAll, queues: ['children'] });
+      await store.settle(children.tasks.map((child) => settlement(child, { next: null })));
+      resume();
+      await settling;
+      const late = await store.claim({ ...claimAll, queues: ['children'] });
+      expect(children.tasks.length + late.tasks.length).toBe(1);
+      expect(await store.history('parent', 9)).toEqual([entry]);
+      const left = await bench
+        .collection(database)
+        .find({ pending: { $exists: true } })
+        .toArray();
+      expect(left).toEqual([]);
+    }
+  }, 60_000);
+});
