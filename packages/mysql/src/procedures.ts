@@ -29,6 +29,7 @@ export const dialects = {
  *
  * Whatever a call changes it locks first, in the order of ids, which is that of its request; only then does it take a
  * number for tokens and revisions. So whoever comes to hold a lock has a greater number than all who held it before.
+ * What is only looked at is read by SELECT … INTO: a SELECT within any other statement locks what it reads.
  *
  * @param p what the names of tables and procedures begin with
  */
@@ -191,7 +192,7 @@ END`;
       ) AS d;
       IF taken > 0 THEN
         ${takeNumber}
-        SELECT ${columns}, number FROM ${ids('chosen')} ${join};
+        SELECT ${columns}, number FROM ${ids('chosen')} ${join} ${lock};
         UPDATE ${ids('chosen')} ${join}
         SET t.lease_token = number, t.lease_owner = own_name, t.lease_expires_at = ends,
           t.deliveries = t.deliveries + 1;

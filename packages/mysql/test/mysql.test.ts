@@ -293,9 +293,20 @@ await describeOnEach(['mysql', 'mariadb'], 'opening a store', ({ url }) => {
     const [before, now, after] = [Date.now(), await store.now(), Date.now()];
     expect(now).toBeGreaterThanOrEqual(before - 5);
     expect(now).toBeLessThanOrEqual(after + 5);
-    const claimed = (await store.claim(claimAll)).now;
-    expect(claimed).toBeGreaterThanOrEqual(now);
-    expect(claimed).toBeLessThanOrEqual(Date.now() + 5);
+    await store.insert([record('a')]);
+    const claimed = await store.claim({ ...claimAll, leaseMs: 60_000 });
+    expect(claimed.now).toBeGreaterThanOrEqual(now);
+    expect(claimed.now).toBeLessThanOrEqual(Date.now() + 5);
+    expect(claimed.nextWakeAt).toBe(claimed.now + 60_000);
+    const [task] = claimed.tasks;
+    if (!task) throw new Error('a task was claimed');
+    const week = 7 * 24 * 3_600_000;
+    const ages = { new: 0, kept: week - 60_000, old: week + 60_000 };
+    const history = Object.entries(ages).map(([id, age]) => ({
+      ...{ taskId: 'a', id, at: now - age, body: '{}' },
+    }));
+    expect(await store.settle([settlement(task, { history })])).toEqual(['settled']);
+    expect((await store.history('a', 9)).map(({ id }) => id)).toEqual(['new', 'kept']);
   });
 });
 
