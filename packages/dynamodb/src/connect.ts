@@ -8,7 +8,7 @@ export interface Connection {
 }
 
 /** How long a server may take to accept a connection, and to answer, in milliseconds. */
-const timeouts = { connectionTimeout: 5000, requestTimeout: 30_000 };
+const timeouts = { connectionTimeout: 5000, requestTimeout: 10_000, throwOnRequestTimeout: true };
 
 export async function connect({ client, connection }: Settings): Promise<Connection> {
   const driver = await import('@aws-sdk/client-dynamodb');

@@ -18,6 +18,7 @@ import { SchedError } from '@sched/core';
 import { claim } from './claims.js';
 import type { Change } from './edits.js';
 import { extend, insert, release, remove, setPaused, update } from './edits.js';
+import { textOf } from './expressions.js';
 import { eachInOrder } from './in-order.js';
 import { IndexLag } from './index-lag.js';
 import { count, history, keysOf, list, read } from './listing.js';
@@ -91,7 +92,7 @@ export class DynamoDBDataStore implements DataStore {
     const answers = await eachInOrder(records, idOf, (record, index) =>
       insert(session, record, first + index),
     );
-    this.#lag.note(records.map(dueAt), now);
+    for (const record of records) this.#lag.note(record.id, dueAt(record), now);
     return answers;
   }
 
@@ -117,7 +118,7 @@ export class DynamoDBDataStore implements DataStore {
     const answer = await update(session, id, change, expected.revision);
     const now = this.#now();
     const { runAt = 'queue' in change || 'status' in change ? now : null } = change;
-    if (answer === 'updated') this.#lag.note([runAt], now);
+    if (answer === 'updated') this.#lag.note(id, runAt, now);
     return answer;
   }
 
@@ -137,17 +138,18 @@ export class DynamoDBDataStore implements DataStore {
   async setPaused(selector: TaskSelector, paused: boolean): Promise<number> {
     const session = this.#open();
     const now = this.#now();
-    const changed = await this.#each(session, selector, (key, group) =>
-      setPaused(session, key, paused, now, group),
-    );
-    if (!paused) this.#lag.note([now], now);
-    return changed;
+    return this.#each(session, selector, async (key, group) => {
+      const changed = await setPaused(session, key, paused, now, group);
+      if (changed > 0) this.#lag.note(textOf(key, 'sk') ?? '', paused ? null : now, now);
+      return changed;
+    });
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
     const session = this.#open();
     const result = await claim(session, request, this.#now());
     const { tasks, now, nextWakeAt } = result;
+    for (const { id } of tasks) this.#lag.found(id);
     if (tasks.length === request.limit) return result;
     return { ...result, nextWakeAt: this.#lag.soonest(nextWakeAt, now) };
   }
@@ -163,11 +165,10 @@ export class DynamoDBDataStore implements DataStore {
     const now = this.#now();
     settlements.forEach(checkSettlement);
     const answers = await eachInOrder(settlements, idOf, (each) => settle(session, each, now));
-    const written = settlements.flatMap(({ next, spawn }) => [
-      next?.runAt ?? null,
-      ...spawn.map(dueAt),
-    ]);
-    this.#lag.note(written, now);
+    for (const { id, next, spawn } of settlements) {
+      this.#lag.note(id, next?.runAt ?? null, now);
+      for (const task of spawn) this.#lag.note(task.id, dueAt(task), now);
+    }
     return answers;
   }
 
@@ -175,10 +176,7 @@ export class DynamoDBDataStore implements DataStore {
     const session = this.#open();
     const answers = await eachInOrder(leases, idOf, (lease) => release(session, lease));
     const now = this.#now();
-    this.#lag.note(
-      leases.map(({ deferUntil = now }) => deferUntil),
-      now,
-    );
+    for (const { id, deferUntil = now } of leases) this.#lag.note(id, deferUntil, now);
     return answers;
   }
 

@@ -39,7 +39,14 @@ const meanings: readonly [RegExp, SchedErrorCode, string][] = [
   [/\bE[A-Z_]+\b|^TimeoutError/, 'SCHED_STORE_UNAVAILABLE', 'Check endpoint and region.'],
 ];
 
-/** What a call rejects with. */
+/** What a call of an open store rejects with: whoever has provided credentials before may do so again. */
+export function callError(error: unknown): SchedError {
+  const { code, message, cause } = storeError(error);
+  const isPassing = /^(Credentials|Token)ProviderError/.test((error as Error).name);
+  return new SchedError(isPassing ? 'SCHED_STORE_UNAVAILABLE' : code, message, { cause });
+}
+
+/** What opening a store rejects with. */
 export function storeError(error: unknown): SchedError {
   if (isSchedError(error)) return error;
   const cause = error instanceof Error ? (error as DriverError) : new Error(String(error));

@@ -4,27 +4,42 @@ const looks = 4;
 /** Remembers what this store has made due while the index need not show it yet, so that claims look again. */
 export class IndexLag {
   readonly #lagMs: number;
-  #dueAt = Number.POSITIVE_INFINITY;
-  #until = Number.NEGATIVE_INFINITY;
+  /** By id, in the order in which they were written. */
+  readonly #written = new Map<string, { readonly dueAt: number; readonly until: number }>();
 
   constructor(lagMs: number) {
     this.#lagMs = lagMs;
   }
 
-  /** @param moments at which tasks are due that have just been written; null for none */
-  note(moments: readonly (number | null)[], now: number): void {
+  /** A task has just been written that is due then; null if it is not. */
+  note(id: string, dueAt: number | null, now: number): void {
+    this.#forget(now);
+    this.#written.delete(id);
     const until = now + this.#lagMs;
-    for (const moment of moments) {
-      if (moment === null || moment >= until) continue;
-      this.#dueAt = now < this.#until ? Math.min(this.#dueAt, moment) : moment;
-      this.#until = until;
-    }
+    if (this.#lagMs > 0 && dueAt !== null && dueAt < until) this.#written.set(id, { dueAt, until });
+  }
+
+  /** The index has shown a task. */
+  found(id: string): void {
+    this.#written.delete(id);
   }
 
   /** The earliest of when to wake and when to look again for what may be missing. */
   soonest(wakeAt: number | null, now: number): number | null {
-    if (now < this.#dueAt || now >= this.#until) return wakeAt;
-    const again = now + Math.ceil(this.#lagMs / looks);
-    return wakeAt === null ? again : Math.min(wakeAt, again);
+    this.#forget(now);
+    for (const { dueAt } of this.#written.values()) {
+      if (dueAt > now) continue;
+      const again = now + Math.ceil(this.#lagMs / looks);
+      return wakeAt === null ? again : Math.min(wakeAt, again);
+    }
+    return wakeAt;
+  }
+
+  /** Also where nobody claims, so that it does not grow. */
+  #forget(now: number): void {
+    for (const [id, { until }] of this.#written) {
+      if (until > now) return;
+      this.#written.delete(id);
+    }
   }
 }

@@ -4,7 +4,7 @@ import { isThrottled } from './errors.js';
 
 /** The most requests under way at once: no more than the sockets that a client of the SDK has by default. */
 const maxUnderWay = 48;
-/** How often a request that was throttled is made again: for some ten seconds on average. */
+/** How often a request that was throttled is made again: for some six seconds on average. */
 const maxRetries = 10;
 const firstDelayMs = 25;
 const maxDelayMs = 3000;

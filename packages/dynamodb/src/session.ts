@@ -2,7 +2,7 @@ import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import type { Call } from './client.js';
 import { connect } from './connect.js';
 import type { DriverError } from './errors.js';
-import { storeError } from './errors.js';
+import { callError, storeError } from './errors.js';
 import type { Item } from './expressions.js';
 import { expressions, numberOf, toItem } from './expressions.js';
 import type { Settings } from './options.js';
@@ -46,7 +46,7 @@ export async function openSession(settings: Settings): Promise<Session> {
   const { call: request, idle } = limited(patient(connection.call));
   const call: Call = (command, input) =>
     request(command, input).catch((error) => {
-      throw storeError(error);
+      throw callError(error);
     });
 
   async function write(action: TransactWriteItem, returns?: 'ALL_NEW'): Promise<Written> {
@@ -62,7 +62,7 @@ export async function openSession(settings: Settings): Promise<Session> {
       return { isDone: true, item: answer.Attributes };
     } catch (error) {
       const failed = error as DriverError;
-      if (failed.name !== 'ConditionalCheckFailedException') throw storeError(error);
+      if (failed.name !== 'ConditionalCheckFailedException') throw callError(error);
       const isRepeated = (failed.$metadata?.attempts ?? 1) > 1;
       return { isDone: false, item: failed.Item, doubt: isRepeated ? failed : undefined };
     }
@@ -74,7 +74,7 @@ export async function openSession(settings: Settings): Promise<Session> {
       return undefined;
     } catch (error) {
       const { CancellationReasons: reasons = [] } = error as DriverError;
-      if (!reasons.some(({ Code }) => Code === 'ConditionalCheckFailed')) throw storeError(error);
+      if (!reasons.some(({ Code }) => Code === 'ConditionalCheckFailed')) throw callError(error);
       return reasons.map(({ Code, Item: item }) => ({
         isDone: Code !== 'ConditionalCheckFailed',
         item,

@@ -24,7 +24,7 @@ import { claimAll, cleanup, failure, record, records } from '@sched-tooling/adap
 import { describeOn } from '@sched-tooling/services';
 import { describe, expect, test } from 'vitest';
 import { table } from '../src/schema.js';
-import { workbench } from './support.js';
+import { driverError, workbench } from './support.js';
 
 const secret = 'hunter2hunter2';
 const credentials = { accessKeyId: 'AKIAHUNTER', secretAccessKey: secret };
@@ -177,6 +177,33 @@ await describeOn('dynamodb', 'opening a store', (server) => {
     expect(error.message).toContain('endpoint');
     expect(error.cause).toBeInstanceOf(Error);
     expect(inspect(error, { depth: 9 })).not.toContain(secret);
+  });
+
+  test('a server that never answers is given up', async () => {
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    bench.later(() => silent.closeAllConnections());
+    bench.later(() => silent.close());
+    const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const requestHandler = { requestTimeout: 50, throwOnRequestTimeout: true };
+    const store = make({ endpoint, region: 'local', connection: { credentials, requestHandler } });
+    const error = await failure(() => store.open(), 'SCHED_STORE_UNAVAILABLE');
+    expect(error.message).toContain('endpoint');
+  });
+
+  test('credentials that were there before are waited for', async () => {
+    let isProvided = true;
+    const client = bench.intercepted(async (_, send) => {
+      if (isProvided) return send();
+      throw driverError('CredentialsProviderError');
+    });
+    const store = await bench.open({ client });
+    isProvided = false;
+    await failure(() => store.insert([record('a')]), 'SCHED_STORE_UNAVAILABLE');
+    const other = new DynamoDBDataStore({ client });
+    await failure(() => other.open(), 'SCHED_STORE_CONFIG');
+    isProvided = true;
+    expect(await store.insert([record('a')])).toEqual(['inserted']);
   });
 
   test('creates the table, billed by request, with a time to live', async () => {

@@ -148,6 +148,15 @@ await describeOn('dynamodb', 'what a store has made due and does not find yet', 
     expect((await store.claim(claimAll)).nextWakeAt).toBe(1250);
   });
 
+  test('and no longer once it is found', async () => {
+    const settings = { namespace: bench.namespace(), maxIndexLagMs: 1000 };
+    const store = await bench.open(settings);
+    await store.insert([record('a'), record('b')]);
+    const { tasks, nextWakeAt } = await store.claim(claimAll);
+    expect(tasks).toHaveLength(2);
+    expect(nextWakeAt).toBe(2000);
+  });
+
   test('and nothing else does', async () => {
     const { store, other } = await blind({ now: 1000 });
     await other.insert([record('a'), record('b'), record('c')]);
