@@ -17,6 +17,8 @@ export interface PgClient extends PgQueryable {
 
 /** A client on loan from a pool. */
 export interface PgPoolClient extends PgClient {
+  on?(event: 'error', listener: () => void): unknown;
+  off?(event: 'error', listener: () => void): unknown;
   release(destroy?: boolean): void;
 }
 

@@ -50,6 +50,9 @@ export async function connect(settings: Settings): Promise<Connection> {
 async function prepare(source: PgQueryable, settings: Settings): Promise<boolean> {
   const loan = isPool(source) ? await source.connect() : undefined;
   const client: PgClient = loan ?? source;
+  // A connection that is lost between two statements says so to listeners only; the next statement then fails.
+  const ignore = () => {};
+  loan?.on?.('error', ignore);
   let isBroken = true;
   try {
     const { rows } = await client.query(
@@ -80,6 +83,7 @@ async function prepare(source: PgQueryable, settings: Settings): Promise<boolean
     return settings.pooler ?? (client.processID != null && String(client.processID) !== pid);
   } finally {
     loan?.release(isBroken);
+    loan?.off?.('error', ignore);
   }
 }
 

@@ -42,6 +42,39 @@ await describeOnEach(
       await store.close();
     });
 
+    test('between two statements of opening', async () => {
+      const pool = bench.pool();
+      let cuts = 1;
+      const cutting = {
+        totalCount: 0,
+        query: (text: string, values?: unknown[]) => pool.query(text, values),
+        async connect() {
+          const client = await pool.connect();
+          const cut = async () => {
+            const { stream } = client.connection;
+            const closed = new Promise((resolve) => stream.once('close', resolve));
+            stream.destroy(new Error('cut'));
+            await closed;
+          };
+          return {
+            on: client.on.bind(client),
+            off: client.off.bind(client),
+            release: client.release,
+            async query(text: string, values?: unknown[]) {
+              const result = await client.query(text, values);
+              if (cuts-- > 0) await cut();
+              return result;
+            },
+          };
+        },
+      };
+      const store = new PostgresDataStore({ pool: cutting, schema: bench.schema() });
+      await failure(() => store.open(), 'SCHED_STORE_UNAVAILABLE');
+      await store.open();
+      expect(await store.count({})).toBe(0);
+      await store.close();
+    });
+
     test('that is idle: the next call has another', async () => {
       const victims = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
       WHERE pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'`;

@@ -7,7 +7,9 @@ type RunEntry = Exclude<JournalEntry, { readonly kind: 'storeError' }>;
 
 /** What contradicts the promises; nothing where all were kept. */
 export function judge(evidence: Evidence): string[] {
-  const complaints = [...evidence.problems];
+  // Whatever else there is follows from it.
+  if (evidence.problems.length > 0) return [...evidence.problems];
+  const complaints: string[] = [];
   const begun = new Map<string, RunEntry[]>();
   for (const entry of evidence.journal) {
     if (entry.kind === 'storeError') judgeStoreError(entry, complaints);

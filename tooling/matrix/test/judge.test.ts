@@ -17,9 +17,11 @@ interface Story {
   history?: readonly RunInfo[];
   state?: TaskInfo['state'] | 'removed';
   lease?: TaskInfo['lease'];
+  problems?: readonly string[];
 }
 
-function judgeStory({ expected, notes = [], history = [], state, lease = null }: Story): string[] {
+function judgeStory(story: Story): string[] {
+  const { expected, notes = [], history = [], state, lease = null, problems = [] } = story;
   const expectation: Expectation = {
     ...{ id: 't', occurrences: [0], maySkip: false, isAtMostOnce: false, failures: 0, attempts: 1 },
     ...expected,
@@ -29,7 +31,7 @@ function judgeStory({ expected, notes = [], history = [], state, lease = null }:
     journal: notes.map((note, at): JournalEntry => ({ ...note, worker: 'w', at })),
     tasks: state === 'removed' ? [] : [{ ...task, id: 't', state: state ?? 'finished', lease }],
     histories: new Map([['t', history]]),
-    ...{ problems: [], killed: 0, repeated: 0 },
+    ...{ problems, killed: 0, repeated: 0 },
   };
   return judge(evidence);
 }
@@ -124,6 +126,10 @@ describe('what is found out:', () => {
   const stories: Record<string, [Story, ...RegExp[]]> = {
     'a task that was lost': [{ state: 'removed' }, /nothing says what became of/],
     'a task that never ran': [{ state: 'scheduled' }, /nothing says/, /is still scheduled/],
+    'a worker that failed, and nothing that follows from it': [
+      { state: 'scheduled', problems: ['w ended with 1'] },
+      /w ended with 1/,
+    ],
     'a task that is held for ever': [
       {
         notes: ran(1),

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { record } from '@sched-tooling/adapter-tests';
 import { describe, expect, test } from 'vitest';
 import { describeStores, storeNames } from '../src/stores.js';
@@ -29,4 +30,11 @@ describe('several stores', async () => {
       ]);
     });
   });
+});
+
+test('every store is put to the test of killed workers', () => {
+  const folder = new URL('on/', import.meta.url);
+  const texts = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), 'utf8'));
+  const tested = texts.map((text) => /testStore\('(.+)'\)/.exec(text)?.[1]);
+  expect(tested.sort()).toEqual([...storeNames].sort());
 });
