@@ -1,7 +1,7 @@
 import type { DataStore, DataStoreOptions } from '@sched/core';
 
 /** A task as the bare loop keeps it. */
-export interface BareTask {
+interface BareTask {
   readonly id: string;
   readonly due: number;
   readonly body: string;
