@@ -44,7 +44,10 @@ export async function claimFrom(
   let { pages } = view;
   for (let misses = 0; misses < rounds; ) {
     const due = pages.flat().filter(({ wakeAt }) => wakeAt <= now);
-    const candidates = due.slice(0, Math.min(maxItems, limit - tasks.length));
+    const count = Math.min(maxItems, limit - tasks.length);
+    // Who has lost a race leaves the first to the others, or all would race for the same again.
+    const start = Math.floor(Math.random() * (misses + 1)) * count;
+    const candidates = due.slice(Math.max(0, Math.min(start, due.length - count))).slice(0, count);
     if (candidates.length === 0) break;
     const taken = await take(delivery, candidates, owner, now, leaseMs);
     tasks.push(...taken);
@@ -52,7 +55,7 @@ export async function claimFrom(
     pages = pages.map((page) => page.filter(({ _id }) => !ids.has(_id)));
     if (taken.length < candidates.length && tasks.length < limit) {
       misses++;
-      pages = await pagesOf(delivery, queues, bound, limit - tasks.length);
+      pages = await pagesOf(delivery, queues, bound, (limit - tasks.length) * (misses + 1));
     }
   }
   const moments = [...pages.flat(), ...later].flatMap((each) => (each ? [each.wakeAt] : []));
