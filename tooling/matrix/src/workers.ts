@@ -63,7 +63,8 @@ export class Workers {
   replaceOne(): void {
     const living = [...this.#workers].filter(({ isReady, isKilled }) => isReady && !isKilled);
     const victim = living[this.killed % living.length];
-    if (!victim) return;
+    // On a busy machine workers take their time to begin; if none were left at work, nothing would ever be done.
+    if (!victim || living.length === 1) return;
     victim.isKilled = true;
     victim.child.kill('SIGKILL');
     this.start();
