@@ -1,6 +1,5 @@
 import {
   claimAll,
-  claimOne,
   failure,
   hostileTexts,
   record,
@@ -152,72 +151,3 @@ await describeOn(
   },
   { own: true },
 );
-
-await describeOnEach(['mysql', 'mariadb'], 'the items of one call', ({ url }) => {
-  const bench = workbench(url);
-
-  test('are handled in their order: settlements of one task', async () => {
-    const store = await bench.open();
-    await store.insert([record('a'), record('b')]);
-    const { tasks } = await store.claim(claimAll);
-    const [a, b] = tasks.toSorted((one, other) => (one.id < other.id ? -1 : 1));
-    if (!a || !b) throw new Error('two tasks were claimed');
-    const answers = await store.settle([
-      settlement(a, { history: [{ taskId: 'a', id: 'first', at: 1, body: '1' }] }),
-      settlement(a, { history: [{ taskId: 'a', id: 'second', at: 2, body: '2' }] }),
-      settlement(b, { next: null, spawn: [record('c')] }),
-      settlement(b),
-    ]);
-    expect(answers).toEqual(['settled', 'settled', 'settled', 'lost']);
-    expect((await store.history('a', 9)).map(({ id }) => id)).toEqual(['first']);
-    const [, gone, spawned] = await store.get(['a', 'b', 'c']);
-    expect([gone, spawned?.id]).toEqual([undefined, 'c']);
-  });
-
-  test('are handled in their order: a task that is removed and spawned', async () => {
-    const store = await bench.open();
-    await store.insert(['a', 'b', 'c', 'd', 'e', 'f'].map((id) => record(id)));
-    const tasks = new Map((await store.claim(claimAll)).tasks.map((task) => [task.id, task]));
-    const of = (id: string, members: object) => {
-      const task = tasks.get(id);
-      if (!task) throw new Error(`${id} was claimed`);
-      return settlement(task, members);
-    };
-    await store.settle([
-      of('a', { spawn: [record('b', { body: '"too early"' })] }),
-      of('b', { next: null }),
-      of('c', { next: null }),
-      of('d', { spawn: [record('c', { body: '"in time"' })] }),
-      of('e', { next: null, spawn: [record('e', { body: '"its own heir"' })] }),
-      of('f', { spawn: [record('g', { body: '"first"' }), record('g', { body: '"second"' })] }),
-    ]);
-    const [b, c, e, g] = await store.get(['b', 'c', 'e', 'g']);
-    expect(b).toBe(undefined);
-    expect([c, e, g].map((task) => task?.body)).toEqual([
-      ...['"in time"', '"its own heir"', '"first"'],
-    ]);
-  });
-
-  test('are handled in their order: leases that are named twice', async () => {
-    const store = await bench.open();
-    await store.insert([record('a')]);
-    const { lease, revision } = await claimOne(store);
-    const held = { id: 'a', token: lease.token };
-    expect(await store.extend([held, held], 500)).toEqual([revision, revision]);
-    expect(await store.release([held, held])).toEqual(['released', 'lost']);
-    expect(await store.get(['a'])).toMatchObject([{ deliveries: 0, lease: null }]);
-  });
-
-  test('are handled in their order: entries under one task, by tasks in another order', async () => {
-    const store = await bench.open();
-    await store.insert(['z', 'a', 'm'].map((id) => record(id)));
-    const { tasks } = await store.claim(claimAll);
-    const of = (id: string) => {
-      const task = tasks.find((each) => each.id === id);
-      if (!task) throw new Error(`${id} was claimed`);
-      return settlement(task, { history: [{ taskId: 'parent', id, at: 7, body: '{}' }] });
-    };
-    await store.settle([of('z'), of('a'), of('m')]);
-    expect((await store.history('parent', 9)).map(({ id }) => id)).toEqual(['m', 'a', 'z']);
-  });
-});

@@ -19,6 +19,7 @@ import { toCases } from './harness.js';
 import { historyCases } from './history.js';
 import { insertCases } from './insert.js';
 import { interleavingCases } from './interleavings.js';
+import { itemOrderCases } from './item-order.js';
 import { leaseCases } from './lease.js';
 import { lifecycleCases } from './lifecycle.js';
 import { listCases } from './list.js';
@@ -39,6 +40,7 @@ const contract = [
   ...leaseCases,
   ...settleCases,
   ...fencingCases,
+  ...itemOrderCases,
   ...updateCases,
   ...pauseCases,
   ...removeCases,

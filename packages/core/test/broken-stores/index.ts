@@ -1,6 +1,7 @@
 import type { BrokenStore } from './broken-store.js';
 import { capabilityStores } from './capabilities.js';
 import { editStores } from './edits.js';
+import { itemOrderStores } from './item-order.js';
 import { inputStores, lossStores } from './losses.js';
 import { ownershipStores } from './ownership.js';
 import { timeStores } from './time.js';
@@ -12,4 +13,5 @@ export const brokenStores: readonly BrokenStore[] = [
   ...lossStores,
   ...inputStores,
   ...capabilityStores,
+  ...itemOrderStores,
 ];
