@@ -28,7 +28,7 @@ import type { Key } from './records.js';
 import { checkBody, checkNew, checkTexts } from './records.js';
 import type { Session } from './session.js';
 import { openSession } from './session.js';
-import { checkSettlement, settle } from './settlements.js';
+import { checkSettlement, putHistory, settle } from './settlements.js';
 
 /**
  * Tasks in a table of Amazon DynamoDB. Any number of processes may share them. DynamoDB has no clock that could be
@@ -89,7 +89,7 @@ export class DynamoDBDataStore implements DataStore {
     if (records.length === 0) return [];
     const now = this.#now();
     const first = await session.numbers(records.length);
-    const answers = await eachInOrder(records, idOf, (record, index) =>
+    const answers = await eachInOrder(records, idsOf, (record, index) =>
       insert(session, record, first + index),
     );
     for (const record of records) this.#lag.note(record.id, dueAt(record), now);
@@ -157,14 +157,18 @@ export class DynamoDBDataStore implements DataStore {
   async extend(leases: readonly LeaseRef[], leaseMs: number): Promise<(number | 'lost')[]> {
     const session = this.#open();
     const now = this.#now();
-    return eachInOrder(leases, idOf, (lease) => extend(session, lease, leaseMs, now));
+    return eachInOrder(leases, idsOf, (lease) => extend(session, lease, leaseMs, now));
   }
 
   async settle(settlements: readonly Settlement[]): Promise<('settled' | 'conflict' | 'lost')[]> {
     const session = this.#open();
     const now = this.#now();
     settlements.forEach(checkSettlement);
-    const answers = await eachInOrder(settlements, idOf, (each) => settle(session, each, now));
+    // Before any is settled, so that entries come in the order of this call.
+    const history = settlements.map((each) => putHistory(session, each, now));
+    const answers = await eachInOrder(settlements, idsOf, (each, index) =>
+      settle(session, each, history[index] ?? []),
+    );
     for (const { id, next, spawn } of settlements) {
       this.#lag.note(id, next?.runAt ?? null, now);
       for (const task of spawn) this.#lag.note(task.id, dueAt(task), now);
@@ -174,7 +178,7 @@ export class DynamoDBDataStore implements DataStore {
 
   async release(leases: readonly Release[]): Promise<('released' | 'lost')[]> {
     const session = this.#open();
-    const answers = await eachInOrder(leases, idOf, (lease) => release(session, lease));
+    const answers = await eachInOrder(leases, idsOf, (lease) => release(session, lease));
     const now = this.#now();
     for (const { id, deferUntil = now } of leases) this.#lag.note(id, deferUntil, now);
     return answers;
@@ -241,4 +245,10 @@ export class DynamoDBDataStore implements DataStore {
 
 const dueAt = ({ paused, runAt }: NewTaskRecord) => (paused ? null : runAt);
 
-const idOf = ({ id }: { readonly id: string }) => id;
+const idsOf = ({
+  id,
+  spawn = [],
+}: {
+  readonly id: string;
+  readonly spawn?: readonly { readonly id: string }[];
+}) => [id, ...spawn.map((task) => task.id)];

@@ -99,12 +99,12 @@ export class Records {
 
   /**
    * @param now when it is added
+   * @param place among those that are added then
    * @param token of the lease under which it is
-   * @param index among those of one settlement
    */
-  encodeEntry(entry: HistoryEntry, now: number, token: number, index: number): Key {
+  encodeEntry(entry: HistoryEntry, now: number, place: number, token: number): Key {
     const { taskId, id, at, body } = entry;
-    const sk = [at, now, token, index].map(sortable).join('#');
+    const sk = [at, now, place, token].map(sortable).join('#');
     return toItem({ pk: this.historyOf(taskId), sk, id, at, body });
   }
 

@@ -37,16 +37,15 @@ export function checkSettlement({ next, history, spawn }: Settlement): void {
  *
  * The token of the lease becomes the revision of the task, and of what is spawned: it is a number of its own, that no
  * other task has ever had.
+ *
+ * @param history from {@link putHistory}
  */
 export async function settle(
   session: Session,
   settlement: Settlement,
-  now: number,
+  history: readonly TransactWriteItem[],
 ): Promise<Answer> {
-  const { settings } = session;
   const { id, next, token } = settlement;
-  const entries = settings.historyLimit === 0 ? [] : settlement.history;
-  const history = entries.map((entry, index) => putEntry(session, entry, now, token, index));
   const spawn = settlement.spawn.filter(
     (task, index, all) => all.findIndex((other) => other.id === task.id) === index,
   );
@@ -161,13 +160,27 @@ function create(
   return { Put: { TableName, Item: records.encode(task, revision), ...condition } };
 }
 
+/** What adds the history of a settlement. */
+export function putHistory(
+  session: Session,
+  { history, token }: Settlement,
+  now: number,
+): TransactWriteItem[] {
+  if (session.settings.historyLimit === 0) return [];
+  return history.map((entry) => putEntry(session, entry, now, token));
+}
+
+/** The place of the entry that this process added last. */
+let lastPlace = 0;
+
 function putEntry(
   { records, settings }: Session,
   entry: HistoryEntry,
   now: number,
   token: number,
-  index: number,
 ): TransactWriteItem {
+  // In a process one after the other, and no process far behind another: their tokens are from one counter.
+  lastPlace = Math.max(lastPlace + 1, token);
   const expires = Math.ceil((entry.at + settings.historyMaxAgeMs) / 1000);
   // By the time of DynamoDB, which an injected clock says nothing about.
   const isForgotten = !settings.clock && Number.isSafeInteger(expires);
@@ -175,7 +188,7 @@ function putEntry(
     Put: {
       TableName: records.table,
       Item: {
-        ...records.encodeEntry(entry, now, token, index),
+        ...records.encodeEntry(entry, now, lastPlace, token),
         ...(isForgotten && { expires: { N: String(expires) } }),
       },
     },
