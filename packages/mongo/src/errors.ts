@@ -6,8 +6,15 @@ interface DriverError {
   readonly message?: string;
   readonly code?: number | string;
   readonly cause?: DriverError;
-  readonly writeErrors?: readonly { readonly index: number; readonly code?: number }[];
-  hasErrorLabel?(label: string): boolean;
+  readonly errmsg?: string;
+  readonly writeErrors?: readonly WriteError[];
+}
+
+interface WriteError {
+  readonly index: number;
+  readonly code?: number;
+  readonly message?: string;
+  readonly errmsg?: string;
 }
 
 /** What errors mean, by their class, code and message. https://www.mongodb.com/docs/manual/reference/error-codes/ */
@@ -67,11 +74,18 @@ function describe({ name, code, message, cause }: DriverError): string {
   return cause ? `${own} ${cause.code} ${cause.message}` : own;
 }
 
-/** Whether others were in the way, and the same can be tried again: write conflicts, deadlocks, elections of a lock. */
+/** Write conflicts and locks that were not to be had, and what FerretDB says of PostgreSQL's deadlocks. */
+const contended = [112, 24, 46];
+const deadlocked = /deadlock detected/;
+
+/** Whether others were in the way, and the same can be tried again. */
 export function isContended(error: unknown): boolean {
-  const { code, writeErrors } = error as DriverError;
-  const codes = [code, ...[writeErrors ?? []].flat().map((each) => each.code)];
-  return codes.some((each) => each === 112 || each === 24 || each === 46);
+  const { writeErrors } = error as DriverError;
+  const errors = [error as DriverError, ...[writeErrors ?? []].flat()];
+  return errors.some(
+    ({ code, message, errmsg }) =>
+      contended.includes(code as number) || deadlocked.test(`${message} ${errmsg}`),
+  );
 }
 
 /**

@@ -20,6 +20,8 @@ export async function settle(
     return { updateOne: { filter: { _id: id, token, revision }, update } };
   });
   const entries = parcels.flatMap((each) => each?.parked.history ?? []).length;
+  // In one order for all, so that those that are about the same tasks wait for each other in turn.
+  writes.sort((a, b) => (a.updateOne.filter._id < b.updateOne.filter._id ? -1 : 1));
   const settling = run((options) => tasks.bulkWrite(writes, { ...options, ordered: false }));
   const numbering = entries > 0 ? delivery.numbers.fresh(entries) : undefined;
   // Should it fail, that is not said before it is certain that nothing is being settled any more.

@@ -56,14 +56,18 @@ await describeOnEach(servers, 'a connection cut in the middle of a call', ({ url
 await describeOnEach(servers, 'others in the way', ({ url }) => {
   const bench = workbench(url);
 
-  test.each([112, 24])('are no failure unless they stay there: code %i', async (code) => {
+  test.each([
+    [112, 'in the way'],
+    [24, 'in the way'],
+    [16908292, 'deadlock detected'],
+  ])('are no failure unless they stay there: %i, %s', async (code, message) => {
     const database = bench.database();
     await bench.open({ database });
     const failing = (times: number) => {
       let left = times;
       return tampered(bench.client(), async (write) => {
         if (write === 'updateMany sched' && left-- > 0) {
-          throw Object.assign(new Error('in the way'), { code });
+          throw Object.assign(new Error(message), { code });
         }
       });
     };

@@ -58,16 +58,16 @@ describe('a server that cannot be reached', () => {
 await describeOnEach(servers, 'opening', ({ url, name }) => {
   const bench = workbench(url);
 
-  test.runIf(name !== 'mongodb')(
-    'with a wrong password says which setting to look at',
-    async () => {
+  // The one MongoDB there may be asks for none.
+  if (name !== 'mongodb') {
+    test('with a wrong password says which setting to look at', async () => {
       const address = Object.assign(new URL(url), { password: secret });
       const store = new MongoDataStore({ url: address.href });
       const error = await failure(() => store.open(), 'SCHED_STORE_CONFIG');
       expect(error.message).toMatch(/url.*password/);
       expect(inspect(error)).not.toContain(secret);
-    },
-  );
+    });
+  }
 
   test('with TLS that the server does not speak says so', async () => {
     const options = { tls: true, serverSelectionTimeoutMS: 500 };
