@@ -101,6 +101,25 @@ await describeOnEach(servers, 'a settlement that ends in the middle', ({ url }) 
     expect(await store.get(['child'])).toEqual([undefined]);
   });
 
+  test('is completed though the task was settled again since, and removed', async () => {
+    let isEnding = false;
+    const { database, store, task, other } = await prepared(async (write) => {
+      if (isEnding && write.startsWith('insertMany')) throw new Error('the process has ended');
+    });
+    isEnding = true;
+    const first = settlement(task, { history: [entry], spawn: [record('child')] });
+    await failure(() => other.settle([first]), 'SCHED_STORE_UNAVAILABLE');
+    const history = [{ ...entry, id: 'last run' }];
+    const last = { next: null, history, spawn: [record('last child')] };
+    expect(await store.settle([settlement(await claimOne(store), last)])).toEqual(['settled']);
+    const heir = await bench.open({ database });
+    const tasks = await heir.get(['parent', 'child', 'last child']);
+    expect(tasks.map((found) => found?.id)).toEqual([undefined, 'child', 'last child']);
+    const entries = await heir.history('parent', 9);
+    expect(entries.map(({ id }) => id).sort()).toEqual(['last run', 'run']);
+    expect(await bench.collection(database).countDocuments({ _id: 'parent' })).toBe(0);
+  });
+
   test('leaves a removed task to nobody: its id is free', async () => {
     let isEnding = false;
     const { store, task, other } = await prepared(async (write) => {
