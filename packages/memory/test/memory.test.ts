@@ -1,7 +1,7 @@
 import type { Settlement } from '@sched/core';
 import { isSchedError } from '@sched/core';
 import { MemoryDataStore } from '@sched/memory';
-import { claimAll, record } from '@sched-tooling/adapter-tests';
+import { claimAll, record, testHostileTexts } from '@sched-tooling/adapter-tests';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RunHistory } from '../src/run-history.js';
@@ -84,6 +84,8 @@ describe('snapshots', () => {
     expect(tasks).toEqual(claimed);
   });
 });
+
+describe('what is stored', () => testHostileTexts(open));
 
 test('however many tasks wait, no timer does', async () => {
   const timers = () =>

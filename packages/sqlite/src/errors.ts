@@ -53,7 +53,7 @@ export function callError(error: unknown, busyTimeoutMs: number): SchedError {
   if (/no such (table|column|index)|already exists/.test(message)) {
     return fail(
       'SCHED_STORE_SCHEMA',
-      `The tables are not those of @sched/sqlite: ${message}. Check tablePrefix, and that a store has been opened on this very database.`,
+      `The tables are not those of @sched/sqlite: ${message}. Check namespace, and that a store has been opened on this very database.`,
     );
   }
   if (isAmong(unsuitable, error) || error instanceof TypeError) {

@@ -5,8 +5,8 @@ import type { SqliteDatabase } from './client.js';
 import { createSession } from './session.js';
 
 interface CommonOptions extends DataStoreOptions {
-  /** What the names of the tables begin with. A letter or `_`, then up to 47 letters, digits and `_`. Default `sched_`. */
-  readonly tablePrefix?: string;
+  /** What the names of the tables begin with. Up to 31 of `a-z`, `0-9` and `_`. Default `sched`. */
+  readonly namespace?: string;
   /** `false` creates and changes nothing: the tables must be there and current. Default `true`. */
   readonly migrate?: boolean;
   /** How long a call waits, in milliseconds, while others keep the database locked. Default 5000. */
@@ -40,6 +40,7 @@ export type SqliteDataStoreOptions = SqlitePathOptions | SqliteDatabaseOptions;
 export interface Settings {
   /** An absolute path or `:memory:`, to be opened, or the user's own connection. */
   readonly source: string | SqliteDatabase;
+  /** The namespace as the names of the tables begin with it. */
   readonly tablePrefix: string;
   readonly migrate: boolean;
   readonly busyTimeoutMs: number;
@@ -52,7 +53,7 @@ export interface Settings {
 /** @throws SchedError `SCHED_STORE_CONFIG`, naming the setting */
 export function readOptions(options: SqliteDataStoreOptions): Settings {
   const {
-    tablePrefix = 'sched_',
+    namespace = 'sched',
     migrate = true,
     busyTimeoutMs = 5000,
     synchronous = 'full',
@@ -61,8 +62,8 @@ export function readOptions(options: SqliteDataStoreOptions): Settings {
     historyMaxAgeMs = 7 * 24 * 3_600_000,
   } = options;
   check(
-    /^(?!sqlite_)[a-z_][a-z0-9_]{0,47}$/i.test(tablePrefix),
-    `tablePrefix must be 1 to 48 letters, digits and _, and begin neither with a digit nor with sqlite_; not ${JSON.stringify(tablePrefix)}.`,
+    /^(?!sqlite(_|$))[a-z_][a-z0-9_]{0,30}$/.test(namespace),
+    `namespace must be 1 to 31 of a-z, 0-9 and _, and begin neither with a digit nor with sqlite_; not ${JSON.stringify(namespace)}.`,
   );
   check(
     synchronous === 'full' || synchronous === 'normal',
@@ -73,7 +74,7 @@ export function readOptions(options: SqliteDataStoreOptions): Settings {
   checkNumber('historyMaxAgeMs', historyMaxAgeMs, 1);
   return {
     source: readSource(options),
-    tablePrefix,
+    tablePrefix: `${namespace}_`,
     migrate,
     busyTimeoutMs,
     synchronous,

@@ -75,7 +75,7 @@ export function migrate(session: Session, prefix: string, mayChange: boolean): v
 /** What `migrate: false` makes of a schema that is missing or old. */
 export function outdatedSchema(what: string): SchedError {
   return schemaError(
-    `${what}, and migrate: false creates and changes nothing. Correct path or tablePrefix, or open the store once without it.`,
+    `${what}, and migrate: false creates and changes nothing. Correct path or namespace, or open the store once without it.`,
   );
 }
 

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import type { SqliteDataStoreOptions } from '@sched/sqlite';
 import { SqliteDataStore } from '@sched/sqlite';
-import { claimAll, failure, record } from '@sched-tooling/adapter-tests';
+import { claimAll, failure, record, testHostileTexts } from '@sched-tooling/adapter-tests';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createDirectory } from './place.js';
 import { query, turns } from './support.js';
@@ -36,14 +36,20 @@ describe('options', () => {
     ['database', { database: null }],
     ['synchronous', { path, synchronous: 'off' }],
     ['synchronous', { database, synchronous: 'full' }],
-    ['tablePrefix', { path, tablePrefix: '' }],
-    ['tablePrefix', { path, tablePrefix: '1_' }],
-    ['tablePrefix', { path, tablePrefix: 'a"b' }],
-    ['tablePrefix', { path, tablePrefix: 'a; DROP TABLE t; --' }],
-    ['tablePrefix', { path, tablePrefix: 'a\n' }],
-    ['tablePrefix', { path, tablePrefix: 'é' }],
-    ['tablePrefix', { path, tablePrefix: `a${'b'.repeat(48)}` }],
-    ['tablePrefix', { path, tablePrefix: 'SQLite_' }],
+    ['namespace', { path, namespace: '' }],
+    ['namespace', { path, namespace: '1_' }],
+    ['namespace', { path, namespace: 'a"b' }],
+    ['namespace', { path, namespace: 'a; DROP TABLE t; --' }],
+    ['namespace', { path, namespace: 'a\n' }],
+    ['namespace', { path, namespace: 'é' }],
+    ['namespace', { path, namespace: 'a'.repeat(32) }],
+    ['namespace', { path, namespace: 'sqlite_x' }],
+    ['namespace', { path, namespace: 'sqlite' }],
+    ['namespace', { path, namespace: 'A' }],
+    ['namespace', { path, namespace: 'a.b' }],
+    ['namespace', { path, namespace: 'a$b' }],
+    ['namespace', { path, namespace: 'a{b}' }],
+    ['namespace', { path, namespace: 'a'.repeat(300) }],
     ['busyTimeoutMs', { path, busyTimeoutMs: -1 }],
     ['busyTimeoutMs', { path, busyTimeoutMs: Number.NaN }],
     ['historyLimit', { path, historyLimit: 1.5 }],
@@ -173,9 +179,9 @@ describe('opening', () => {
 describe('the schema', () => {
   const tables = () => query(place.path, 'SELECT name FROM sqlite_schema ORDER BY name');
 
-  test('stores with different prefixes share a file and nothing else', async () => {
+  test('stores with different namespaces share a file and nothing else', async () => {
     const [a, b] = await Promise.all(
-      ['a_', 'B'].map((tablePrefix) => opened({ path: place.path, tablePrefix })),
+      ['a', 'b'].map((namespace) => opened({ path: place.path, namespace })),
     );
     await a?.insert([record('x')]);
     expect(await b?.count({})).toBe(0);
@@ -183,8 +189,8 @@ describe('the schema', () => {
     expect(await a?.count({})).toBe(1);
     await Promise.all([a?.close(), b?.close()]);
     const names = tables().map(({ name }) => String(name));
-    expect(names.filter((name) => !/^(a_|B|sqlite_autoindex_(a_|B))/.test(name))).toEqual([]);
-    expect(names).toContain('Btasks');
+    expect(names.filter((name) => !/^(sqlite_autoindex_)?[ab]_/.test(name))).toEqual([]);
+    expect(names).toContain('b_tasks');
   });
 
   test('a newer one is refused and left alone', async () => {
@@ -230,7 +236,7 @@ describe('the schema', () => {
     async (sql) => {
       query(place.path, sql);
       const error = await failure(() => opened({ path: place.path }), 'SCHED_STORE_SCHEMA');
-      expect(error.message).toContain('tablePrefix');
+      expect(error.message).toContain('namespace');
       expect(tables()).toHaveLength(1);
     },
   );
@@ -357,4 +363,8 @@ test('what the README has for the sqlite3 shell works on the tables', async () =
   expect(reported).toMatchObject({ paused: false, resumedAt: expect.any(Number), wakeAt: 1000 });
   expect(removed).toBeUndefined();
   await store.close();
+});
+
+describe('what is stored', () => {
+  testHostileTexts(() => opened({ path: place.path, clock: () => 1000 }));
 });
