@@ -67,10 +67,15 @@ export function answers(socket: string): Promise<boolean> {
   });
 }
 
-/** Removes what runs left behind that were killed before they could: their keeper is gone. */
-export async function sweep(parent = tmpdir()): Promise<void> {
+/**
+ * Removes what runs left behind that were killed before they could: their keeper is gone.
+ *
+ * @param parent where runs have their folders
+ * @param counterparts where these have their counterparts in memory
+ */
+export async function sweep(parent = tmpdir(), counterparts = memory): Promise<void> {
   const minuteAgo = Date.now() - 60_000;
-  for (const place of [parent, memory].filter((folder) => existsSync(folder))) {
+  for (const place of [parent, counterparts].filter((folder) => existsSync(folder))) {
     for (const name of readdirSync(place).filter((entry) => entry.startsWith(prefix))) {
       const folder = join(place, name);
       const stat = statSync(folder, { throwIfNoEntry: false });
