@@ -6,12 +6,13 @@ import {
   mkdtempSync,
   readdirSync,
   rmSync,
+  type Stats,
   statfsSync,
   statSync,
 } from 'node:fs';
 import { createConnection } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const prefix = 'sched-services-';
@@ -32,9 +33,10 @@ export function runFolder(): string {
 /** The folder of the servers that `up` starts: one for each checkout. */
 export function upFolder(): string {
   const root = fileURLToPath(new URL('../../..', import.meta.url));
-  const id = createHash('sha256').update(root).digest('hex').slice(0, 8);
-  return join(tmpdir(), `${prefix}up-${id}-${process.getuid?.() ?? 0}`);
+  return join(tmpdir(), `${prefix}up-${hash(root)}-${process.getuid?.() ?? 0}`);
 }
+
+const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 8);
 
 const memory = '/dev/shm';
 const roomyBytes = 2 ** 30;
@@ -45,8 +47,12 @@ const roomyBytes = 2 ** 30;
 export function memoryFolder(folder: string): string {
   if (!existsSync(memory)) return folder;
   const { bavail, bsize } = statfsSync(memory);
-  return bavail * bsize < roomyBytes ? folder : join(memory, basename(folder));
+  if (bavail * bsize < roomyBytes) return folder;
+  return join(memory, `${basename(folder)}${memorySuffix(dirname(folder))}`);
 }
+
+/** Tells the runs in one folder from those in another: there is one memory for all. */
+export const memorySuffix = (parent: string) => `-${hash(parent)}`;
 
 /** Makes a folder that servers which run under another account can reach but not list. */
 export function openFolder(folder: string): string {
@@ -74,14 +80,20 @@ export function answers(socket: string): Promise<boolean> {
  * @param counterparts where these have their counterparts in memory
  */
 export async function sweep(parent = tmpdir(), counterparts = memory): Promise<void> {
-  const minuteAgo = Date.now() - 60_000;
-  for (const place of [parent, counterparts].filter((folder) => existsSync(folder))) {
-    for (const name of readdirSync(place).filter((entry) => entry.startsWith(prefix))) {
+  const suffix = memorySuffix(parent);
+  const isOld = ({ uid, mtimeMs }: Stats) =>
+    // A young one may belong to a keeper that does not listen yet.
+    uid === process.getuid?.() && mtimeMs < Date.now() - 60_000;
+  for (const [place, end] of [
+    [parent, ''],
+    [counterparts, suffix],
+  ] as const) {
+    const names = existsSync(place) ? readdirSync(place) : [];
+    for (const name of names.filter((each) => each.startsWith(prefix) && each.endsWith(end))) {
       const folder = join(place, name);
       const stat = statSync(folder, { throwIfNoEntry: false });
-      // A young one may belong to a keeper that does not listen yet.
-      if (stat?.uid !== process.getuid?.() || (stat?.mtimeMs ?? 0) > minuteAgo) continue;
-      if (await answers(controlSocket(join(parent, name)))) continue;
+      const run = join(parent, name.slice(0, name.length - end.length));
+      if (!stat || !isOld(stat) || (await answers(controlSocket(run)))) continue;
       rmSync(folder, { recursive: true, force: true });
     }
   }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, utimesSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { controlSocket, sweep } from '../src/folders.ts';
+import { controlSocket, memorySuffix, sweep } from '../src/folders.ts';
 import { scratchFolder } from './scratch.ts';
 
 /** A folder as a run leaves it, a while ago. */
@@ -15,9 +15,12 @@ function leftBehind(parent: string, name: string): string {
 
 test('what a killed run left behind is removed, and nothing else', async () => {
   const [parent, memory] = [scratchFolder(), scratchFolder()];
-  const [deadMemory, aliveMemory] = ['sched-services-a', 'sched-services-b'].map((name) =>
-    leftBehind(memory, name),
-  ) as [string, string];
+  const suffix = memorySuffix(parent);
+  const [deadMemory, aliveMemory, foreignMemory] = [
+    ...[`sched-services-a${suffix}`, `sched-services-b${suffix}`],
+    // That of a run whose folder is elsewhere.
+    `sched-services-a${memorySuffix('/elsewhere')}`,
+  ].map((name) => leftBehind(memory, name)) as [string, string, string];
   const [dead, alive, foreign] = ['sched-services-a', 'sched-services-b', 'something-else'].map(
     (name) => leftBehind(parent, name),
   ) as [string, string, string];
@@ -30,6 +33,6 @@ test('what a killed run left behind is removed, and nothing else', async () => {
 
   await sweep(parent, memory);
   expect([dead, deadMemory].filter((folder) => existsSync(folder))).toEqual([]);
-  const kept = [alive, aliveMemory, foreign, young];
+  const kept = [alive, aliveMemory, foreign, foreignMemory, young];
   expect(kept.filter((folder) => existsSync(folder))).toEqual(kept);
 });
