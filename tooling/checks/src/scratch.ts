@@ -4,11 +4,15 @@ import { dirname, join } from 'node:path';
 
 const folders: string[] = [];
 
-process.on('exit', () => {
+function removeAll(): void {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
+}
 
-/** Makes a folder that is gone when this process ends, with the given files in it. */
+// Vitest ends its processes before they notice.
+if (process.env.VITEST) (await import('vitest')).afterAll(removeAll);
+else process.on('exit', removeAll);
+
+/** Makes a folder that is gone when this process or its test file ends, with the given files in it. */
 export function scratchFolder(files: Record<string, string> = {}): string {
   const folder = mkdtempSync(join(tmpdir(), 'sched-checks-'));
   folders.push(folder);
