@@ -96,28 +96,43 @@ function pagesOf(
 }
 
 /**
- * The first task of each queue that is not due, as it was found last. Not every server reads an index in its order: to
- * find the first of a million such a one looks at a million, and so it is asked only what has come before this one.
+ * A task of each queue that is not due, with few before it. Not every server reads an index in its order: to find the
+ * first of a million that are not due such a one looks at a million, and so it is asked only what comes before this one.
  */
-export type Horizons = Map<string, Candidate>;
+export type Horizons = Map<string, { readonly task: Candidate; looks: number }>;
 
+/** How many tasks there are up to a horizon when it is found: more than are leased and gone again in a moment. */
+const stretch = 1000;
+
+/** After how many looks it is seen to it that there are not many more by now. */
+const looksAtAHorizon = 64;
+
+/** The first task of a queue that is not due. */
 async function firstAfter(delivery: Delivery, horizons: Horizons, queue: string, bound: number) {
   const known = horizons.get(queue);
-  let first: Candidate | undefined;
-  if (known && known.wakeAt > bound) {
+  if (known && known.task.wakeAt > bound) {
+    const { _id, wakeAt } = known.task;
     const { session } = delivery;
+    const isReview = ++known.looks % looksAtAHorizon === 0;
+    const filter = { queue, wakeAt: { $gt: bound, $lt: wakeAt } };
     const projection = { ...shape, queue: 1 };
-    const [[before], [same]] = await Promise.all([
-      candidates(delivery, { queue, wakeAt: { $gt: bound, $lt: known.wakeAt } }, 1),
-      session.find(session.tasks, { _id: known._id }, { projection }),
+    const [before, [same]] = await Promise.all([
+      candidates(delivery, filter, isReview ? stretch : 1),
+      session.find(session.tasks, { _id }, { projection }),
     ]);
-    const isThere = same?.queue === queue && same.wakeAt === known.wakeAt;
-    first = before ?? (isThere ? known : undefined);
+    if (before.length === stretch) setHorizon(horizons, queue, before);
+    if (before[0]) return before[0];
+    if (same?.queue === queue && same.wakeAt === wakeAt) return known.task;
   }
-  first ??= (await candidates(delivery, { queue, wakeAt: { $gt: bound } }, 1))[0];
-  if (first) horizons.set(queue, first);
+  const found = await candidates(delivery, { queue, wakeAt: { $gt: bound } }, stretch);
+  setHorizon(horizons, queue, found);
+  return found[0];
+}
+
+function setHorizon(horizons: Horizons, queue: string, found: readonly Candidate[]): void {
+  const task = found.at(-1);
+  if (task) horizons.set(queue, { task, looks: 0 });
   else horizons.delete(queue);
-  return first;
 }
 
 async function candidates({ session }: Delivery, filter: MongoDocument, limit: number) {
