@@ -391,8 +391,9 @@ export interface DataStore {
   release(leases: readonly Release[]): Promise<readonly ('released' | 'lost')[]>;
 
   /**
-   * What was appended to the history of a task, newest first by `at`, those of equal `at` latest added first. History
-   * outlives its task and is kept by count and by age, as the store's options say.
+   * What was appended to the history of a task, newest first by `at`, those of equal `at` latest added first; in which
+   * order those of several tasks come that were settled in one call is open. History outlives its task and is kept by
+   * count and by age, as the store's options say.
    *
    * @param limit the most entries to give, at least 1
    */

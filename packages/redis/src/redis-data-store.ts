@@ -33,7 +33,7 @@ import {
 import * as scripts from './scripts.js';
 import type { Session } from './session.js';
 import { openSession } from './session.js';
-import { deliverOutbox, encodeSettlement } from './settlements.js';
+import { deliverOutbox, encodeSettlement, inTurn } from './settlements.js';
 
 /** How many scripts one page of a listing runs at most. */
 const scriptsPerPage = 20;
@@ -193,12 +193,16 @@ export class RedisDataStore implements DataStore {
     const items = settlements.map((each) => encodeSettlement(each, session.shards));
     const { historyLimit, historyMaxAgeMs, clock } = this.#settings;
     const isForgotten = !clock && historyMaxAgeMs <= maxExpiryMs;
-    const answers = await this.#inBatches<'settled' | 'conflict' | 'lost'>(scripts.settle, items, [
-      ...[limitOf(historyLimit), limitOf(historyMaxAgeMs), isForgotten ? historyMaxAgeMs : ''],
-    ]);
-    // Not before: what is spawned is part of a settlement that was applied.
-    const outboxes = new Set(items.flatMap(({ outbox }) => outbox ?? []));
-    await Promise.all([...outboxes].map((shard) => deliverOutbox(session, shard)));
+    const answers: ('settled' | 'conflict' | 'lost')[] = [];
+    for (const part of inTurn(items)) {
+      const settled = await this.#inBatches<'settled' | 'conflict' | 'lost'>(scripts.settle, part, [
+        ...[limitOf(historyLimit), limitOf(historyMaxAgeMs), isForgotten ? historyMaxAgeMs : ''],
+      ]);
+      answers.push(...settled);
+      // Not before: what is spawned is part of a settlement that was applied.
+      const outboxes = new Set(part.flatMap(({ outbox }) => outbox ?? []));
+      await Promise.all([...outboxes].map((shard) => deliverOutbox(session, shard)));
+    }
     return answers;
   }
 

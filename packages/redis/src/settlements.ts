@@ -5,9 +5,12 @@ import { checkText, encodeChange, encodeNew } from './records.js';
 import { deliver, drain } from './scripts.js';
 import type { Session } from './session.js';
 
-/** A settlement for the script, and the shard whose outbox it adds to, if any. */
+/** A settlement for the script. */
 export interface SettlementItem extends Item {
+  /** The shard whose outbox it adds to, if any. */
   readonly outbox: number | undefined;
+  /** What it spawns there. */
+  readonly elsewhere: readonly string[];
 }
 
 export function encodeSettlement(
@@ -34,7 +37,26 @@ export function encodeSettlement(
     args,
     histories: history.map(({ taskId }) => taskId),
     outbox: elsewhere.length > 0 ? shard : undefined,
+    elsewhere: elsewhere.map((task) => task.id),
   };
+}
+
+/**
+ * Cuts a call before each task that it spawns in another shard and then settles: what is spawned there is delivered
+ * last, and would come when that task is gone.
+ */
+export function inTurn(items: readonly SettlementItem[]): SettlementItem[][] {
+  const parts: SettlementItem[][] = [];
+  let spawned = new Set<string>();
+  for (const item of items) {
+    if (parts.length === 0 || spawned.has(item.id)) {
+      parts.push([]);
+      spawned = new Set();
+    }
+    parts.at(-1)?.push(item);
+    for (const id of item.elsewhere) spawned.add(id);
+  }
+  return parts;
 }
 
 /**

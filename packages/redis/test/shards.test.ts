@@ -1,4 +1,4 @@
-import type { ClaimedTask, DataStore } from '@sched/core';
+import type { ClaimedTask, DataStore, Settlement } from '@sched/core';
 import type { RedisClient } from '@sched/redis';
 import { RedisDataStore } from '@sched/redis';
 import { claimAll, failure, record, records, settlement } from '@sched-tooling/adapter-tests';
@@ -68,6 +68,23 @@ await describeOn('redis', 'a task that is spawned in another shard', (server) =>
       expect(await store.settle([applied])).toEqual([become === 'again' ? 'settled' : 'lost']);
     },
   );
+
+  test('stays gone if it was there, and is removed later in the same call', async () => {
+    const store = await bench.open({ shards });
+    await store.insert([record(parent), record(child)]);
+    const { tasks } = await store.claim(claimAll);
+    const of = (id: string, members: Partial<Settlement>) => {
+      const task = tasks.find((each) => each.id === id);
+      if (!task) throw new Error(`${id} was claimed`);
+      return settlement(task, members);
+    };
+    const spawning = of(parent, { spawn: [record(child)] });
+    expect(await store.settle([spawning, of(child, { next: null })])).toEqual([
+      'settled',
+      'settled',
+    ]);
+    expect((await store.list({ limit: 9 })).tasks.map(({ id }) => id)).toEqual([parent]);
+  });
 
   test('is there when a settlement whose answer was lost is made again', async () => {
     let isDead = true;

@@ -32,14 +32,17 @@ export const itemOrderStores: readonly BrokenStore[] = [
     },
   ),
   broken(
-    'adds entries to a history in the order of the ids of their tasks',
+    'adds entries to a history in the order of their ids',
     'G5',
     'entries of equal time',
     class extends MemoryDataStore {
-      override async settle(settlements: readonly Settlement[]) {
-        const sorted = settlements.toSorted((a, b) => (a.id < b.id ? -1 : 1));
-        const answers = await super.settle(sorted);
-        return settlements.map((each) => answers[sorted.indexOf(each)] ?? 'lost');
+      override settle(settlements: readonly Settlement[]) {
+        return super.settle(
+          settlements.map((each) => ({
+            ...each,
+            history: each.history.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+          })),
+        );
       }
     },
   ),
