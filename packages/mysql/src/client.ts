@@ -2,8 +2,7 @@
 export interface MysqlStatement {
   readonly sql: string;
   readonly rowsAsArray?: boolean;
-  // biome-ignore lint/suspicious/noExplicitAny: what `mysql2` itself says, so that its classes fit.
-  readonly typeCast?: (field: any, next: () => any) => any;
+  readonly typeCast?: (field: unknown, next: () => unknown) => unknown;
 }
 
 /** The part of a promise connection of `mysql2` that is used: one of the user's own fits. */
