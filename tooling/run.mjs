@@ -15,6 +15,8 @@ const pnpm = readJson(join(root, 'package.json')).packageManager;
 const quickstart = '@sched-apps/quickstart';
 const checks = '@sched-tooling/checks';
 const services = join(root, 'tooling', 'services');
+/** How many failures the summary repeats. */
+const shownFailures = 10;
 const missingServersFile = join(services, '.test-results', 'missing.json');
 
 // First in PATH: the installed `node` package. Whatever runs after the installation runs on it.
@@ -148,6 +150,14 @@ function testedPackages() {
 }
 
 const resultsOf = (folder) => join(folder, '.test-results', 'vitest.json');
+const failuresOf = (folder) => join(folder, '.test-results', 'failures.json');
+
+/** What failed in the packages, said once more where it is seen. */
+function failures() {
+  return testedPackages()
+    .filter(({ folder }) => existsSync(failuresOf(folder)))
+    .flatMap(({ name, folder }) => readJson(failuresOf(folder)).map((text) => `${name}: ${text}`));
+}
 
 /** Adds up what the test runs of this command reported. */
 function tally() {
@@ -187,7 +197,10 @@ async function main([command, ...args]) {
     return 2;
   }
   if (command === 'test') {
-    for (const { folder } of testedPackages()) rmSync(resultsOf(folder), { force: true });
+    for (const { folder } of testedPackages()) {
+      rmSync(resultsOf(folder), { force: true });
+      rmSync(failuresOf(folder), { force: true });
+    }
     rmSync(missingServersFile, { force: true });
   }
 
@@ -216,6 +229,9 @@ async function main([command, ...args]) {
   const outcome = exitCode === 0 ? 'Done' : `Failed with exit code ${exitCode}`;
   console.log(`\n${outcome} after ${seconds(begun)}.`);
   if (command === 'test') {
+    const texts = failures();
+    for (const text of texts.slice(0, shownFailures)) console.log(`\nFAILED  ${text}`);
+    if (texts.length > shownFailures) console.log(`\n… and ${texts.length - shownFailures} more`);
     for (const line of missingServers()) console.log(line);
     if (withoutServer > 0) {
       console.log(`For want of servers, ${withoutServer} groups of tests did not run.`);

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import type { Reporter } from 'vitest/node';
+import type { Reporter, SerializedError, TestModule } from 'vitest/node';
 
 const packages = fileURLToPath(new URL('../../packages', import.meta.url));
 
@@ -9,6 +9,8 @@ const packages = fileURLToPath(new URL('../../packages', import.meta.url));
 const services = '@sched-tooling/services';
 const { name, devDependencies = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
 const needsServices = name === services || services in devDependencies;
+
+const results = '.test-results';
 
 /** Runs a package's `test/**\/*.test.ts`, each file in a process of its own. */
 export default defineConfig({
@@ -30,9 +32,9 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     teardownTimeout: 10_000,
-    // The counts that `npm test` adds up come from the JSON file.
-    reporters: ['default', 'json', noExcuses()],
-    outputFile: { json: '.test-results/vitest.json' },
+    // The counts that `npm test` adds up come from the JSON file, and what it repeats in the end from the other.
+    reporters: ['default', 'json', noExcuses(), failures()],
+    outputFile: { json: `${results}/vitest.json` },
   },
 });
 
@@ -70,4 +72,48 @@ function noExcuses(): Reporter {
       console.error(`Every test must run, once:\n${excuses.map((line) => `  ${line}\n`).join('')}`);
     },
   };
+}
+
+/**
+ * Writes down what failed, for whoever sees no more than the end of a long run: tests, files that could not be read,
+ * and errors outside of any test, which fail a run in which every test passed.
+ */
+function failures(): Reporter {
+  return {
+    onTestRunEnd(modules, unhandledErrors) {
+      const texts = [
+        ...modules.flatMap(failuresOf),
+        ...unhandledErrors.map((error) => describe('Outside of any test', [error])),
+      ];
+      mkdirSync(results, { recursive: true });
+      writeFileSync(`${results}/failures.json`, JSON.stringify(texts));
+    },
+  };
+}
+
+function failuresOf(module: TestModule): string[] {
+  const file = module.relativeModuleId;
+  const suites = [...module.children.allSuites()];
+  const tests = [...module.children.allTests('failed')];
+  return [
+    { where: file, errors: module.errors() },
+    ...suites.map((suite) => ({ where: `${file} > ${suite.fullName}`, errors: suite.errors() })),
+    ...tests.map((test) => ({
+      where: `${file} > ${test.fullName}`,
+      errors: test.result().errors ?? [],
+    })),
+  ]
+    .filter(({ errors }) => errors.length > 0)
+    .map(({ where, errors }) => describe(where, errors));
+}
+
+/** The beginning of each error: the whole is in the output above. */
+function describe(where: string, errors: readonly SerializedError[]): string {
+  const texts = errors.map(({ message, stacks = [], stack = '' }) => {
+    const frames = stacks.map(({ file, line, method }) => `    at ${method} ${file}:${line}`);
+    const lines =
+      frames.length > 0 ? frames : stack.split('\n').filter((line) => /^ +at /.test(line));
+    return [...message.split('\n').slice(0, 12), ...lines.slice(0, 4)].join('\n  ');
+  });
+  return `${where}\n  ${texts.join('\n  ')}`;
 }

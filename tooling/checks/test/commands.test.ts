@@ -12,6 +12,8 @@ interface Fixture {
   exitCodes?: Record<string, number>;
   /** The test results that they write, by package. */
   results?: Record<string, Counts>;
+  /** What they say has failed in core. */
+  failures?: string[];
   /** Whether each package has one more test, which found no server to run on. */
   withoutServer?: boolean;
   env?: Record<string, string>;
@@ -38,7 +40,7 @@ function resultsFile([passed, failed, skipped]: Counts, withoutServer = false): 
  */
 function run(
   args: string[],
-  { exitCodes = {}, results = {}, withoutServer = false, env = {} }: Fixture = {},
+  { exitCodes = {}, results = {}, failures = [], withoutServer = false, env = {} }: Fixture = {},
 ) {
   const manifest = (name: string, script: string) =>
     JSON.stringify({ name, scripts: { [script]: 'x' } });
@@ -51,6 +53,7 @@ function run(
     'tool.mjs': toolCode,
     // What an earlier run left behind.
     'tooling/checks/.test-results/vitest.json': resultsFile(earlier),
+    'tooling/checks/.test-results/failures.json': '["an earlier one"]',
   });
   const bin = join(folder, 'node_modules', '.bin');
   mkdirSync(bin, { recursive: true });
@@ -73,6 +76,7 @@ function run(
           Object.entries(results).map(([key, counts]) => [key, resultsFile(counts, withoutServer)]),
         ),
       ),
+      FAILURES: JSON.stringify(failures),
       CI: '',
       ...env,
     },
@@ -113,6 +117,10 @@ if (call.startsWith('turbo run test')) {
     mkdirSync(folder + '/.test-results', { recursive: true });
     writeFileSync(folder + '/.test-results/vitest.json', text);
   }
+  if (group === 'packages/') {
+    mkdirSync('packages/core/.test-results', { recursive: true });
+    writeFileSync('packages/core/.test-results/failures.json', process.env.FAILURES);
+  }
 }
 const exitCodes = Object.entries(JSON.parse(process.env.EXIT_CODES));
 process.exit(exitCodes.find(([start]) => call.startsWith(start))?.[1] ?? 0);
@@ -147,6 +155,20 @@ test('a failed test is counted', () => {
   const { exitCode, lastLine } = run(['test'], { exitCodes: { 'turbo run test': 1 }, results });
   expect(lastLine).toBe('4 passed, 1 failed');
   expect(exitCode).toBe(1);
+});
+
+test('what failed is said in the end, and nothing of an earlier run', () => {
+  const failures = Array.from({ length: 12 }, (_, index) => `test/x.test.ts > ${index}\n  why`);
+  const { output } = run(['test'], {
+    exitCodes: { 'turbo run test': 1 },
+    results: green,
+    failures,
+  });
+  const end = output.slice(output.indexOf('=== Summary'));
+  expect(end).toContain('FAILED  @sched/core: test/x.test.ts > 0\n  why\n');
+  expect(end).toContain('test/x.test.ts > 9\n  why\n\n… and 2 more');
+  expect(end).not.toContain('x.test.ts > 10');
+  expect(end).not.toContain('earlier');
 });
 
 test('a skipped test fails, even where its runner did not mind', () => {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { command } from '../src/command.ts';
@@ -13,13 +15,32 @@ function run(text: string, ...args: string[]) {
     'vitest.config.js': `export { default } from ${JSON.stringify(preset)};\n`,
     'test/x.test.ts': text,
   });
-  return command('vitest', ['run', '--globals', ...args], folder);
+  const failures = () =>
+    JSON.parse(readFileSync(join(folder, '.test-results/failures.json'), 'utf8'));
+  return { ...command('vitest', ['run', '--globals', ...args], folder), failures };
 }
 
 const passing = "test('a', () => {});\n";
 
 test('a run in which every test runs and passes is green', () => {
-  expect(run(passing).exitCode).toBe(0);
+  const { exitCode, failures } = run(passing);
+  expect(exitCode).toBe(0);
+  expect(failures()).toEqual([]);
+});
+
+test.for([
+  ['a test', "test('b', () => { throw new Error('why'); });", 'test/x.test.ts > b'],
+  [
+    'a suite',
+    "describe('b', () => { beforeAll(() => { throw new Error('why'); }); test('c', () => {}); });",
+    'test/x.test.ts > b',
+  ],
+  ['a file', "throw new Error('why');", 'test/x.test.ts'],
+  ['nobody', "test('b', () => { Promise.reject(new Error('why')); });", 'Outside of any test'],
+])('an error of %s is written down, and makes a run red', ([, text, where]) => {
+  const { exitCode, failures } = run(passing + text);
+  expect(failures()).toEqual([expect.stringMatching(`^${where}\n  why\n +at`)]);
+  expect(exitCode).not.toBe(0);
 });
 
 test.for([
