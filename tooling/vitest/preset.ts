@@ -107,13 +107,17 @@ function failuresOf(module: TestModule): string[] {
     .map(({ where, errors }) => describe(where, errors));
 }
 
-/** The beginning of each error: the whole is in the output above. */
+/** The beginning of each error, and where in this repository: the whole is in the output above. */
 function describe(where: string, errors: readonly SerializedError[]): string {
   const texts = errors.map(({ message, stacks = [], stack = '' }) => {
     const frames = stacks.map(({ file, line, method }) => `    at ${method} ${file}:${line}`);
     const lines =
       frames.length > 0 ? frames : stack.split('\n').filter((line) => /^ +at /.test(line));
-    return [...message.split('\n').slice(0, 12), ...lines.slice(0, 4)].join('\n  ');
+    const ours = lines.filter((line) => !line.includes('node_modules'));
+    return [
+      ...message.split('\n').slice(0, 12),
+      ...(ours.length > 0 ? ours : lines).slice(0, 4),
+    ].join('\n  ');
   });
   return `${where}\n  ${texts.join('\n  ')}`;
 }

@@ -51,7 +51,9 @@ export function ask<K extends keyof Requests>(
   progress: (text: string) => void = () => {},
 ): Promise<Results[K]> {
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath: socket, path: `/${what}`, method: 'POST' }, (answer) => {
+    // Without an agent, which would keep the connection for later calls, by when the keeper may have closed it.
+    const options = { socketPath: socket, path: `/${what}`, method: 'POST', agent: false } as const;
+    const call = request(options, (answer) => {
       const lines = createInterface({ input: answer });
       lines.on('line', (line) => {
         const part: { progress?: string; error?: string; result?: Results[K] } = JSON.parse(line);
