@@ -83,7 +83,10 @@ export class Workers {
 
   /** Lets them finish what they have begun. */
   async stop(): Promise<void> {
-    for (const { child } of this.#workers) if (child.connected) child.send('stop');
+    for (const { child } of this.#workers) {
+      // One that was killed a moment ago cannot be told; without a callback that would be an uncaught error.
+      if (child.connected) child.send('stop', () => {});
+    }
     await Promise.all([...this.#workers].map(({ ended }) => ended));
   }
 
