@@ -69,6 +69,10 @@
  * body over its own limit is refused with `SCHED_PAYLOAD_TOO_LARGE` by whichever call carries it, before that call has
  * stored anything.
  *
+ * Not every database can hold half of a surrogate pair, or the character 0. What a store cannot hold it refuses with
+ * `SCHED_ARGUMENT_INVALID`, likewise; a call that only names tasks may find none instead. It is never taken for another
+ * text.
+ *
  * @module
  */
 

@@ -112,9 +112,8 @@ export class DynamoDBDataStore implements DataStore {
     expected: { readonly revision: number },
   ): Promise<'updated' | 'conflict' | 'missing'> {
     const session = this.#open();
-    const { name = '', queue = '', group, body = '' } = change;
-    checkTexts([name, queue, group ?? '']);
-    checkBody(body);
+    checkTextsOf(change);
+    checkBody(change.body ?? '');
     const answer = await update(session, id, change, expected.revision);
     const now = this.#now();
     const { runAt = 'queue' in change || 'status' in change ? now : null } = change;
@@ -123,10 +122,12 @@ export class DynamoDBDataStore implements DataStore {
   }
 
   async list(request: ListRequest): Promise<ListResult> {
+    checkTextsOf(request);
     return list(this.#open(), request);
   }
 
   async count(filter: TaskFilter): Promise<number> {
+    checkTextsOf(filter);
     return count(this.#open(), filter);
   }
 
@@ -147,6 +148,7 @@ export class DynamoDBDataStore implements DataStore {
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
     const session = this.#open();
+    checkTexts([request.owner, ...request.queues]);
     const result = await claim(session, request, this.#now());
     const { tasks, now, nextWakeAt } = result;
     for (const { id } of tasks) this.#lag.found(id);
@@ -186,6 +188,7 @@ export class DynamoDBDataStore implements DataStore {
 
   async history(taskId: string, limit: number): Promise<HistoryEntry[]> {
     const session = this.#open();
+    checkTexts([taskId]);
     return history(session, taskId, limit, this.#now());
   }
 
@@ -236,11 +239,17 @@ export class DynamoDBDataStore implements DataStore {
       return sum;
     }
     const group = 'group' in selector ? selector.group : undefined;
+    checkTexts([group ?? '']);
     for await (const keys of keysOf(session, group)) {
       await all(keys, group === undefined ? undefined : records.groupOf(group));
     }
     return sum;
   }
+}
+
+/** @throws SchedError for what would reach the database as another text */
+function checkTextsOf({ name = '', queue = '', group }: TaskFilter | Change): void {
+  checkTexts([name, queue, group ?? '']);
 }
 
 const dueAt = ({ paused, runAt }: NewTaskRecord) => (paused ? null : runAt);

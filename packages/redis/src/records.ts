@@ -25,12 +25,8 @@ type Change = Partial<Omit<NewTaskRecord, 'id' | 'paused'>> & { readonly paused?
 /** The members that are to change, as the scripts merge them: null removes. */
 export function encodeChange({ body = '', ...change }: Change): string {
   const { name, queue, group, status, runAt, paused } = change;
-  checkText(`${name} ${queue} ${group} ${body}`);
-  const bytes = Buffer.byteLength(body);
-  if (bytes > maxBodyBytes) {
-    const message = `A body has ${bytes} bytes, and @sched/redis takes at most ${maxBodyBytes}.`;
-    throw new SchedError('SCHED_PAYLOAD_TOO_LARGE', message);
-  }
+  checkText(`${name} ${queue} ${group}`);
+  checkBody(body);
   return JSON.stringify({
     ...{ name, queue, group, status, paused },
     runAt: typeof runAt === 'number' ? String(runAt) : runAt,
@@ -75,13 +71,26 @@ export function checkText(text: string): string {
   throw new SchedError('SCHED_ARGUMENT_INVALID', 'A text holds half of a surrogate pair.');
 }
 
+/** @throws SchedError for half of a surrogate pair, or what is too long */
+export function checkBody(body: string): string {
+  checkText(body);
+  const bytes = Buffer.byteLength(body);
+  if (bytes <= maxBodyBytes) return body;
+  throw new SchedError(
+    'SCHED_PAYLOAD_TOO_LARGE',
+    `A body has ${bytes} bytes, and @sched/redis takes at most ${maxBodyBytes}.`,
+  );
+}
+
 /** What the index entries of a group begin with, or those of all tasks. */
 export function prefixOf(group: string | null | undefined): string {
-  return typeof group === 'string' ? `${Buffer.byteLength(group)}:${group}:` : ':';
+  if (typeof group !== 'string') return ':';
+  return `${Buffer.byteLength(checkText(group))}:${group}:`;
 }
 
 /** The members of an envelope that a listing asks for beside a group, which has an index; null where absent. */
 export function encodeFilter({ group, name, queue, status, paused }: TaskFilter): string {
+  checkText(`${name} ${queue}`);
   return JSON.stringify({
     ...{ name, queue, status },
     group: group === null ? null : undefined,

@@ -23,6 +23,7 @@ import type { Script } from './lua.js';
 import type { RedisDataStoreOptions, Settings } from './options.js';
 import { readOptions } from './options.js';
 import {
+  checkText,
   decodeHistory,
   decodeTask,
   encodeChange,
@@ -171,6 +172,7 @@ export class RedisDataStore implements DataStore {
   async claim(request: ClaimRequest): Promise<ClaimResult> {
     const session = this.#open();
     const time = this.#time();
+    for (const text of [request.owner, ...request.queues]) checkText(text);
     for (const queue of request.queues) session.queues.add(queue);
     if (session.shards === 1) return claimFrom(session, 0, request, time);
     return claimFromAll(session, request, time, async (shard) => {
@@ -218,6 +220,7 @@ export class RedisDataStore implements DataStore {
     const session = this.#open();
     const { historyLimit, historyMaxAgeMs } = this.#settings;
     const time = this.#time();
+    checkText(taskId);
     // An entry is in the shard of the task that was settled, which need not be the one under which it is filed.
     const shards = await Promise.all(
       shardsOf(session).map((shard) =>
@@ -274,6 +277,9 @@ export class RedisDataStore implements DataStore {
     header: readonly Argument[] = [],
   ): Promise<R[]> {
     const session = this.#open();
+    // All of them first: what is refused has changed nothing.
+    for (const arg of items.flatMap((item) => item.args))
+      if (typeof arg === 'string') checkText(arg);
     const time = this.#time();
     const answers = new Array<R>(items.length);
     const byShard = toBatches(items, session.shards);

@@ -1,7 +1,7 @@
 import type { Settlement } from '@sched/core';
 import type { Argument, Item } from './batches.js';
 import { shardOf } from './batches.js';
-import { checkText, encodeChange, encodeNew } from './records.js';
+import { checkBody, checkText, encodeChange, encodeNew } from './records.js';
 import { deliver, drain } from './scripts.js';
 import type { Session } from './session.js';
 
@@ -25,7 +25,7 @@ export function encodeSettlement(
     ...(next ? [encodeChange(next), next.body] : ['', '']),
     history.length,
     ...history.flatMap(({ taskId, id, at, body }) => [
-      ...[checkText(taskId), checkText(id), at, checkText(body)],
+      ...[checkText(taskId), checkText(id), at, checkBody(body)],
     ]),
     here.length,
     ...here.flatMap(encodeNew),

@@ -76,6 +76,14 @@ export function openError(error: unknown, setting: string, busyTimeoutMs: number
   return callError(error, busyTimeoutMs);
 }
 
+/** A value of a call is a text that would not come back as it was. */
+export function unstorableText(): SchedError {
+  return new SchedError(
+    'SCHED_ARGUMENT_INVALID',
+    'A text holds half of a surrogate pair, or a character 0.',
+  );
+}
+
 /** What `withTransaction` was given is not what it takes. */
 export function notInTransaction(): SchedError {
   return new SchedError(

@@ -47,9 +47,10 @@ const adapterMaxBytes = 6_000;
  * open, watch and recover connections, which an embedded database does not have to. DynamoDB does less
  * by itself than the others: what is one statement there is conditions, retries and merging of pages here.
  * MongoDB has no scripts either: what takes several steps is taken here, and so is what a crash leaves in
- * between.
+ * between. SQLite's driver takes text that does not come back as it was, so the adapter looks at it first.
  */
 const largerAdapters: Record<string, number> = {
+  sqlite: 6_200,
   postgres: 10_000,
   redis: 11_500,
   mysql: 10_500,

@@ -26,6 +26,7 @@ import { listCases } from './list.js';
 import { modelCases } from './model-cases.js';
 import { pauseCases } from './pause.js';
 import { processCases } from './processes.js';
+import { refusalCases } from './refusals.js';
 import { removeCases } from './remove.js';
 import { settleCases } from './settle.js';
 import { transactionCases } from './transactions.js';
@@ -49,6 +50,7 @@ const contract = [
   ...watchCases,
   ...transactionCases,
   ...bytesCases,
+  ...refusalCases,
   ...modelCases,
 ];
 

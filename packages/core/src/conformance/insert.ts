@@ -1,5 +1,4 @@
-import { isSchedError } from '../errors.js';
-import { holds, plain, same } from './check.js';
+import { plain, same } from './check.js';
 import type { CaseDefinition } from './harness.js';
 import { start } from './harness.js';
 import { listAll } from './pages.js';
@@ -186,27 +185,6 @@ export const insertCases: readonly CaseDefinition[] = [
       const settled = await store.settle(tasks.map((task) => finish(task)));
       same(settled, Array(1000).fill('settled'), 'settle answers for 1,000 settlements');
       same(await store.count({ status: 'finished' }), 1000, 'every settlement was applied');
-    },
-  },
-  {
-    name: 'a body that is too large for the store is refused before anything of its call is stored',
-    guarantee: 'G8',
-    async run({ open }) {
-      const store = await open();
-      const body = JSON.stringify('x'.repeat(17 * 1024 * 1024));
-      let answer: readonly string[];
-      try {
-        answer = await store.insert([record('small'), record('large', { body })]);
-      } catch (error) {
-        holds(
-          isSchedError(error, 'SCHED_PAYLOAD_TOO_LARGE'),
-          `a body over the limit of the store is refused with SCHED_PAYLOAD_TOO_LARGE: ${error}`,
-        );
-        same(await store.count({}), 0, 'a call that is refused so has stored nothing');
-        return;
-      }
-      same(answer, ['inserted', 'inserted'], 'a body within the limit of the store is taken');
-      same((await read(store, 'large')).body === body, true, 'and given back byte for byte');
     },
   },
   {

@@ -4,6 +4,7 @@ import { editStores } from './edits.js';
 import { itemOrderStores } from './item-order.js';
 import { inputStores, lossStores } from './losses.js';
 import { ownershipStores } from './ownership.js';
+import { refusalStores } from './refusals.js';
 import { timeStores } from './time.js';
 
 export const brokenStores: readonly BrokenStore[] = [
@@ -14,4 +15,5 @@ export const brokenStores: readonly BrokenStore[] = [
   ...inputStores,
   ...capabilityStores,
   ...itemOrderStores,
+  ...refusalStores,
 ];
