@@ -1,6 +1,7 @@
 import {
   claimAll,
   claimOne,
+  expectBodyRefused,
   failure,
   hostileTexts,
   record,
@@ -30,23 +31,8 @@ await describeOn('dynamodb', 'payloads', (server) => {
     },
   );
 
-  test('that are too long are refused before anything is stored', async () => {
-    const store = await bench.open();
-    const body = `${longest}x`;
-    await store.insert([record('a')]);
-    await failure(() => store.insert([record('b'), record('c', { body })]), code);
-    const task = await claimOne(store);
-    await failure(() => store.update('a', { body }, task), code);
-    for (const members of [
-      { next: { status: 'scheduled', runAt: 1000, body } as const },
-      { spawn: [record('d', { body })] },
-      { history: [{ taskId: 'a', id: 'run', at: 1000, body }] },
-    ]) {
-      await failure(() => store.settle([settlement(task, members)]), code);
-    }
-    expect(await store.get(['a'])).toMatchObject([{ revision: task.revision, lease: task.lease }]);
-    expect(await store.count({})).toBe(1);
-    expect(await store.history('a', 9)).toEqual([]);
+  test('that are too long are refused, whichever call carries them', async () => {
+    await expectBodyRefused(await bench.open(), `${longest}x`);
   });
 
   test('are as long as they may be, whatever else there is of a task', async () => {

@@ -1,14 +1,5 @@
 import { MongoDataStore } from '@sched/mongo';
-import {
-  claimAll,
-  createProxy,
-  failure,
-  leaseOf,
-  record,
-  records,
-  settlement,
-  testCutCalls,
-} from '@sched-tooling/adapter-tests';
+import { clash, createProxy, failure, record, testCutCalls } from '@sched-tooling/adapter-tests';
 import { describeOn, describeOnEach } from '@sched-tooling/services';
 import { expect, test } from 'vitest';
 import { servers, tampered, workbench } from './support.js';
@@ -86,26 +77,7 @@ await describeOnEach(servers, 'others in the way', ({ url }) => {
     const database = bench.database();
     const store = await bench.open({ database });
     const other = await bench.open({ database });
-    const ids = records(30, 'task-').map(({ id }) => id);
-    for (let round = 0; round < 8; round++) {
-      await store.insert(records(30, 'task-', { group: 'g' }));
-      const { tasks } = await store.claim(claimAll);
-      const leases = tasks.map(leaseOf);
-      const spawn = records(3, 'spawned-');
-      await Promise.all([
-        store.extend(leases, 1000),
-        other.settle(tasks.map((task) => settlement(task, { spawn: spawn.toReversed() }))),
-        store.settle(tasks.toReversed().map((task) => settlement(task, { spawn }))),
-        other.setPaused({ group: 'g' }, true),
-        store.setPaused({ all: true }, false),
-        other.release(leases.toReversed()),
-        store.insert(records(30, 'task-').toReversed()),
-        other.remove({ ids: ids.toReversed() }),
-        store.claim(claimAll),
-        other.remove({ all: true }),
-      ]);
-    }
-    await store.remove({ all: true });
+    await clash(store, other, { rounds: 8, count: 30, spawned: 3 });
     const sched = bench.collection(database);
     expect(await sched.find({ pending: { $exists: true } }).toArray()).toEqual([]);
     expect(await store.count({})).toBe(await sched.countDocuments());

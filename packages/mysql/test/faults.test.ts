@@ -3,9 +3,9 @@ import { MysqlDataStore } from '@sched/mysql';
 import {
   claimAll,
   claimOne,
+  clash,
   createProxy,
   failure,
-  leaseOf,
   record,
   records,
   settlement,
@@ -170,27 +170,7 @@ await describeOnEach(['mysql', 'mariadb'], 'another transaction in the way', ({ 
     const database = await bench.database();
     const store = await bench.open({ url: database });
     const other = await bench.open({ url: database });
-    const ids = records(60, 'task-').map(({ id }) => id);
-    for (let round = 0; round < 15; round++) {
-      await store.insert(records(60, 'task-', { group: 'g' }));
-      const { tasks } = await store.claim(claimAll);
-      const leases = tasks.map(leaseOf);
-      const spawn = records(5, 'spawned-');
-      const history = [{ taskId: 'task-1', id: 'run', at: 1000, body: '{}' }];
-      await Promise.all([
-        store.extend(leases, 1000),
-        other.settle(tasks.map((task) => settlement(task, { spawn: spawn.toReversed(), history }))),
-        store.settle(tasks.toReversed().map((task) => settlement(task, { spawn, history }))),
-        other.setPaused({ group: 'g' }, true),
-        store.setPaused({ all: true }, false),
-        other.release(leases.toReversed()),
-        store.insert(records(60, 'task-').toReversed()),
-        other.remove({ ids: ids.toReversed() }),
-        store.claim(claimAll),
-        other.remove({ all: true }),
-      ]);
-    }
-    expect(await store.remove({ all: true })).toBeGreaterThanOrEqual(0);
+    await clash(store, other, { rounds: 15, count: 60, spawned: 5 });
     expect(await other.count({})).toBe(0);
   });
 });

@@ -1,15 +1,6 @@
 import type { WakeUp } from '@sched/core';
 import { PostgresDataStore } from '@sched/postgres';
-import {
-  claimAll,
-  createProxy,
-  failure,
-  leaseOf,
-  record,
-  records,
-  settlement,
-  testCutCalls,
-} from '@sched-tooling/adapter-tests';
+import { clash, createProxy, failure, record, testCutCalls } from '@sched-tooling/adapter-tests';
 import { describeOn, describeOnEach } from '@sched-tooling/services';
 import { expect, test } from 'vitest';
 import { workbench } from './support.js';
@@ -130,25 +121,7 @@ await describeOn('postgres', 'another transaction in the way', ({ url }) => {
     const connection = { connectionString: address.href };
     const store = await bench.open({ connection, schema: 'deadlocks' });
     const other = await bench.open({ connection, schema: 'deadlocks' });
-    const ids = records(60, 'task-').map(({ id }) => id);
-    for (let round = 0; round < 15; round++) {
-      await store.insert(records(60, 'task-', { group: 'g' }));
-      const { tasks } = await store.claim(claimAll);
-      const leases = tasks.map(leaseOf);
-      const spawn = records(5, 'spawned-');
-      await Promise.all([
-        store.extend(leases, 1000),
-        other.settle(tasks.map((task) => settlement(task, { spawn: spawn.toReversed() }))),
-        store.settle(tasks.toReversed().map((task) => settlement(task, { spawn }))),
-        other.setPaused({ group: 'g' }, true),
-        store.setPaused({ all: true }, false),
-        other.release(leases.toReversed()),
-        store.insert(records(60, 'task-').toReversed()),
-        other.remove({ ids: ids.toReversed() }),
-        store.claim(claimAll),
-        other.remove({ all: true }),
-      ]);
-    }
+    await clash(store, other, { rounds: 15, count: 60, spawned: 5 });
     const client = await bench.client(address.href);
     const { rows } = await client.query(
       'SELECT pg_stat_force_next_flush(), deadlocks::int FROM pg_stat_database WHERE datname = $1',

@@ -1,9 +1,8 @@
 import {
-  claimAll,
-  failure,
+  expectBodyRefused,
+  expectTextRefused,
   hostileTexts,
   record,
-  settlement,
   testHostileTexts,
 } from '@sched-tooling/adapter-tests';
 import { describeOn } from '@sched-tooling/services';
@@ -14,27 +13,17 @@ await describeOn('redis', 'payloads', (server) => {
   const bench = workbench(server);
   testHostileTexts(() => bench.open(), [...hostileTexts, '\0', 'a\0b']);
 
-  test('that are too long are refused before anything is stored', async () => {
+  test('that are too long are refused, whichever call carries them', async () => {
     const store = await bench.open();
     const body = 'x'.repeat(8 * 1024 * 1024);
-    expect(await store.insert([record('a', { body })])).toEqual(['inserted']);
-    const code = 'SCHED_PAYLOAD_TOO_LARGE';
-    const tooLong = `${body}x`;
-    await failure(() => store.insert([record('b'), record('c', { body: tooLong })]), code);
-    const [task] = (await store.claim(claimAll)).tasks;
-    if (!task) throw new Error('a task was claimed');
-    await failure(() => store.update('a', { body: tooLong }, task), code);
-    const spawn = [record('d', { body: tooLong })];
-    await failure(() => store.settle([settlement(task, { spawn })]), code);
-    expect(await store.count({})).toBe(1);
+    expect(await store.insert([record('long', { body, runAt: 2000 })])).toEqual(['inserted']);
+    await expectBodyRefused(store, `${body}x`);
   });
 
-  test('half of a surrogate pair is refused, wherever it is', async () => {
-    const store = await bench.open();
-    for (const members of [{ id: '\ud800' }, { body: '\udc00' }, { queue: 'a\ud800' }]) {
-      const insert = () => store.insert([{ ...record('a'), ...members }]);
-      await failure(insert, 'SCHED_ARGUMENT_INVALID');
-    }
-    expect(await store.count({})).toBe(0);
+  test.each([
+    ['half a surrogate pair', 'a\ud800b'],
+    ['the other half', 'a\udfff'],
+  ])('are refused where UTF-8 cannot hold them: %s', async (_, text) => {
+    await expectTextRefused(await bench.open(), text, { twin: text.toWellFormed() });
   });
 });

@@ -5,7 +5,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import type { SqliteDataStoreOptions } from '@sched/sqlite';
 import { SqliteDataStore } from '@sched/sqlite';
-import { claimAll, failure, record, testHostileTexts } from '@sched-tooling/adapter-tests';
+import {
+  claimAll,
+  expectTextRefused,
+  failure,
+  record,
+  testHostileTexts,
+} from '@sched-tooling/adapter-tests';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createDirectory } from './place.js';
 import { query, turns } from './support.js';
@@ -366,5 +372,14 @@ test('what the README has for the sqlite3 shell works on the tables', async () =
 });
 
 describe('what is stored', () => {
-  testHostileTexts(() => opened({ path: place.path, clock: () => 1000 }));
+  const open = () => opened({ path: place.path, clock: () => 1000 });
+  testHostileTexts(open);
+
+  test.each([
+    ['a character 0', 'a\0b'],
+    ['half a surrogate pair', 'a\ud800b'],
+    ['the other half', 'a\udfff'],
+  ])('is refused where it would not come back as it was: %s', async (_, text) => {
+    await expectTextRefused(await open(), text, { twin: text.toWellFormed().replace('\0', '') });
+  });
 });

@@ -1,3 +1,4 @@
+export { clash } from './clash.js';
 export { cleanup } from './cleanup.js';
 export { failure } from './failure.js';
 export type { CutTarget } from './faults.js';
@@ -6,3 +7,4 @@ export { hostileTexts, testHostileTexts } from './hostile-texts.js';
 export type { Proxy } from './proxy.js';
 export { createProxy } from './proxy.js';
 export { claimAll, claimOne, leaseOf, record, records, settlement } from './records.js';
+export { expectBodyRefused, expectTextRefused } from './refused.js';
