@@ -2,6 +2,7 @@ import { DynamoDBDataStore } from '@sched/dynamodb';
 import {
   claimAll,
   claimOne,
+  clash,
   createProxy,
   failure,
   leaseOf,
@@ -234,6 +235,18 @@ await describeOn('dynamodb', 'a table that throttles', (server) => {
     const second = await store.claim(claimAll);
     const ids = [...first.tasks, ...second.tasks].map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
+  });
+});
+
+await describeOn('dynamodb', 'calls about the same tasks at once', (server) => {
+  const bench = workbench(server);
+
+  test('are no failure, and leave nothing behind', async () => {
+    const namespace = bench.namespace();
+    const [store, other] = [await bench.open({ namespace }), await bench.open({ namespace })];
+    await clash(store, other, { rounds: 5, count: 20, spawned: 3 });
+    expect(await other.count({})).toBe(0);
+    expect((await other.list({ limit: 9 })).tasks).toEqual([]);
   });
 });
 

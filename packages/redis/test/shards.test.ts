@@ -1,7 +1,14 @@
 import type { ClaimedTask, DataStore, Settlement } from '@sched/core';
 import type { RedisClient } from '@sched/redis';
 import { RedisDataStore } from '@sched/redis';
-import { claimAll, failure, record, records, settlement } from '@sched-tooling/adapter-tests';
+import {
+  claimAll,
+  clash,
+  failure,
+  record,
+  records,
+  settlement,
+} from '@sched-tooling/adapter-tests';
 import { describeOn } from '@sched-tooling/services';
 import { Cluster } from 'ioredis';
 import { expect, test } from 'vitest';
@@ -164,6 +171,19 @@ await describeOn('redis', 'several shards', (server) => {
     }
     const inOrder = Array.from({ length: 60 }, (_, at) => `at-${at}`);
     expect(taken).toEqual([...inOrder, 'other']);
+  });
+
+  test('get along with calls about the same tasks at once, and leave nothing behind', async () => {
+    const namespace = bench.namespace();
+    const [store, other] = [
+      await bench.open({ namespace, shards }),
+      await bench.open({ namespace }),
+    ];
+    await clash(store, other, { rounds: 15, count: 60, spawned: 5 });
+    expect(await other.count({})).toBe(0);
+    const keys = await bench.redis().keys(`*{${namespace}:*}:*`);
+    const names = new Set(keys.map((key) => key.slice(key.indexOf('}:') + 2)));
+    expect([...names].sort()).toEqual(['delivered', 'history:task-1', 'meta']);
   });
 
   test('are asked for the history of a task that another task has settled', async () => {

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { SqliteDataStoreOptions } from '@sched/sqlite';
 import { SqliteDataStore } from '@sched/sqlite';
-import { claimAll, failure, record } from '@sched-tooling/adapter-tests';
+import { claimAll, clash, failure, record } from '@sched-tooling/adapter-tests';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createDirectory } from './place.js';
 import { listeningTo, query, turns } from './support.js';
@@ -36,6 +36,12 @@ function lock(): { database: DatabaseSync; release: () => void } {
   };
   return { database, release };
 }
+
+test('calls about the same tasks at once get along, and leave nothing behind', async () => {
+  const [store, other] = [await open(), await open()];
+  await clash(store, other, { rounds: 15, count: 60, spawned: 5 });
+  expect(await other.count({})).toBe(0);
+});
 
 describe('while another connection writes', () => {
   test('calls that write wait and leave the event loop free', async () => {
