@@ -363,24 +363,25 @@ function proceed(
   const { begunAt: _begunAt, backlogUntil: _backlogUntil, isLast: _isLast, ...rest } = body;
   const { records, backlogUntil, begunAt, last, children, pause } = step;
   const isQueued = nominal !== null && backlogUntil !== undefined && nominal <= backlogUntil;
-  const text = writeBody({
-    ...settled(rest),
-    nominal,
-    attempt: 1,
-    ...(isQueued && { backlogUntil }),
-    ...(isQueued && begunAt !== undefined && { begunAt }),
-    ...(last && { last }),
-    ...(children && { children }),
-  });
+  const text = () =>
+    writeBody({
+      ...settled(rest),
+      nominal,
+      attempt: 1,
+      ...(isQueued && { backlogUntil }),
+      ...(isQueued && begunAt !== undefined && { begunAt }),
+      ...(last && { last }),
+      ...(children && { children }),
+    });
   if (nominal === null) {
     const isKeptFailed = last?.outcome === 'failed' && body.parent === undefined;
     const status = isKeptFailed ? 'failed' : 'finished';
     const isKept = isKeptFailed || (policies.keepFinished && body.parent === undefined);
-    return { next: isKept ? { status, runAt: null, body: text } : null, records, spawn: [] };
+    return { next: isKept ? { status, runAt: null, body: text() } : null, records, spawn: [] };
   }
   const runAt = scheduleOf(claim).runAt(nominal);
   return {
-    next: { status: 'scheduled', runAt, body: text, ...(pause && { paused: true as const }) },
+    next: { status: 'scheduled', runAt, body: text(), ...(pause && { paused: true as const }) },
     records,
     spawn: [],
   };
