@@ -7,7 +7,7 @@ export function mysqlDatabase(name: 'mysql' | 'mariadb'): Database {
   return {
     name,
     service: name,
-    count: 10_000,
+    count: 30_000,
     farFuture: 200_000,
     async createPlace(url) {
       const database = `bench_${crypto.randomUUID().slice(0, 8)}`;

@@ -5,7 +5,7 @@ import type { BareLoop, Database } from '../database.ts';
 export const postgres: Database = {
   name: 'postgres',
   service: 'postgres',
-  count: 10_000,
+  count: 50_000,
   farFuture: 200_000,
   async createPlace(url) {
     const schema = `bench_${crypto.randomUUID().slice(0, 8)}`;

@@ -5,7 +5,7 @@ import type { BareLoop, Database } from '../database.ts';
 export const redis: Database = {
   name: 'redis',
   service: 'redis',
-  count: 20_000,
+  count: 100_000,
   farFuture: 200_000,
   async createPlace(url) {
     const namespace = `bench-${crypto.randomUUID().slice(0, 8)}`;

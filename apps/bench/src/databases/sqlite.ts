@@ -7,7 +7,7 @@ import type { BareLoop, Database } from '../database.ts';
 
 export const sqlite: Database = {
   name: 'sqlite',
-  count: 10_000,
+  count: 100_000,
   farFuture: 1_000_000,
   async createPlace() {
     const folder = await mkdtemp(join(tmpdir(), 'sched-bench-'));
