@@ -29,8 +29,7 @@ export class Run {
   /** By the store's clock. */
   readonly startedAt: number;
   readonly ended: Promise<RunEnd>;
-  /** Made when it is first asked for: most handlers never do, and it costs as much as all the rest of a run. */
-  #controller: AbortController | undefined;
+  readonly #controller = new AbortController();
   readonly #clock: Clock;
   readonly #abortGraceMs: number;
   readonly #timers: unknown[] = [];
@@ -67,15 +66,15 @@ export class Run {
 
   /** Aborts the handler's signal, and gives it a while to end. The first reason counts. */
   abort(reason: SchedError): void {
-    const controller = this.#abortController();
-    if (controller.signal.aborted || this.#hasEnded) return;
+    const { signal } = this.#controller;
+    if (signal.aborted || this.#hasEnded) return;
     this.#timers.push(
       this.#clock.setTimeout(
         () => this.#end({ outcome: this.#outcomeOf(reason), isAbandoned: true }),
         this.#abortGraceMs,
       ),
     );
-    controller.abort(reason);
+    this.#controller.abort(reason);
   }
 
   async #call(claim: Claim, task: TaskDefinition, codec: PayloadCodec | undefined): Promise<void> {
@@ -85,22 +84,14 @@ export class Run {
     this.#watch(claim);
     const payload = await decodePayload(task, body, codec);
     this.#isPermanent = false;
-    const controller = () => this.#abortController();
     await task.run({
       payload,
       nominal: new Date(body.nominal ?? this.startedAt),
       attempt: body.attempt,
       token,
-      get signal() {
-        return controller().signal;
-      },
+      signal: this.#controller.signal,
       task: { id: record.id, name: record.name, queue: record.queue, group: record.group },
     });
-  }
-
-  #abortController(): AbortController {
-    this.#controller ??= new AbortController();
-    return this.#controller;
   }
 
   #watch(claim: Claim): void {
@@ -131,7 +122,7 @@ export class Run {
 
   /** What a handler throws after its signal was aborted is a consequence; the reason is what counts. */
   #outcomeOf(thrown: unknown): RunEnd['outcome'] {
-    const { aborted = false, reason } = this.#controller?.signal ?? {};
+    const { aborted, reason } = this.#controller.signal;
     const error = describeError(aborted ? reason : thrown);
     if (aborted) {
       const { code } = reason as SchedError;
