@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { defineConfig } from 'vitest/config';
 import type { Reporter, SerializedError, TestModule } from 'vitest/node';
 
@@ -109,13 +110,17 @@ function failuresOf(module: TestModule): string[] {
 
 /** The beginning of each error, and where in this repository: the whole is in the output above. */
 function describe(where: string, errors: readonly SerializedError[]): string {
-  const texts = errors.map(({ message, stacks = [], stack = '' }) => {
+  const texts = errors.map(({ message, diff, stacks = [], stack = '' }) => {
     const frames = stacks.map(({ file, line, method }) => `    at ${method} ${file}:${line}`);
     const lines =
       frames.length > 0 ? frames : stack.split('\n').filter((line) => /^ +at /.test(line));
     const ours = lines.filter((line) => !line.includes('node_modules'));
     return [
       ...message.split('\n').slice(0, 12),
+      ...stripVTControlCharacters(typeof diff === 'string' ? diff : '')
+        .split('\n')
+        .filter(Boolean)
+        .slice(0, 12),
       ...(ours.length > 0 ? ours : lines).slice(0, 4),
     ].join('\n  ');
   });

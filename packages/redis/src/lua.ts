@@ -41,9 +41,9 @@ local function nextNumber()
   return tonumber(nextArg())
 end
 
-local function restOfArgs()
+local function restOfArgs(step)
   local list = {}
-  for i = position + 1, #ARGV do list[#list + 1] = ARGV[i] end
+  for i = position + 1, #ARGV, step or 1 do list[#list + 1] = ARGV[i] end
   return list
 end
 
@@ -137,12 +137,6 @@ end
 
 local function load(ids)
   for i, envelope in ipairs(inBulk('HMGET', tasks, ids)) do loaded[ids[i]] = envelope end
-end
-
-local function loadEvery(step)
-  local ids = {}
-  for i = position + 1, #ARGV, step do ids[#ids + 1] = ARGV[i] end
-  load(ids)
 end
 
 local function find(id, entry)

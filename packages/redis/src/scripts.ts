@@ -24,7 +24,7 @@ return text(now)
 /** Arguments: id, envelope and body of each task. */
 export const insert = writing(`
 local answers = {}
-loadEvery(3)
+load(restOfArgs(3))
 while position < #ARGV do push(answers, create(nextArg(), nextArg(), nextArg())) end
 commit()
 return answers
@@ -173,7 +173,7 @@ return { text(now), firstMoments(queues), moments, call('ZCARD', outbox) }
 /** Arguments: duration of the leases, id and token of each. Gives the revisions, or nothing where the lease is lost. */
 export const extend = writing(`
 local expiresAt, answers = text(now + nextArg()), {}
-loadEvery(2)
+load(restOfArgs(2))
 while position < #ARGV do
   local id, token = nextArg(), nextArg()
   local task = find(id)
@@ -191,7 +191,7 @@ return answers
 /** Arguments: id, token and the moment to defer to, or nothing, of each. */
 export const release = writing(`
 local answers = {}
-loadEvery(3)
+load(restOfArgs(3))
 while position < #ARGV do
   local id, token, deferUntil = nextArg(), nextArg(), nextNumber()
   local task = find(id)
@@ -248,9 +248,8 @@ local function append(taskId, id, at, body)
     return
   end
   if expiry ~= '' then call('PEXPIRE', history, expiry) end
-  if counter % 8 > 0 then return end
   local size = call('HLEN', history)
-  if size > 16 and counter / 8 % size < 128 then tidy(history) end
+  if size > 16 and counter % size < 16 then tidy(history) end
 end
 
 local ids, first = {}, position + 1

@@ -43,6 +43,11 @@ test.for([
   expect(exitCode).not.toBe(0);
 });
 
+test('what differs is written down along with it', () => {
+  const { failures } = run("test('b', () => { expect(['this']).toEqual(['that']); });");
+  expect(failures()[0]).toMatch(/- +"that",?\n +\+ +"this"/);
+});
+
 test.for([
   ['test.skip', "test.skip('b', () => {});"],
   ['a skip at run time', "test('b', ({ skip }) => skip());"],
