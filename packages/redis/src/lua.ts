@@ -41,9 +41,9 @@ local function nextNumber()
   return tonumber(nextArg())
 end
 
-local function restOfArgs(step)
+local function restOfArgs()
   local list = {}
-  for i = position + 1, #ARGV, step or 1 do list[#list + 1] = ARGV[i] end
+  for i = position + 1, #ARGV do list[#list + 1] = ARGV[i] end
   return list
 end
 
@@ -113,14 +113,13 @@ end
 `;
 
 // Scripts change tasks in memory (`find`, `put`, `create`); `commit` writes them, their index entries and the
-// notifications. Those that know their tasks beforehand `load` them: one call for many costs a fraction of many.
-// It begins with a hash, because a server without memory refuses the first such write or none.
+// notifications. It begins with a hash, because a server without memory refuses the first such write or none.
 //
 // Tokens, revisions and serials come from one counter, which is never behind the server's clock in microseconds: so
 // it does not repeat itself when a server comes back without its last writes, or with none at all.
 const unitOfWork = `
 local counter
-local loaded, held, before, changed, newBodies, encoded = {}, {}, {}, {}, {}, {}
+local held, before, changed, newBodies, encoded = {}, {}, {}, {}, {}
 
 local function number()
   if not counter then
@@ -135,14 +134,9 @@ local function wakeAtOf(task)
   return tonumber(task.expiresAt or task.runAt)
 end
 
-local function load(ids)
-  for i, envelope in ipairs(inBulk('HMGET', tasks, ids)) do loaded[ids[i]] = envelope end
-end
-
 local function find(id, entry)
   if held[id] == nil then
-    local envelope = loaded[id]
-    if envelope == nil then envelope = call('HGET', tasks, id) end
+    local envelope = call('HGET', tasks, id)
     local task = envelope and decode(envelope)
     held[id] = task
     before[id] = task and {

@@ -24,7 +24,6 @@ return text(now)
 /** Arguments: id, envelope and body of each task. */
 export const insert = writing(`
 local answers = {}
-load(restOfArgs(3))
 while position < #ARGV do push(answers, create(nextArg(), nextArg(), nextArg())) end
 commit()
 return answers
@@ -104,7 +103,6 @@ else
   isMore = #ids == limit
 end
 local answers, count, last, isPaused = {}, 0, '', action == 'pause'
-load(ids)
 for i, id in ipairs(ids) do
   local task = find(id)
   local changes = task and (action == 'remove' or (task.paused or false) ~= isPaused)
@@ -134,14 +132,8 @@ local queues = restOfArgs()
 local ids, lapsed, envelopes = {}, {}, {}
 for _, queue in ipairs(queues) do
   local prefix = prefixOf(queue)
-  local entries, candidates = dueEntries(prefix, limit - #ids), {}
-  for i, entry in ipairs(entries) do
+  for _, entry in ipairs(dueEntries(prefix, limit - #ids)) do
     local _, id = parse(entry, prefix)
-    candidates[i] = id
-  end
-  load(candidates)
-  for i, entry in ipairs(entries) do
-    local id = candidates[i]
     local task = find(id, entry)
     if task then
       push(ids, id)
@@ -173,7 +165,6 @@ return { text(now), firstMoments(queues), moments, call('ZCARD', outbox) }
 /** Arguments: duration of the leases, id and token of each. Gives the revisions, or nothing where the lease is lost. */
 export const extend = writing(`
 local expiresAt, answers = text(now + nextArg()), {}
-load(restOfArgs(2))
 while position < #ARGV do
   local id, token = nextArg(), nextArg()
   local task = find(id)
@@ -191,7 +182,6 @@ return answers
 /** Arguments: id, token and the moment to defer to, or nothing, of each. */
 export const release = writing(`
 local answers = {}
-load(restOfArgs(3))
 while position < #ARGV do
   local id, token, deferUntil = nextArg(), nextArg(), nextNumber()
   local task = find(id)
@@ -251,16 +241,6 @@ local function append(taskId, id, at, body)
   local size = call('HLEN', history)
   if size > 16 and counter % size < 16 then tidy(history) end
 end
-
-local ids, first = {}, position + 1
-while first <= #ARGV do
-  ids[#ids + 1] = ARGV[first]
-  local entries = first + 5
-  local children = entries + 1 + 4 * ARGV[entries]
-  local others = children + 1 + 3 * ARGV[children]
-  first = others + 1 + ARGV[others]
-end
-load(ids)
 
 while position < #ARGV do
   local id, token, revision, change, body = nextArg(), nextArg(), nextArg(), nextArg(), nextArg()
