@@ -1,12 +1,13 @@
 /** What users ask to be scheduled, checked and put into the form of a record. */
 
+import { checkId, checkLabel, oneOf } from './check.js';
 import type { NewTaskRecord, TaskRecord } from './data-store.js';
 import { SchedError } from './errors.js';
 import { encodePayload, type PayloadCodec, type StoredPayload } from './payload.js';
-import { oneOf, type Policies, type ResolvedPolicies, resolvePolicies } from './policies.js';
+import { type Policies, type ResolvedPolicies, resolvePolicies } from './policies.js';
 import { bodyVersion, readBody, type TaskBody, writeBody } from './record.js';
 import { firstOccurrence, triggerContext } from './schedule.js';
-import { checkId, checkLabel, type TaskDefinition } from './task.js';
+import type { TaskDefinition } from './task.js';
 import type { Trigger } from './trigger.js';
 import { sameTrigger, type TriggerRegistry } from './trigger-registry.js';
 import { at } from './triggers/at.js';

@@ -1,3 +1,4 @@
+export { checkMembers } from './check.js';
 export type { Clock } from './clock.js';
 export { copyTasks } from './copy/copy-tasks.js';
 export type { CopyConflict, CopyOptions } from './copy/options.js';

@@ -5,9 +5,9 @@
  * A definition sets defaults for its tasks, and each task may override them when it is scheduled.
  */
 
+import { checkMembers, invalid, oneOf, wholeNumber } from './check.js';
 import { type Duration, parseDurationMs } from './duration.js';
 import { SchedError } from './errors.js';
-import { show } from './show.js';
 
 /** What happens when a handler throws or times out. */
 export interface RetryPolicy {
@@ -129,6 +129,19 @@ export const defaultPolicies: ResolvedPolicies = {
   keepFinished: false,
 };
 
+/** The members of {@link Policies}. */
+export const policyNames = [
+  'retry',
+  'timeout',
+  'overlap',
+  'catchUp',
+  'delivery',
+  'maxDeliveries',
+  'keepFinished',
+] as const satisfies readonly (keyof Policies)[];
+
+const retryNames = ['limit', 'backoff', 'min', 'max', 'jitter', 'whenExhausted'];
+
 /** The latest so many occurrences are found one by one. */
 const catchUpLimit = 10_000;
 
@@ -164,7 +177,8 @@ export function resolvePolicies(policies: Policies): Partial<ResolvedPolicies> {
 
 function resolveRetry(policy: number | RetryPolicy): ResolvedPolicies['retry'] {
   const fallback = defaultPolicies.retry;
-  const given = typeof policy === 'number' ? { limit: policy } : members('retry', policy);
+  const given =
+    typeof policy === 'number' ? { limit: policy } : checkMembers('retry', policy, retryNames);
   const retry: ResolvedPolicies['retry'] = {
     limit: wholeNumber('retry.limit', given.limit ?? fallback.limit, 0),
     backoff: oneOf('retry.backoff', given.backoff ?? fallback.backoff, ['fixed', 'exponential']),
@@ -187,7 +201,10 @@ function resolveRetry(policy: number | RetryPolicy): ResolvedPolicies['retry'] {
 }
 
 function resolveOverlap(policy: OverlapMode | OverlapPolicy): ResolvedPolicies['overlap'] {
-  const given = typeof policy === 'string' ? { mode: policy } : members('overlap', policy);
+  const given =
+    typeof policy === 'string'
+      ? { mode: policy }
+      : checkMembers('overlap', policy, ['mode', 'maxRunning']);
   const mode = oneOf<OverlapMode>('overlap', given.mode, [
     'skip',
     'queueOne',
@@ -203,7 +220,10 @@ function resolveOverlap(policy: OverlapMode | OverlapPolicy): ResolvedPolicies['
 }
 
 function resolveCatchUp(policy: CatchUpMode | CatchUpPolicy): ResolvedPolicies['catchUp'] {
-  const given = typeof policy === 'string' ? { mode: policy } : members('catchUp', policy);
+  const given =
+    typeof policy === 'string'
+      ? { mode: policy }
+      : checkMembers('catchUp', policy, ['mode', 'window', 'limit', 'grace']);
   const fallback = defaultPolicies.catchUp;
   return {
     mode: oneOf('catchUp', given.mode, ['none', 'latest', 'all']),
@@ -216,38 +236,4 @@ function resolveCatchUp(policy: CatchUpMode | CatchUpPolicy): ResolvedPolicies['
     graceMs:
       given.grace === undefined ? fallback.graceMs : parseDurationMs(given.grace, 'catchUp.grace'),
   };
-}
-
-/** @throws SchedError `SCHED_ARGUMENT_INVALID` when it is not an object */
-export function members<T extends object>(what: string, value: T): T {
-  if (typeof value !== 'object' || value === null) throw invalid(what, value, 'an object');
-  return value;
-}
-
-/** @throws SchedError `SCHED_ARGUMENT_INVALID` when it is none of them */
-export function oneOf<T>(what: string, value: T, choices: readonly T[]): T {
-  if (choices.includes(value)) return value;
-  throw invalid(
-    what,
-    value,
-    `one of ${choices.map((choice) => JSON.stringify(choice)).join(', ')}`,
-  );
-}
-
-/** @throws SchedError `SCHED_ARGUMENT_INVALID` when it is not a whole number from `minimum` to `maximum` */
-export function wholeNumber(
-  what: string,
-  value: number,
-  minimum: number,
-  maximum = Number.MAX_SAFE_INTEGER,
-): number {
-  if (Number.isSafeInteger(value) && value >= minimum && value <= maximum) return value;
-  const range =
-    maximum < Number.MAX_SAFE_INTEGER ? `from ${minimum} to ${maximum}` : `of at least ${minimum}`;
-  throw invalid(what, value, `a whole number ${range}`);
-}
-
-/** The error for an option of the wrong form. */
-export function invalid(what: string, value: unknown, wanted: string): SchedError {
-  return new SchedError('SCHED_ARGUMENT_INVALID', `${what} must be ${wanted}, not ${show(value)}.`);
 }

@@ -1,5 +1,5 @@
+import { wholeNumber } from './check.js';
 import { parseTime, type Time } from './duration.js';
-import { wholeNumber } from './policies.js';
 import { createSchedule, firstOccurrence, triggerContext } from './schedule.js';
 import type { Trigger } from './trigger.js';
 import type { TriggerRegistry } from './trigger-registry.js';

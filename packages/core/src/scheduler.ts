@@ -1,10 +1,10 @@
+import { checkMembers, invalid, wholeNumber } from './check.js';
 import { type Clock, systemClock } from './clock.js';
 import type { DataStore } from './data-store.js';
 import { type Duration, parseDurationMs } from './duration.js';
 import { SchedError } from './errors.js';
 import { Emitter, type Listener, type SchedulerEvents } from './events.js';
 import type { PayloadCodec } from './payload.js';
-import { invalid, members, wholeNumber } from './policies.js';
 import { isDataStore, isPassing, StoreAccess } from './store-access.js';
 import type { TaskDefinition } from './task.js';
 import { type ClientContext, TaskClient } from './task-client.js';
@@ -12,7 +12,7 @@ import type { TriggerKind } from './trigger.js';
 import { createTriggerRegistry } from './trigger-registry.js';
 import { at } from './triggers/at.js';
 import type { WorkerContext } from './worker/context.js';
-import { readWorkerOptions, type WorkerOptions } from './worker/options.js';
+import { readWorkerOptions, type WorkerOptions, workerOptionNames } from './worker/options.js';
 import { Slots } from './worker/slots.js';
 import { Worker } from './worker/worker.js';
 
@@ -33,6 +33,16 @@ export interface SchedulerOptions extends WorkerOptions {
   /** Replaces real time, in tests. */
   readonly clock?: Clock;
 }
+
+const optionNames = [
+  'store',
+  'tasks',
+  'triggers',
+  'codec',
+  'maxPayloadBytes',
+  'clock',
+  ...workerOptionNames,
+] satisfies readonly (keyof SchedulerOptions)[];
 
 /** How a store is doing. */
 export interface StoreReport {
@@ -68,6 +78,7 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
 
   /** Use {@link createScheduler}. */
   constructor(options: SchedulerOptions) {
+    checkMembers('The options of createScheduler', options, optionNames);
     const { clock = systemClock, codec, maxPayloadBytes = 2 ** 20, store } = options;
     const settings = readWorkerOptions(options);
     if (codec !== undefined && !isCodec(codec)) {
@@ -81,7 +92,7 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
       slots: new Slots(settings.concurrency),
     };
     const accesses = new Map<string, StoreAccess>();
-    const stores = isDataStore(store) ? { default: store } : members('store', store);
+    const stores = isDataStore(store) ? { default: store } : storesByAlias(store);
     for (const [alias, each] of Object.entries(stores)) {
       if (!isDataStore(each)) throw invalid(`store "${alias}"`, each, 'a data store');
       accesses.set(alias, new StoreAccess(alias, each, clock, settings.storeTimeoutMs));
@@ -226,6 +237,11 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
  */
 export function createScheduler(options: SchedulerOptions): Scheduler {
   return new Scheduler(options);
+}
+
+function storesByAlias(store: Readonly<Record<string, DataStore>>) {
+  if (typeof store === 'object' && store !== null) return store;
+  throw invalid('store', store, 'a data store, or several by alias');
 }
 
 function indexDefinitions(tasks: readonly TaskDefinition[]): ReadonlyMap<string, TaskDefinition> {

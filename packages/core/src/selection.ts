@@ -1,8 +1,8 @@
 /** Which tasks a call means. */
 
+import { checkId, checkLabel, childIdBytes } from './check.js';
 import type { TaskSelector } from './data-store.js';
 import { SchedError } from './errors.js';
-import { checkId, checkLabel, childIdBytes } from './task.js';
 
 /** Some tasks: one id, several, all of a group, or all there are. */
 export type Selection =

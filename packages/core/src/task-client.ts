@@ -1,5 +1,6 @@
 /** Everything that can be asked of the tasks in one store. */
 
+import { checkId, checkLabel, childIdBytes, wholeNumber } from './check.js';
 import type { NewTaskRecord, TaskFilter, TaskRecord } from './data-store.js';
 import {
   type Change,
@@ -18,13 +19,13 @@ import type { Time } from './duration.js';
 import { isSchedError, SchedError } from './errors.js';
 import type { Emitter, SchedulerEvents } from './events.js';
 import { encodePayload } from './payload.js';
-import { type Policies, resolvePolicies, wholeNumber } from './policies.js';
+import { type Policies, resolvePolicies } from './policies.js';
 import { childOf } from './policy.js';
 import { previewTimes } from './preview.js';
 import { readBody, type TaskBody, writeBody } from './record.js';
 import { type Selection, selectorOf } from './selection.js';
 import type { StoreAccess } from './store-access.js';
-import { checkId, checkLabel, childIdBytes, type TaskDefinition } from './task.js';
+import type { TaskDefinition } from './task.js';
 import { describeEntry, describeTask, type RunInfo, type TaskInfo } from './task-info.js';
 import type { Trigger } from './trigger.js';
 import { sameTrigger } from './trigger-registry.js';

@@ -2,14 +2,8 @@
  * Task definitions: the code side of a task.
  */
 
-import { SchedError } from './errors.js';
-import {
-  invalid,
-  members,
-  type Policies,
-  type ResolvedPolicies,
-  resolvePolicies,
-} from './policies.js';
+import { checkLabel, checkMembers, invalid } from './check.js';
+import { type Policies, policyNames, type ResolvedPolicies, resolvePolicies } from './policies.js';
 import { show } from './show.js';
 
 /** The result of a schema: the value, or what is wrong with it. */
@@ -118,7 +112,13 @@ export function defineTask<Input, Output>(
   options: TaskOptions<Input, Output> = {},
 ): TaskDefinition<Input, Output> {
   checkLabel('The name of a task', name);
-  const given = members(`The second argument of defineTask, for ${show(name)},`, options);
+  const given = checkMembers(`The options of ${show(name)} in defineTask`, options, [
+    'payload',
+    'handler',
+    'queue',
+    'group',
+    ...policyNames,
+  ]);
   const { payload, handler, queue = 'default', group, ...policies } = given;
   if (handler !== undefined && typeof handler !== 'function') {
     throw invalid(`handler of ${show(name)}`, handler, 'a function');
@@ -137,43 +137,4 @@ export function defineTask<Input, Output>(
     hasHandler: handler !== undefined,
     run: (context) => handler?.(context),
   };
-}
-
-/**
- * Checks the name of a task, queue or group.
- *
- * @throws SchedError `SCHED_ARGUMENT_INVALID`
- */
-export function checkLabel(what: string, value: string): void {
-  const problem = labelProblem(value);
-  if (problem) throw new SchedError('SCHED_ARGUMENT_INVALID', `${what} ${problem}.`);
-}
-
-/** How long the id of a task is at the most that was given an occurrence of another: it is made from that one's id. */
-export const childIdBytes = 300;
-
-/**
- * Checks the id of a task.
- *
- * @throws SchedError `SCHED_ID_INVALID`
- */
-export function checkId(id: string, maxBytes?: number): void {
-  const problem = labelProblem(id, maxBytes);
-  if (problem) throw new SchedError('SCHED_ID_INVALID', `The id of a task ${problem}.`);
-}
-
-const encoder = /* @__PURE__ */ new TextEncoder();
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const controlCharacters = /[\u0000-\u001f\u007f-\u009f]/;
-
-function labelProblem(value: string, maxBytes = 255): string | undefined {
-  if (typeof value !== 'string') return `must be text, not ${show(value)}`;
-  if (value === '') return 'must not be empty';
-  if (!value.isWellFormed()) return `${show(value)} holds half of a surrogate pair`;
-  if (controlCharacters.test(value)) return `${show(value)} must not hold control characters`;
-  const bytes = value.length > 85 ? encoder.encode(value).length : 0;
-  if (bytes > maxBytes) {
-    return `must be at most ${maxBytes} bytes of UTF-8, not ${bytes}: ${show(value)}`;
-  }
-  return undefined;
 }

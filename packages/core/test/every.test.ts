@@ -399,9 +399,12 @@ describe('every, misused', () => {
     expect(JSON.stringify(every('5m', options))).toBe(JSON.stringify(every('5m')));
   });
 
-  it('says which option there is none of, and which there are', () => {
-    expect(() => every('5m', { timezone: 'UTC' } as EveryOptions)).toThrow(
-      'The options object of every has an unknown member "timezone". It may have: anchor, start, end, limit, jitter, timeZone.',
+  it('names the option that was probably meant, or all that there are', () => {
+    expect(() => every('5m', { timezone: 'UTC' } as EveryOptions)).toThrowError(
+      'The options of every must not have a member "timezone". Did you mean timeZone?',
+    );
+    expect(() => every('5m', { colour: 'red' } as EveryOptions)).toThrowError(
+      'It may have: anchor, start, end, limit, jitter, timeZone.',
     );
   });
 });

@@ -1,9 +1,8 @@
+import { checkLabel, checkMembers, invalid, oneOf, wholeNumber } from '../check.js';
 import { type Clock, systemClock } from '../clock.js';
 import type { DataStore, TaskFilter } from '../data-store.js';
 import { type Duration, parseDurationMs } from '../duration.js';
-import { invalid, members, oneOf, wholeNumber } from '../policies.js';
 import { isDataStore } from '../store-access.js';
-import { checkLabel } from '../task.js';
 import type { CopyProgress } from './report.js';
 
 /** What becomes of a task that is in the target already, and is another there. */
@@ -78,7 +77,18 @@ export function readCopyOptions(
     retryFor = 60_000,
     random = Math.random,
     clock = systemClock,
-  } = members('options', options);
+  } = checkMembers('The options of copyTasks', options, [
+    'group',
+    'onConflict',
+    'after',
+    'pageSize',
+    'signal',
+    'onProgress',
+    'storeTimeout',
+    'retryFor',
+    'random',
+    'clock',
+  ]);
   if (group !== undefined && group !== null) checkLabel('group', group);
   if (after !== null && typeof after !== 'string') throw invalid('after', after, 'a cursor');
   if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {

@@ -1,6 +1,6 @@
+import { checkMembers } from '../check.js';
 import { parseTime, type Time } from '../duration.js';
 import type { Trigger, TriggerKind } from '../trigger.js';
-import { checkKeys } from './check.js';
 
 /** {@link at}: the function that makes the trigger, and the kind that reads it back. */
 export interface AtKind extends TriggerKind {
@@ -32,6 +32,6 @@ function createAt(time: Time): Trigger {
 }
 
 function parseAt(json: { readonly [key: string]: unknown }): Trigger {
-  checkKeys(json, ['kind', 'at'], 'The stored form of at');
+  checkMembers('The stored form of at', json, ['kind', 'at'], 'SCHED_TRIGGER_INVALID');
   return createAt(json.at as Time);
 }

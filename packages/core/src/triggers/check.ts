@@ -1,21 +1,8 @@
 /** What the triggers check of their arguments and of their stored form. */
 
+import { checkMembers } from '../check.js';
 import { SchedError } from '../errors.js';
-import { show } from '../show.js';
 import type { Json, Trigger } from '../trigger.js';
-
-/**
- * Refuses what is not an object, and members that this version does not know: a misspelt option, or one that a newer
- * version wrote, would otherwise change when a task runs without a word.
- */
-export function checkKeys(value: unknown, known: readonly string[], what: string): void {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  const unknown = isObject ? Object.keys(value).find((key) => !known.includes(key)) : undefined;
-  if (!isObject || unknown !== undefined) {
-    const fault = isObject ? `has an unknown member ${show(unknown)}` : `is ${show(value)}`;
-    throw invalidTrigger(`${what} ${fault}. It may have: ${known.join(', ')}.`);
-  }
-}
 
 /**
  * Reads options: each one given, by the reader of its name. The result is their stored form, in the readers' order.
@@ -27,7 +14,7 @@ export function readOptions<Readers extends Record<string, (value: never, what: 
   options: { readonly [Name in keyof Readers]?: Parameters<Readers[Name]>[0] },
   readers: Readers,
 ): { readonly [Name in keyof Readers]?: ReturnType<Readers[Name]> } {
-  checkKeys(options, Object.keys(readers), `The options object of ${what}`);
+  checkMembers(`The options of ${what}`, options, Object.keys(readers), 'SCHED_TRIGGER_INVALID');
   const read: Record<string, Json> = {};
   for (const [name, reader] of Object.entries(readers)) {
     const value = options[name];

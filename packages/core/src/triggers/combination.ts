@@ -1,8 +1,9 @@
 /** What the combinations have in common: the direction of a search, its bound, and lists of triggers. */
 
+import { checkMembers } from '../check.js';
 import { show } from '../show.js';
 import type { Trigger, TriggerContext, TriggerJson, TriggerKind } from '../trigger.js';
-import { checkKeys, invalidTrigger, isTrigger } from './check.js';
+import { invalidTrigger, isTrigger } from './check.js';
 
 /**
  * How many moments one call of `next` or `previous` may consider, all nested combinations together: more seconds than
@@ -69,7 +70,12 @@ export function combinationKind(
   const type = Object.assign(create, {
     kind,
     parse(json: TriggerJson, parse: (json: TriggerJson) => Trigger): Trigger {
-      checkKeys(json, ['kind', 'triggers'], `The stored form of ${kind}`);
+      checkMembers(
+        `The stored form of ${kind}`,
+        json,
+        ['kind', 'triggers'],
+        'SCHED_TRIGGER_INVALID',
+      );
       const { triggers } = json;
       if (!Array.isArray(triggers)) {
         throw invalidTrigger(`The triggers of ${kind} are ${show(triggers)}. They must be a list.`);

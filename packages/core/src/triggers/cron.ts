@@ -1,3 +1,4 @@
+import { checkMembers } from '../check.js';
 import {
   DAY_MS,
   type Duration,
@@ -10,7 +11,7 @@ import {
 import { show } from '../show.js';
 import { type OffsetSpan, type TimeZone, timeZone } from '../time-zone.js';
 import type { Trigger, TriggerJson, TriggerKind } from '../trigger.js';
-import { checkKeys, invalidTrigger } from './check.js';
+import { invalidTrigger } from './check.js';
 import { parseCron } from './cron-parse.js';
 import { type CronTimes, cronTimes } from './cron-times.js';
 
@@ -74,7 +75,12 @@ export const cron: CronKind = /* @__PURE__ */ Object.assign(createCron, {
 });
 
 function createCron(expression: string, options: CronOptions = {}): Trigger {
-  checkKeys(options, ['timeZone', 'gap', 'fold', 'start', 'end', 'jitter'], 'The options of cron');
+  checkMembers(
+    'The options of cron',
+    options,
+    ['timeZone', 'gap', 'fold', 'start', 'end', 'jitter'],
+    'SCHED_TRIGGER_INVALID',
+  );
   const fields = parseCron(expression);
   const { timeZone: name = 'UTC', gap = 'shift', fold = 'first' } = options;
   const zone = timeZone(name);

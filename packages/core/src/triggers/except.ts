@@ -1,8 +1,9 @@
+import { checkMembers } from '../check.js';
 import { DAY_MS, parseTime, type Time } from '../duration.js';
 import { show } from '../show.js';
 import { timeZone } from '../time-zone.js';
 import type { Json, Trigger, TriggerJson, TriggerKind } from '../trigger.js';
-import { checkKeys, invalidTrigger, isTrigger, readOptions } from './check.js';
+import { invalidTrigger, isTrigger, readOptions } from './check.js';
 import { checkTrigger, find, type Search, search } from './combination.js';
 
 /** A stretch of time that {@link except} leaves out, from `from` up to but not including `to`. */
@@ -79,7 +80,7 @@ function createExcept(
       ranges.push({ from: moment, to: moment + 1 });
       return moment;
     }
-    checkKeys(exclusion, ['from', 'to'], what);
+    checkMembers(what, exclusion, ['from', 'to'], 'SCHED_TRIGGER_INVALID');
     const from = parseTime(exclusion.from, `${what}.from`);
     const to = parseTime(exclusion.to, `${what}.to`);
     if (from >= to) throw invalidTrigger(`${what} has a \`to\` that is not after its \`from\`.`);

@@ -1,6 +1,5 @@
+import { checkLabel, invalid, wholeNumber } from '../check.js';
 import { type Duration, parseDurationMs } from '../duration.js';
-import { invalid, wholeNumber } from '../policies.js';
-import { checkLabel } from '../task.js';
 
 /** How tasks are run. */
 export interface WorkerOptions {
@@ -32,6 +31,19 @@ export interface WorkerOptions {
   /** Chance in [0, 1), for the spread of delays after a store failed. Default `Math.random`. */
   readonly random?: () => number;
 }
+
+/** The members of {@link WorkerOptions}. */
+export const workerOptionNames = [
+  'concurrency',
+  'prefetch',
+  'queues',
+  'lease',
+  'pollInterval',
+  'storeTimeout',
+  'abortGrace',
+  'owner',
+  'random',
+] satisfies readonly (keyof WorkerOptions)[];
 
 /** Worker options with every choice made. */
 export interface WorkerSettings {
