@@ -1,12 +1,6 @@
 /** What the scenarios have in common: filling a store, emptying it, and looking at how late things run. */
 
-import {
-  createScheduler,
-  type DataStore,
-  declareTask,
-  defineTask,
-  type NewTaskRecord,
-} from '@sched/core';
+import { createScheduler, type DataStore, defineTask, type NewTaskRecord } from '@sched/core';
 import { percentile } from './stats.ts';
 
 /** How many tasks are handed over in one call. */
@@ -14,14 +8,16 @@ const batchSize = 1000;
 
 /** Schedules tasks that are due now, through the scheduler. Gives tasks per second. */
 export async function add(store: DataStore, count: number): Promise<number> {
-  const task = defineTask('bench', { handler: () => {} });
+  const task = defineTask<{ index: number }>('bench', { handler: () => {} });
   const scheduler = createScheduler({ store, tasks: [task] });
   const start = performance.now();
   for (let from = 0; from < count; from += batchSize) {
     const length = Math.min(batchSize, count - from);
-    const batch = Array.from({ length }, (_, i) =>
-      declareTask(task, { index: from + i }, { id: `bench-${from + i}` }),
-    );
+    const batch = Array.from({ length }, (_, i) => ({
+      task,
+      payload: { index: from + i },
+      id: `bench-${from + i}`,
+    }));
     await scheduler.scheduleMany(batch);
   }
   return (count / (performance.now() - start)) * 1000;
@@ -31,7 +27,7 @@ export async function add(store: DataStore, count: number): Promise<number> {
 export async function drain(store: DataStore, count: number): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<void>();
   let done = 0;
-  const task = defineTask('bench', { handler: () => {} });
+  const task = defineTask<{ index: number }>('bench', { handler: () => {} });
   const scheduler = createScheduler({ store, tasks: [task] });
   scheduler.on('succeeded', () => {
     if (++done === count) resolve();
@@ -60,7 +56,7 @@ export async function lateness(store: DataStore, count: number, spanMs: number) 
   const scheduler = createScheduler({ store, tasks: [task] });
   const first = Date.now() + 1000;
   const times = Array.from({ length: count }, () => first + Math.floor(Math.random() * spanMs));
-  await scheduler.scheduleMany(times.map((at) => declareTask(task, { at }, { at })));
+  await scheduler.scheduleMany(times.map((at) => ({ task, payload: { at }, at })));
   await scheduler.start();
   await promise;
   await scheduler.stop();
@@ -72,7 +68,7 @@ export async function lateness(store: DataStore, count: number, spanMs: number) 
 
 /** Puts tasks into an open store that fall due in a year and later: a backlog that nobody should notice. */
 export async function addFarFuture(store: DataStore, count: number): Promise<void> {
-  const task = defineTask('bench');
+  const task = defineTask<{ index: number }>('bench');
   const template = await templateRecord(store, task.name);
   const start = Date.now() + 365 * 86_400_000;
   for (let from = 0; from < count; from += batchSize) {
@@ -92,7 +88,7 @@ export async function addFarFuture(store: DataStore, count: number): Promise<voi
 async function templateRecord(store: DataStore, name: string): Promise<NewTaskRecord> {
   const task = defineTask(name);
   const scheduler = createScheduler({ store, tasks: [task] });
-  await scheduler.schedule(task, { index: 123_456 }, { id: 'template', in: '365d' });
+  await scheduler.schedule(task, { payload: { index: 123_456 }, id: 'template', in: '365d' });
   const [record] = await store.get(['template']);
   await store.remove({ ids: ['template'] });
   if (!record) throw new Error('The template record is gone.');

@@ -2,7 +2,7 @@
 
 import { relative } from 'node:path';
 import { styleText } from 'node:util';
-import { createScheduler, cron, every, type SyncResult } from '@sched/core';
+import { createScheduler, type SyncResult } from '@sched/core';
 import { SqliteDataStore } from '@sched/sqlite';
 import { createBoard, refresh } from './board.ts';
 import type { Crontab } from './crontab.ts';
@@ -49,7 +49,6 @@ export async function run(crontab: Crontab, options: RunOptions): Promise<void> 
   await using scheduler = createScheduler({
     store: new SqliteDataStore({ path: db }),
     tasks: [task],
-    triggers: [cron, every],
     ...{ owner, lease },
   });
 

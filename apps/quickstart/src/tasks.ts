@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { homedir, userInfo } from 'node:os';
 import {
   type Declaration,
-  declareTask,
   defineTask,
   type Scheduler,
   type TaskDefinition,
@@ -69,10 +68,13 @@ export function withIds(lines: readonly CrontabLine[]): TaskLine[] {
 export function declarationsOf(
   lines: readonly TaskLine[],
   task: TaskDefinition<ShellCommand>,
-): Declaration[] {
-  return lines.map(({ id, trigger, command, input, env }) =>
-    declareTask(task, { command, input, env }, { id, trigger }),
-  );
+): Declaration<ShellCommand>[] {
+  return lines.map(({ id, trigger, command, input, env }) => ({
+    task,
+    payload: { command, input, env },
+    id,
+    trigger,
+  }));
 }
 
 /** What is in the store. */

@@ -42,6 +42,11 @@ export function held<T>(clock: Clock, work: () => Promise<T>): Promise<T> {
   return clock.hold ? clock.hold(work) : work();
 }
 
+/** Lets the event loop handle what waits for it, in the middle of long work. */
+export function yieldToEventLoop(): Promise<void> {
+  return new Promise(soon);
+}
+
 /**
  * Calls `callback` once everything that is ready now has been handled, so that work which comes up together is sent
  * together.

@@ -1,23 +1,29 @@
-/** What users ask to be scheduled, checked and put into the form of a record. */
+/** What users ask to be scheduled: checked, and put into the form of a record. */
 
-import { checkId, checkLabel, oneOf } from './check.js';
+import { checkId, checkLabel, checkMembers, invalid, oneOf } from './check.js';
 import type { NewTaskRecord, TaskRecord } from './data-store.js';
+import { type Duration, parseDurationMs } from './duration.js';
 import { SchedError } from './errors.js';
 import { encodePayload, type PayloadCodec, type StoredPayload } from './payload.js';
-import { type Policies, type ResolvedPolicies, resolvePolicies } from './policies.js';
+import {
+  checkTogether,
+  type Policies,
+  policyNames,
+  type ResolvedPolicies,
+  resolvePolicies,
+} from './policies.js';
 import { bodyVersion, readBody, type TaskBody, writeBody } from './record.js';
 import { firstOccurrence, triggerContext } from './schedule.js';
 import type { TaskDefinition } from './task.js';
 import type { Trigger } from './trigger.js';
-import { sameTrigger, type TriggerRegistry } from './trigger-registry.js';
-import { at } from './triggers/at.js';
-import { triggerOf, type When } from './when.js';
+import { sameJson, type TriggerRegistry } from './trigger-registry.js';
+import { readWhen, type Timing, triggerOf, type When, whenNames } from './when.js';
 
 /**
  * What happens when a task with the same id exists:
  *
  * - `update` (default): it becomes what is declared. Where that is what it is already, nothing changes: an overdue run
- *   stays due. Its next run is kept unless the trigger changes.
+ *   stays due. Its next run is kept unless a time is given, other than `in`, that is not the task's already.
  * - `keep`: it stays as it is.
  * - `replace`: it is scheduled anew, as if it had not been there.
  * - `error`: `SCHED_TASK_EXISTS` is thrown.
@@ -26,43 +32,63 @@ import { triggerOf, type When } from './when.js';
  */
 export type OnConflict = 'update' | 'keep' | 'replace' | 'error';
 
-/** Options of `schedule`. Policies that are given override the definition's. */
-export interface ScheduleOptions extends When, Policies {
-  /** Up to 255 bytes, unique in the store. Default: a random one. */
+/** What is said of a task besides its payload. */
+export interface TaskSettings extends When, Policies {
+  /**
+   * Up to 255 bytes, unique in the store. Default: a random one.
+   *
+   * With an id of its own a call is safe to repeat, for as long as the task is there: without a time, or with `in`, an
+   * existing task keeps the moment of its run, also while it is running. A task that has run is removed, and the id is
+   * free again, unless `keepFinished` is set.
+   */
   readonly id?: string;
   readonly queue?: string;
   readonly group?: string;
+  /**
+   * Once, when nobody has called for so long: each call with the same id puts the run off again, and replaces the
+   * payload. A run in progress goes on, and one more follows. Instead of another time; needs an `id`.
+   */
+  readonly debounce?: Duration;
   readonly onConflict?: OnConflict;
 }
 
-/** A task to be scheduled. */
-export interface Declaration<Input = unknown> extends ScheduleOptions {
+/** Options of `schedule`: what to run and when. Policies that are given override the definition's. */
+export type ScheduleOptions<Input = void> = TaskSettings &
+  (undefined extends Input
+    ? { readonly payload?: NoInfer<Input> }
+    : { readonly payload: NoInfer<Input> });
+
+/** A task to be scheduled: the options of `schedule`, and the task's definition. */
+export type Declaration<Input = unknown> = ScheduleOptions<Input> & {
   readonly task: TaskDefinition<Input, unknown>;
-  readonly payload?: Input;
-}
+};
 
-/** Pairs a task with its payload, checked by the compiler, for `scheduleMany` and `sync`. */
-export function declareTask<Input>(
-  task: TaskDefinition<Input, unknown>,
-  payload: Input,
-  options: ScheduleOptions = {},
-): Declaration {
-  return { ...options, task, payload } as Declaration;
-}
+/** The members of {@link ScheduleOptions}. */
+export const optionNames = [
+  'payload',
+  'id',
+  'queue',
+  'group',
+  'debounce',
+  'onConflict',
+  ...whenNames,
+  ...policyNames,
+] as const satisfies readonly (keyof ScheduleOptions)[];
 
-/** A declaration that has passed all checks. */
-export interface Prepared {
+/** A declaration that has passed all checks but that of the payload by the task's schema. */
+export interface Draft {
   readonly id: string;
-  readonly name: string;
+  readonly definition: TaskDefinition;
   readonly queue: string;
   readonly group: string | null;
-  readonly trigger: Trigger;
+  readonly timing: Timing;
+  readonly isDebounced: boolean;
   readonly payload: StoredPayload;
   readonly policies: Partial<ResolvedPolicies>;
   readonly onConflict: OnConflict;
 }
 
-export interface PrepareContext {
+export interface DeclarationContext {
   readonly definitions: ReadonlyMap<string, TaskDefinition>;
   readonly triggers: TriggerRegistry;
   readonly codec: PayloadCodec | undefined;
@@ -70,47 +96,58 @@ export interface PrepareContext {
 }
 
 /** @throws SchedError when anything about the declaration is not valid */
-export async function prepare(
-  { task, payload, ...options }: Declaration,
-  context: PrepareContext,
-  now: number,
-): Promise<Prepared> {
-  const { id = crypto.randomUUID(), onConflict = 'update' } = options;
-  checkId(id);
-  oneOf('onConflict', onConflict, ['update', 'keep', 'replace', 'error']);
-  const definition = definitionOf(task?.name, context);
-  const queue = options.queue ?? definition.queue;
-  const group = options.group ?? definition.group;
+export function readDeclaration(declaration: Declaration, context: DeclarationContext): Draft {
+  const given = checkMembers('A declaration', declaration, ['task', ...optionNames]);
+  const { task, id, onConflict, debounce } = given;
+  if (typeof task?.run !== 'function') throw invalid('task', task, 'made by defineTask');
+  if (id !== undefined) checkId(id);
+  if (onConflict !== undefined) {
+    oneOf('onConflict', onConflict, ['update', 'keep', 'replace', 'error']);
+  }
+  const definition = definitionOf(task.name, context);
+  const queue = given.queue ?? definition.queue;
+  const group = given.group ?? definition.group;
   checkLabel('queue', queue);
   if (group !== null) checkLabel('group', group);
+  const policies = resolvePolicies(given);
+  checkTogether({ ...definition.policies, ...policies });
   return {
-    ...{ id, name: definition.name, queue, group, onConflict },
-    trigger: triggerOf(options, context.triggers, now) ?? at(now),
-    policies: resolvePolicies(options),
-    payload: await encodePayload(definition, payload, context.codec, context.maxPayloadBytes),
+    ...{ definition, queue, group, policies },
+    id: id ?? crypto.randomUUID(),
+    onConflict: onConflict ?? 'update',
+    timing: debounce === undefined ? timingOf(given, context) : readDebounce(given, debounce),
+    isDebounced: debounce !== undefined,
+    payload: encodePayload(
+      definition.name,
+      definition.schema !== undefined,
+      given.payload,
+      context.codec,
+      context.maxPayloadBytes,
+    ),
   };
 }
 
-/** @throws SchedError `SCHED_ARGUMENT_INVALID` when one has no id, or that of another */
-export function distinctIds(declarations: readonly Declaration[]): ReadonlySet<string> {
-  const ids = new Set<string>();
-  for (const { id } of declarations) {
-    if (id === undefined || ids.has(id)) {
-      const problem = id === undefined ? 'has no id' : `uses the id "${id}" a second time`;
-      throw new SchedError(
-        'SCHED_ARGUMENT_INVALID',
-        `A declaration given to sync ${problem}. Give each an id of its own, by which it is found again.`,
-      );
-    }
-    ids.add(id);
+function timingOf(when: When, { triggers }: DeclarationContext): Timing {
+  return readWhen(when, triggers) ?? { afterMs: 0 };
+}
+
+function readDebounce(given: TaskSettings, debounce: Duration): Timing {
+  const other = [...whenNames, 'onConflict' as const].find((name) => given[name] !== undefined);
+  if (other !== undefined || given.id === undefined) {
+    const problem =
+      other === undefined ? 'needs the id that the calls have in common' : `excludes ${other}`;
+    throw new SchedError(
+      'SCHED_ARGUMENT_INVALID',
+      `debounce ${problem}: it puts off, with each call, the task of that id.`,
+    );
   }
-  return ids;
+  return { afterMs: parseDurationMs(debounce, 'debounce') };
 }
 
 /** @throws SchedError `SCHED_TASK_UNKNOWN` */
 export function definitionOf(
   name: string,
-  { definitions }: Pick<PrepareContext, 'definitions'>,
+  { definitions }: Pick<DeclarationContext, 'definitions'>,
 ): TaskDefinition {
   const definition = definitions.get(name);
   if (definition) return definition;
@@ -125,11 +162,12 @@ export function definitionOf(
  *
  * @throws SchedError `SCHED_TRIGGER_NEVER` when it would never run
  */
-export function newRecord(prepared: Prepared, now: number, edition = 1): NewTaskRecord {
-  const { id, name, queue, group, trigger, payload, policies } = prepared;
+export function newRecord(draft: Draft, now: number, edition = 1): NewTaskRecord {
+  const { id, definition, queue, group, payload, policies } = draft;
+  const trigger = triggerOf(draft.timing, now);
   const { nominal, runAt } = occurrenceOf(id, trigger, now);
   return {
-    ...{ id, name, queue, group, runAt },
+    ...{ id, name: definition.name, queue, group, runAt },
     status: 'scheduled',
     paused: false,
     body: writeBody({
@@ -149,35 +187,41 @@ export function newRecord(prepared: Prepared, now: number, edition = 1): NewTask
 export type Change = Partial<Omit<NewTaskRecord, 'id' | 'paused'>> | null;
 
 /** What changes when a task is declared again. */
-export function redeclare(prepared: Prepared, record: TaskRecord, now: number): Change {
-  const fresh = (edition: number) => {
-    const { id: _id, paused: _paused, ...change } = newRecord(prepared, now, edition);
-    return change;
-  };
+export function redeclare(draft: Draft, record: TaskRecord, now: number): Change {
   const body = readBody(record.body);
-  if (prepared.onConflict === 'replace') return fresh(body.edition + 1);
-  if (!sameTrigger(body.trigger, prepared.trigger.toJSON())) {
+  if (draft.onConflict === 'replace' || !keepsMoment(draft, body)) {
+    const { id: _id, paused: _paused, ...change } = newRecord(draft, now, body.edition + 1);
     const { last } = body;
-    const change = fresh(body.edition + 1);
-    return last ? { ...change, body: writeBody({ ...readBody(change.body), last }) } : change;
+    if (!last || draft.onConflict === 'replace') return change;
+    return { ...change, body: writeBody({ ...readBody(change.body), last }) };
   }
-  const { name, queue, group, payload, policies } = prepared;
+  const { definition, queue, group, payload, policies } = draft;
+  const { name } = definition;
   const { payload: _payload, encoded: _encoded, policies: _policies, ...rest } = body;
+  // A one-off has no next run to hold the new payload: a run in progress with the old one must not be its last.
+  const isNews = body.trigger.kind === 'at' && !sameJson(payload, payloadOf(body));
   const text = writeBody({
     ...rest,
     ...payload,
     ...(Object.keys(policies).length > 0 && { policies }),
+    ...(isNews && { edition: body.edition + 1 }),
   });
-  const isSame =
+  const isUnchanged =
     record.name === name &&
     record.queue === queue &&
     record.group === group &&
-    sameBody(readBody(text), body);
-  return isSame ? null : { name, queue, group, body: text };
+    sameJson(readBody(text), body);
+  return isUnchanged ? null : { name, queue, group, body: text };
+}
+
+/** Whether a task that is declared again is still to run when it was to. */
+export function keepsMoment({ timing, isDebounced }: Draft, { trigger }: TaskBody): boolean {
+  if ('trigger' in timing) return sameJson(trigger, timing.trigger.toJSON());
+  return !isDebounced;
 }
 
 /** What changes when a task is given another trigger. */
-export function reschedule(body: TaskBody, id: string, trigger: Trigger, now: number) {
+export function withTrigger(body: TaskBody, id: string, trigger: Trigger, now: number) {
   const { begunAt: _begunAt, backlogUntil: _backlogUntil, isLast: _isLast, ...rest } = body;
   const { nominal, runAt } = occurrenceOf(id, trigger, now);
   return {
@@ -203,7 +247,6 @@ function occurrenceOf(id: string, trigger: Trigger, now: number) {
   );
 }
 
-/** Bodies are written with their members in one order, but what is inside a payload comes from the user. */
-function sameBody(a: TaskBody, b: TaskBody): boolean {
-  return sameTrigger({ kind: '', body: { ...a } as never }, { kind: '', body: { ...b } as never });
+function payloadOf({ payload, encoded }: TaskBody): StoredPayload {
+  return { ...(payload !== undefined && { payload }), ...(encoded && { encoded }) };
 }

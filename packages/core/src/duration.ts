@@ -114,6 +114,17 @@ export function parseDurationMs(value: Duration, what: string): number {
   return meanMs(parseInterval(value, what));
 }
 
+/**
+ * Reads how long to wait, which unlike other lengths of time may be nothing.
+ *
+ * @throws SchedError as {@link parseDurationMs}
+ */
+export function parseDelayMs(value: Duration, what: string): number {
+  return value === 0 || (typeof value === 'string' && /^0+(w|d|h|m|s|ms)$/.test(value))
+    ? 0
+    : parseDurationMs(value, what);
+}
+
 function invalidDuration(value: unknown, what: string): SchedError {
   return new SchedError(
     'SCHED_DURATION_INVALID',

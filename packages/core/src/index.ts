@@ -1,3 +1,4 @@
+export type { ScheduledTask } from './bulk.js';
 export { checkMembers } from './check.js';
 export type { Clock } from './clock.js';
 export { copyTasks } from './copy/copy-tasks.js';
@@ -33,13 +34,14 @@ export type {
   TaskStatus,
   WakeUp,
 } from './data-store.js';
-export {
-  type Declaration,
-  declareTask,
-  type OnConflict,
-  type ScheduleOptions,
+export type {
+  Declaration,
+  OnConflict,
+  ScheduleOptions,
+  TaskSettings,
 } from './declaration.js';
 export type { CalendarDuration, Duration, Time } from './duration.js';
+export type { TaskChanges } from './edit.js';
 export { errorCodes, isSchedError, SchedError, type SchedErrorCode } from './errors.js';
 export type { Listener, RunEvent, SchedulerEvents, TaskEvent } from './events.js';
 export type { PayloadCodec } from './payload.js';
@@ -73,10 +75,9 @@ export {
   type TaskOptions,
 } from './task.js';
 export type {
+  Declarations,
   PageRequest,
-  ScheduledTask,
   SyncResult,
-  TaskChanges,
   TaskClient,
 } from './task-client.js';
 export type { RunInfo, TaskInfo, TaskState } from './task-info.js';

@@ -26,37 +26,45 @@ export type StoredPayload = Pick<TaskBody, 'payload' | 'encoded'>;
 const maxDepth = 500;
 
 /**
- * Checks a payload and gives what to store.
+ * Gives what to store of a payload. Done at once, so that what its owner changes afterwards does not count.
  *
- * @throws SchedError `SCHED_PAYLOAD_NOT_JSON`, `SCHED_PAYLOAD_INVALID` or `SCHED_PAYLOAD_TOO_LARGE`
+ * @param of names the task in messages
+ * @param hasSchema whether a schema decides what objects may be written as
+ * @throws SchedError `SCHED_PAYLOAD_NOT_JSON`, `SCHED_PAYLOAD_TOO_LARGE`, or `SCHED_PAYLOAD_INVALID` when the codec
+ *   cannot encode it
  */
-export async function encodePayload(
-  task: TaskDefinition,
+export function encodePayload(
+  of: string,
+  hasSchema: boolean,
   payload: unknown,
   codec: PayloadCodec | undefined,
   maxBytes: number,
-): Promise<StoredPayload> {
-  if (payload === undefined) {
-    await validate(task, undefined);
-    return {};
-  }
-  const text = codec
-    ? encodeBy(codec, task.name, payload)
-    : toJson(task.name, payload, task.schema !== undefined);
+): StoredPayload {
+  if (payload === undefined) return {};
+  const text = codec ? encodeBy(codec, of, payload) : toJson(of, payload, hasSchema);
   // No character takes more than three bytes, so most payloads need no counting.
   const bytes = text.length * 3 <= maxBytes ? 0 : new TextEncoder().encode(text).length;
   if (bytes > maxBytes) {
     throw new SchedError(
       'SCHED_PAYLOAD_TOO_LARGE',
-      `The payload of ${task.name} has ${bytes} bytes, more than maxPayloadBytes (${maxBytes}). Store it elsewhere and schedule a reference to it.`,
+      `The payload of ${of} has ${bytes} bytes, more than maxPayloadBytes (${maxBytes}). Store it elsewhere and schedule a reference to it.`,
       { details: { bytes, maxBytes } },
     );
   }
-  const stored: StoredPayload = codec
-    ? { encoded: { codec: codec.name, text } }
-    : { payload: JSON.parse(text) as Json };
+  return codec ? { encoded: { codec: codec.name, text } } : { payload: JSON.parse(text) as Json };
+}
+
+/**
+ * Checks a payload against the task's schema, in the form in which it will come back.
+ *
+ * @throws SchedError `SCHED_PAYLOAD_INVALID`
+ */
+export async function checkPayload(
+  task: TaskDefinition,
+  stored: StoredPayload,
+  codec: PayloadCodec | undefined,
+): Promise<void> {
   await validate(task, readPayload(stored, codec));
-  return stored;
 }
 
 /**

@@ -166,13 +166,21 @@ export function resolvePolicies(policies: Policies): Partial<ResolvedPolicies> {
   if (keepFinished !== undefined) {
     resolved.keepFinished = oneOf('keepFinished', keepFinished, [true, false]);
   }
-  if (resolved.delivery === 'atMostOnce' && resolved.retry && resolved.retry.limit > 0) {
-    throw new SchedError(
-      'SCHED_ARGUMENT_INVALID',
-      'delivery: "atMostOnce" and retry contradict each other: a retry is a second delivery. Give one of them.',
-    );
-  }
+  checkTogether(resolved);
   return resolved;
+}
+
+/**
+ * Checks policies that come from several places: the definition, the call, the stored task.
+ *
+ * @throws SchedError `SCHED_ARGUMENT_INVALID` when they contradict each other
+ */
+export function checkTogether({ delivery, retry }: Partial<ResolvedPolicies>): void {
+  if (delivery !== 'atMostOnce' || !retry || retry.limit === 0) return;
+  throw new SchedError(
+    'SCHED_ARGUMENT_INVALID',
+    'delivery: "atMostOnce" and retry contradict each other: a retry is a second delivery. Give one of them, or retry: 0 along with it.',
+  );
 }
 
 function resolveRetry(policy: number | RetryPolicy): ResolvedPolicies['retry'] {

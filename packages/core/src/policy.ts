@@ -164,7 +164,14 @@ export function concludeEdited(claim: Claim, ran: Decision): Decision {
   const { status, runAt } = claim.record;
   const records = ran.records.filter(({ outcome }) => outcome !== 'skipped').map(withoutRetry);
   const [last] = records;
-  const body = { ...settled(claim.body), ...(last && { last }) };
+  const { nominal } = claim.body;
+  // The same occurrence is to run again, for a new payload. That it is late by now is no fault of its schedule.
+  const isSame = nominal !== null && nominal === last?.nominal;
+  const body = {
+    ...settled(claim.body),
+    ...(last && { last }),
+    ...(isSame && { backlogUntil: nominal }),
+  };
   return { next: { status, runAt, body: writeBody(body) }, records, spawn: [] };
 }
 

@@ -1,10 +1,9 @@
-import { wholeNumber } from './check.js';
+import { checkMembers, wholeNumber } from './check.js';
 import { parseTime, type Time } from './duration.js';
 import { createSchedule, firstOccurrence, triggerContext } from './schedule.js';
 import type { Trigger } from './trigger.js';
 import type { TriggerRegistry } from './trigger-registry.js';
-import { at } from './triggers/at.js';
-import { triggerOf, type When } from './when.js';
+import { readWhen, triggerOf, type When, whenNames } from './when.js';
 
 /** The next `count` times at which a task of that id would run, were it declared at `from`. */
 export function previewTimes(
@@ -16,8 +15,9 @@ export function previewTimes(
 ): Date[] {
   wholeNumber('count', count, 1);
   const start = parseTime(from, 'from');
-  const given = 'next' in when ? { trigger: when } : when;
-  const trigger = triggerOf(given, triggers, start) ?? at(start);
+  const isTrigger = typeof when === 'object' && when !== null && 'next' in when;
+  const given = isTrigger ? { trigger: when } : checkMembers('when', when, whenNames);
+  const trigger = triggerOf(readWhen(given, triggers) ?? { afterMs: 0 }, start);
   const context = triggerContext(id, { declaredAt: start });
   const schedule = createSchedule(trigger, context);
   const dates: Date[] = [];

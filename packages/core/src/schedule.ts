@@ -60,8 +60,13 @@ export function firstOccurrence(
 ): { readonly nominal: number; readonly runAt: number } | null {
   const schedule = createSchedule(trigger, context);
   // A one-off whose time has passed runs at once; a schedule waits for its next occurrence.
-  const nominal = schedule.next(now - 1) ?? (trigger.kind === 'at' ? schedule.previous(now) : null);
+  const nominal = schedule.next(now - 1) ?? (namesMoments(trigger) ? schedule.previous(now) : null);
   return nominal === null ? null : { nominal, runAt: schedule.runAt(nominal) };
+}
+
+/** Whether a trigger is made of nothing but moments, each of them named by whoever made it. */
+function namesMoments({ kind, parts = [] }: Trigger): boolean {
+  return kind === 'at' || (parts.length > 0 && parts.every(namesMoments));
 }
 
 /** What every trigger of this task depends on. */

@@ -1,7 +1,7 @@
 import { checkMembers, invalid, wholeNumber } from './check.js';
 import { type Clock, systemClock } from './clock.js';
 import type { DataStore } from './data-store.js';
-import { type Duration, parseDurationMs } from './duration.js';
+import { type Duration, parseDelayMs } from './duration.js';
 import { SchedError } from './errors.js';
 import { Emitter, type Listener, type SchedulerEvents } from './events.js';
 import type { PayloadCodec } from './payload.js';
@@ -11,6 +11,8 @@ import { type ClientContext, TaskClient } from './task-client.js';
 import type { TriggerKind } from './trigger.js';
 import { createTriggerRegistry } from './trigger-registry.js';
 import { at } from './triggers/at.js';
+import { cron } from './triggers/cron.js';
+import { every } from './triggers/every.js';
 import type { WorkerContext } from './worker/context.js';
 import { readWorkerOptions, type WorkerOptions, workerOptionNames } from './worker/options.js';
 import { Slots } from './worker/slots.js';
@@ -22,8 +24,10 @@ export interface SchedulerOptions extends WorkerOptions {
   /** The definitions of the tasks that are scheduled or run here. */
   readonly tasks?: readonly TaskDefinition[];
   /**
-   * The kinds of trigger that stored tasks may have, such as `[every, cron]`. Those of triggers that are used in a
-   * call are added by it; a process that only runs what others have scheduled has to name them.
+   * The kinds of trigger that stored tasks may have, beside `at`, `every` and `cron`: combinations, such as `[anyOf]`,
+   * and kinds of your own. Those of triggers that are used in a call are added by it. A process that only runs what
+   * others have scheduled has to name them: the store holds no more of a kind than its name, and a bundler leaves out
+   * what is not imported.
    */
   readonly triggers?: readonly TriggerKind[];
   /** Replaces the encoding of payloads. */
@@ -88,7 +92,7 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
       ...{ clock, codec, settings },
       events: new Emitter(),
       definitions: indexDefinitions(options.tasks ?? []),
-      triggers: createTriggerRegistry([at, ...(options.triggers ?? [])]),
+      triggers: createTriggerRegistry([at, every, cron, ...(options.triggers ?? [])]),
       slots: new Slots(settings.concurrency),
     };
     const accesses = new Map<string, StoreAccess>();
@@ -161,8 +165,9 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
    *
    * @param options.deadline how long handlers may go on. Default 30 s
    */
-  async stop({ deadline = 30_000 }: { readonly deadline?: Duration } = {}): Promise<void> {
-    const deadlineMs = deadline === 0 ? 0 : parseDurationMs(deadline, 'deadline');
+  async stop(options: { readonly deadline?: Duration } = {}): Promise<void> {
+    const { deadline = 30_000 } = checkMembers('The options of stop', options, ['deadline']);
+    const deadlineMs = parseDelayMs(deadline, 'deadline');
     this.#stopping ??= this.#stop(deadlineMs);
     await this.#stopping;
   }

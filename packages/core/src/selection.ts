@@ -19,12 +19,12 @@ export function selectorOf(selection: Selection): TaskSelector {
     return { ids };
   }
   const selector = selection as Exclude<TaskSelector, { readonly ids: unknown }>;
-  if (typeof selector === 'object' && selector !== null) {
-    if ('group' in selector && !('all' in selector)) {
+  if (typeof selector === 'object' && selector !== null && Object.keys(selector).length === 1) {
+    if ('group' in selector) {
       checkLabel('group', selector.group);
       return { group: selector.group };
     }
-    if ('all' in selector && selector.all === true && !('group' in selector)) return { all: true };
+    if ('all' in selector && selector.all === true) return { all: true };
   }
   throw new SchedError(
     'SCHED_ARGUMENT_INVALID',

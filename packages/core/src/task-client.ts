@@ -1,49 +1,34 @@
 /** Everything that can be asked of the tasks in one store. */
 
-import { checkId, checkLabel, childIdBytes, wholeNumber } from './check.js';
-import type { NewTaskRecord, TaskFilter, TaskRecord } from './data-store.js';
+import { distinctIds, readDeclarations, readGroup, type ScheduledTask, storeAll } from './bulk.js';
+import { checkLabel, checkMembers, wholeNumber } from './check.js';
+import type { TaskFilter } from './data-store.js';
 import {
-  type Change,
   type Declaration,
-  definitionOf,
-  distinctIds,
-  newRecord,
-  type PrepareContext,
-  type Prepared,
-  prepare,
-  redeclare,
-  reschedule,
+  type DeclarationContext,
+  type Draft,
+  optionNames,
   type ScheduleOptions,
 } from './declaration.js';
 import type { Time } from './duration.js';
-import { isSchedError, SchedError } from './errors.js';
+import { editorOf, type TaskChanges } from './edit.js';
+import { SchedError } from './errors.js';
 import type { Emitter, SchedulerEvents } from './events.js';
-import { encodePayload } from './payload.js';
-import { type Policies, resolvePolicies } from './policies.js';
 import { childOf } from './policy.js';
 import { previewTimes } from './preview.js';
-import { readBody, type TaskBody, writeBody } from './record.js';
+import { readBody, writeBody } from './record.js';
 import { type Selection, selectorOf } from './selection.js';
 import type { StoreAccess } from './store-access.js';
 import type { TaskDefinition } from './task.js';
 import { describeEntry, describeTask, type RunInfo, type TaskInfo } from './task-info.js';
+import { TaskRecords } from './task-records.js';
 import type { Trigger } from './trigger.js';
-import { sameTrigger } from './trigger-registry.js';
-import { triggerOf, type When } from './when.js';
+import type { When } from './when.js';
 
-/** What came of scheduling a task. */
-export interface ScheduledTask {
-  readonly id: string;
-  /** `unchanged`: it was there already, and is what was declared, or `onConflict` is `keep`. */
-  readonly outcome: 'created' | 'updated' | 'replaced' | 'unchanged';
-}
-
-/** What can be changed about a task. Members that are absent stay as they are. */
-export interface TaskChanges extends When, Policies {
-  readonly payload?: unknown;
-  readonly queue?: string;
-  readonly group?: string | null;
-}
+/** What `scheduleMany` and `sync` take: declarations, each with the payload that its own task wants. */
+export type Declarations<Inputs extends readonly unknown[]> = {
+  readonly [Index in keyof Inputs]: Declaration<Inputs[Index]>;
+};
 
 export interface PageRequest extends TaskFilter {
   /** The `next` of the previous page. */
@@ -60,7 +45,7 @@ export interface SyncResult {
 }
 
 /** What the client needs of the scheduler that it belongs to. */
-export interface ClientContext extends PrepareContext {
+export interface ClientContext extends DeclarationContext {
   readonly events: Emitter;
   /** A task of this store, in that queue or in any, is due then. */
   wakeAt(store: string, queue: string | null, time: number): void;
@@ -68,76 +53,59 @@ export interface ClientContext extends PrepareContext {
   cancel(store: string, id: string): boolean;
 }
 
-/** How many records are sent in one call. */
-const batchSize = 500;
-/** How often an edit is tried again because somebody else was faster. */
-const editLimit = 20;
-
 /** The tasks of one store. */
 export class TaskClient {
   readonly #context: ClientContext;
   readonly #access: StoreAccess;
+  readonly #records: TaskRecords;
 
   /** @internal */
-  constructor(context: ClientContext, access: StoreAccess) {
+  constructor(context: ClientContext, access: StoreAccess, isInTransaction = false) {
     this.#context = context;
     this.#access = access;
+    this.#records = new TaskRecords(access, isInTransaction, (queue, time) =>
+      context.wakeAt(access.alias, queue, time),
+    );
   }
 
   /**
    * Schedules a task.
    *
-   * Safe to repeat with the same id, at every start of a program for example: see {@link ScheduleOptions.onConflict}.
+   * Safe to repeat with the same id, at every start of a program or after a lost answer: see
+   * {@link ScheduleOptions}. Without an id, each call makes another task.
    *
-   * @param payload checked against the task's schema, in the form in which it is stored
+   * @param options what to run and when: `{ payload, id, cron, timeZone, … }`. The payload is checked against the task's
+   *   schema, in the form in which it is stored
    * @throws SchedError when anything is not valid (nothing is stored then), `SCHED_TASK_EXISTS`, or
    *   `SCHED_STORE_UNAVAILABLE` and `SCHED_STORE_TIMEOUT`, after which it may have been stored or not
    */
   async schedule<Input>(
     task: TaskDefinition<Input, unknown>,
-    ...[payload, options]: undefined extends Input
-      ? [payload?: Input, options?: ScheduleOptions]
-      : [payload: Input, options?: ScheduleOptions]
+    ...[options]: undefined extends Input
+      ? [options?: ScheduleOptions<Input>]
+      : [options: ScheduleOptions<Input>]
   ): Promise<ScheduledTask> {
-    const [scheduled] = await this.scheduleMany([{ ...options, task, payload } as Declaration]);
+    if (options !== undefined) checkMembers('The options of schedule', options, optionNames);
+    const [scheduled] = await this.#scheduleAll([{ ...options, task } as Declaration]);
     return scheduled as ScheduledTask;
   }
 
   /**
    * Schedules many tasks with few calls to the store. All are checked before the first is stored.
    *
-   * @param declarations made by {@link declareTask}
+   * @param declarations the options of {@link schedule}, each with its task: `[{ task, payload, id, cron, … }]`
    * @throws as {@link schedule}
    */
-  async scheduleMany(declarations: readonly Declaration[]): Promise<readonly ScheduledTask[]> {
-    const now = await this.#access.now();
-    const prepared: Prepared[] = [];
-    for (const declaration of declarations) {
-      prepared.push(await prepare(declaration, this.#context, now));
-    }
-    const records: (NewTaskRecord | null)[] = [];
-    for (const each of prepared) records.push(await this.#recordOf(each, now));
-    const results: ScheduledTask[] = [];
-    for (let start = 0; start < prepared.length; start += batchSize) {
-      const batch = records.slice(start, start + batchSize);
-      const isNew = await this.#insert(batch.filter((record) => record !== null));
-      for (const [index, record] of batch.entries()) {
-        const each = prepared[start + index] as Prepared;
-        const outcome =
-          record && isNew.has(record) ? 'created' : await this.#scheduleExisting(each, record);
-        if (record && outcome !== 'unchanged') this.#wake(record);
-        const { id, name } = each;
-        this.#emit('scheduled', { id, name, store: this.#access.alias, outcome });
-        results.push({ id, outcome });
-      }
-    }
-    return results;
+  async scheduleMany<const Inputs extends readonly unknown[]>(
+    declarations: Declarations<Inputs>,
+  ): Promise<readonly ScheduledTask[]> {
+    return this.#scheduleAll(declarations);
   }
 
   /** The task of that id, or undefined. */
   async get(id: string): Promise<TaskInfo | undefined> {
     const now = await this.#access.now();
-    const record = await this.#get(id);
+    const record = await this.#records.get(id);
     return record && describeTask(record, this.#context.codec, now);
   }
 
@@ -175,48 +143,9 @@ export class TaskClient {
    * @throws SchedError `SCHED_TASK_NOT_FOUND`, or when anything is not valid
    */
   async update(id: string, changes: TaskChanges): Promise<void> {
-    const { context, now } = { context: this.#context, now: await this.#access.now() };
-    const trigger = triggerOf(changes, context.triggers, now);
-    const policies = resolvePolicies(changes);
-    const { queue, group } = changes;
-    if (queue !== undefined) checkLabel('queue', queue);
-    if (group !== undefined && group !== null) checkLabel('group', group);
-    await this.#edit(id, async (record, body) => {
-      let next: TaskBody = { ...body };
-      let change: Change = {};
-      if (trigger) {
-        const { body: changed, ...rest } = reschedule(body, id, trigger, now);
-        next = changed;
-        change = rest;
-      }
-      if ('payload' in changes) {
-        const { payload: _payload, encoded: _encoded, ...rest } = next;
-        const { codec, maxPayloadBytes } = context;
-        const definition = definitionOf(record.name, context);
-        next = {
-          ...rest,
-          ...(await encodePayload(definition, changes.payload, codec, maxPayloadBytes)),
-        };
-      }
-      if (Object.keys(policies).length > 0) {
-        next = { ...next, policies: { ...next.policies, ...policies } };
-      }
-      return {
-        ...change,
-        ...(queue !== undefined && { queue }),
-        ...(group !== undefined && { group }),
-        body: writeBody(next),
-      };
-    });
-  }
-
-  /**
-   * Gives a task another trigger, and with it another next run.
-   *
-   * @throws SchedError `SCHED_TASK_NOT_FOUND`, or when the trigger is not valid or never occurs
-   */
-  async reschedule(id: string, when: When): Promise<void> {
-    await this.update(id, when);
+    const edit = editorOf(id, changes, this.#context);
+    const now = await this.#access.now();
+    await this.#records.edit(id, (record, body) => edit(record, body, now));
   }
 
   /** Stops tasks from running until they are resumed. A run in progress goes on. Gives how many changed. */
@@ -251,12 +180,12 @@ export class TaskClient {
    */
   async runNow(id: string): Promise<string> {
     const now = await this.#access.now();
-    const record = await this.#require(id);
+    const record = await this.#records.require(id);
     const body = readBody(record.body);
     const childId = `${body.parent ?? id}+${crypto.randomUUID()}`;
     const child = childOf(record, body, now, now, childId);
-    await this.#access.call('insert', (store) => store.insert([child]));
-    this.#wake(child);
+    await this.#records.insert([child]);
+    this.#records.wake(child);
     const { name } = record;
     this.#emit('spawned', { id, name, store: this.#access.alias, childId, nominal: new Date(now) });
     return childId;
@@ -272,7 +201,7 @@ export class TaskClient {
     if (this.#context.cancel(this.#access.alias, id)) return true;
     const now = await this.#access.now();
     let wasRunning = false;
-    await this.#edit(id, async (record, body) => {
+    await this.#records.edit(id, async (record, body) => {
       wasRunning = record.lease !== null && record.lease.expiresAt > now;
       if (!wasRunning || !record.lease) return null;
       return { body: writeBody({ ...body, cancelToken: record.lease.token }) };
@@ -287,7 +216,7 @@ export class TaskClient {
    */
   async retry(id: string): Promise<void> {
     const now = await this.#access.now();
-    const { queue } = await this.#edit(id, async ({ status }, body) => {
+    const { queue } = await this.#records.edit(id, async ({ status }, body) => {
       if (status !== 'failed') {
         throw new SchedError(
           'SCHED_TASK_STATE',
@@ -302,7 +231,7 @@ export class TaskClient {
       });
       return { status: 'scheduled', runAt: now, body: text };
     });
-    this.#context.wakeAt(this.#access.alias, queue, now);
+    this.#records.wake({ queue, runAt: now });
   }
 
   /** What became of a task's runs, newest first. Empty when the store keeps no history. */
@@ -314,18 +243,27 @@ export class TaskClient {
 
   /**
    * Makes the tasks of a group equal to what is declared: adds what is new, changes what is different, removes what is
-   * no longer declared. Nothing else is touched, and a task that is already as declared keeps even an overdue run.
+   * no longer declared. Nothing else is touched but tasks of these ids that have no group yet, and a task that is already as declared keeps
+   * even an overdue run.
    *
    * @param declarations every one with an id of its own; their group becomes the one given here
-   * @throws as {@link schedule}, before anything changes
+   * @throws as {@link schedule}, and `SCHED_TASK_EXISTS` when an id is that of a task of another group, before anything
+   *   changes
    */
-  async sync(
-    declarations: readonly Declaration[],
-    { group = 'declared' }: { readonly group?: string } = {},
+  async sync<const Inputs extends readonly unknown[]>(
+    declarations: Declarations<Inputs>,
+    options: { readonly group?: string } = {},
   ): Promise<SyncResult> {
+    const { group = 'declared' } = checkMembers('The options of sync', options, ['group']);
     checkLabel('group', group);
     const ids = distinctIds(declarations);
-    const scheduled = await this.scheduleMany(declarations.map((each) => ({ ...each, group })));
+    const drafts = await readDeclarations(
+      declarations.map((declaration) => ({ ...declaration, group })),
+      this.#context,
+    );
+    const now = await this.#access.now();
+    const known = await readGroup(this.#records, drafts);
+    const scheduled = await storeAll(this.#records, drafts, now, this.#onStored, known);
     const removed: string[] = [];
     for await (const { id, parent, trigger } of this.list({ group })) {
       // What cannot be read may have been declared by a newer version.
@@ -353,8 +291,12 @@ export class TaskClient {
   preview(
     when: Trigger | When,
     count: number,
-    { from = Date.now(), id = '' }: { readonly from?: Time; readonly id?: string } = {},
+    options: { readonly from?: Time; readonly id?: string } = {},
   ): Date[] {
+    const { from = Date.now(), id = '' } = checkMembers('The options of preview', options, [
+      'from',
+      'id',
+    ]);
     return previewTimes(when, count, from, id, this.#context.triggers);
   }
 
@@ -366,91 +308,18 @@ export class TaskClient {
    * @throws SchedError `SCHED_STORE_UNSUPPORTED` when the store has no transactions
    */
   withTransaction(tx: unknown): TaskClient {
-    return new TaskClient(this.#context, this.#access.withTransaction(tx));
+    return new TaskClient(this.#context, this.#access.withTransaction(tx), true);
   }
 
-  /**
-   * The record to insert; null for a schedule that has come to its end, and is declared again as it is stored.
-   *
-   * @throws SchedError `SCHED_TRIGGER_NEVER`
-   */
-  async #recordOf(prepared: Prepared, now: number): Promise<NewTaskRecord | null> {
-    try {
-      return newRecord(prepared, now);
-    } catch (error) {
-      const { id, onConflict, trigger } = prepared;
-      if (!isSchedError(error, 'SCHED_TRIGGER_NEVER') || onConflict === 'replace') throw error;
-      const current = await this.#get(id);
-      const isSame = current && sameTrigger(readBody(current.body).trigger, trigger.toJSON());
-      if (!isSame) throw error;
-      return null;
-    }
+  async #scheduleAll(declarations: readonly Declaration[]): Promise<readonly ScheduledTask[]> {
+    const drafts = await readDeclarations(declarations, this.#context);
+    const now = await this.#access.now();
+    return storeAll(this.#records, drafts, now, this.#onStored);
   }
 
-  /** @returns those that were not there before */
-  async #insert(records: readonly NewTaskRecord[]): Promise<ReadonlySet<NewTaskRecord>> {
-    if (records.length === 0) return new Set();
-    const answers = await this.#access.call('insert', (store) => store.insert(records));
-    return new Set(records.filter((_, index) => answers[index] === 'inserted'));
-  }
-
-  async #scheduleExisting(
-    prepared: Prepared,
-    record: NewTaskRecord | null,
-  ): Promise<ScheduledTask['outcome']> {
-    const { id, onConflict } = prepared;
-    if (onConflict === 'keep') return 'unchanged';
-    if (onConflict === 'error') {
-      throw new SchedError(
-        'SCHED_TASK_EXISTS',
-        `A task with the id "${id}" exists already. Use another id, or another onConflict than "error".`,
-      );
-    }
-    const now = this.#access.estimateNow();
-    let isChanged = false;
-    const edited = await this.#tryEdit(id, async (current) => {
-      const change = redeclare(prepared, current, now);
-      isChanged = change !== null;
-      return change;
-    });
-    if (edited) {
-      if (!isChanged) return 'unchanged';
-      return onConflict === 'replace' ? 'replaced' : 'updated';
-    }
-    // It was removed in the meantime.
-    const fresh = record ?? newRecord(prepared, now);
-    const isNew = await this.#insert([fresh]);
-    return isNew.has(fresh) ? 'created' : this.#scheduleExisting(prepared, fresh);
-  }
-
-  async #edit(id: string, decide: Decide): Promise<TaskRecord> {
-    checkId(id, childIdBytes);
-    const record = await this.#tryEdit(id, decide);
-    if (!record) throw notFound(id);
-    return record;
-  }
-
-  /** Reads, decides and writes until nobody else has written in between. Undefined when there is no such task. */
-  async #tryEdit(id: string, decide: Decide): Promise<TaskRecord | undefined> {
-    for (let tries = 0; tries < editLimit; tries++) {
-      const record = await this.#get(id);
-      if (!record) return undefined;
-      const change = await decide(record, readBody(record.body));
-      if (!change) return record;
-      const { revision } = record;
-      const answer = await this.#access.call('update', (store) =>
-        store.update(id, change, { revision }),
-      );
-      if (answer === 'missing') return undefined;
-      if (answer === 'conflict') continue;
-      this.#wake({ ...record, ...change });
-      return record;
-    }
-    throw new SchedError(
-      'SCHED_TASK_CONTENDED',
-      `Task ${id} was changed by others ${editLimit} times while it was to be changed. Nothing was done; try again.`,
-    );
-  }
+  readonly #onStored = ({ id, definition }: Draft, outcome: ScheduledTask['outcome']): void => {
+    this.#emit('scheduled', { id, name: definition.name, store: this.#access.alias, outcome });
+  };
 
   async #setPaused(selection: Selection, paused: boolean): Promise<number> {
     const selector = selectorOf(selection);
@@ -458,36 +327,11 @@ export class TaskClient {
     const count = await this.#access.call('setPaused', (each) => each.setPaused(selector, paused));
     if (count === 0) return 0;
     this.#emit(paused ? 'paused' : 'resumed', { store, count });
-    if (!paused) this.#context.wakeAt(store, null, await this.#access.now());
+    if (!paused) this.#records.wake({ queue: null, runAt: await this.#access.now() });
     return count;
-  }
-
-  async #require(id: string): Promise<TaskRecord> {
-    checkId(id, childIdBytes);
-    const record = await this.#get(id);
-    if (!record) throw notFound(id);
-    return record;
-  }
-
-  async #get(id: string): Promise<TaskRecord | undefined> {
-    const [record] = await this.#access.call('get', (store) => store.get([id]));
-    return record;
-  }
-
-  #wake({ queue, runAt }: Pick<NewTaskRecord, 'queue' | 'runAt'>): void {
-    if (runAt !== null) this.#context.wakeAt(this.#access.alias, queue, runAt);
   }
 
   #emit<K extends keyof SchedulerEvents>(name: K, event: SchedulerEvents[K]): void {
     this.#context.events.emit(name, event);
   }
-}
-
-type Decide = (record: TaskRecord, body: TaskBody) => Promise<Change>;
-
-function notFound(id: string): SchedError {
-  return new SchedError(
-    'SCHED_TASK_NOT_FOUND',
-    `There is no task with the id "${id}". It may have finished: finished tasks are removed unless keepFinished is set.`,
-  );
 }

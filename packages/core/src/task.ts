@@ -97,17 +97,12 @@ export class PermanentError extends Error {
  * The name is stored with every task, and finds the definition again in any process that runs it. Renaming a
  * definition therefore orphans the tasks that it has.
  *
+ * @typeParam Output what the handler is given. Follows from the schema; without one, `defineTask<Mail>(…)` says it.
+ *   Default: a task has no payload
+ * @typeParam Input what `schedule` is given, before the schema has parsed it
  * @throws SchedError `SCHED_ARGUMENT_INVALID` or `SCHED_DURATION_INVALID` when the name or an option is not valid
  */
-export function defineTask<Input, Output>(
-  name: string,
-  options: TaskOptions<Input, Output> & { readonly payload: StandardSchema<Input, Output> },
-): TaskDefinition<Input, Output>;
-export function defineTask<Payload = unknown>(
-  name: string,
-  options?: TaskOptions<Payload, Payload> & { readonly payload?: never },
-): TaskDefinition<Payload, Payload>;
-export function defineTask<Input, Output>(
+export function defineTask<Output = void, Input = Output>(
   name: string,
   options: TaskOptions<Input, Output> = {},
 ): TaskDefinition<Input, Output> {

@@ -18,8 +18,6 @@ export interface TriggerRegistry {
    * @throws SchedError as {@link register}, and `SCHED_TRIGGER_INVALID` when triggers are nested too deep to be read
    */
   registerFrom(trigger: Trigger): void;
-  /** The kind of that name, if it has been added. */
-  get(kind: string): TriggerKind | undefined;
   /**
    * Reads a trigger back from its stored form.
    *
@@ -98,7 +96,6 @@ export function createTriggerRegistry(kinds: readonly TriggerKind[]): TriggerReg
   return {
     register,
     registerFrom: (trigger) => registerFrom(trigger),
-    get: (kind) => known.get(kind),
     parse: (json) => parse(json),
   };
 }
@@ -107,12 +104,12 @@ function checkDepth(depth: number): void {
   if (depth > MAX_DEPTH) throw invalidTrigger(`Triggers are nested more than ${MAX_DEPTH} deep.`);
 }
 
-/** Whether two stored forms describe the same trigger: equal but for the order of members. */
-export function sameTrigger(a: TriggerJson, b: TriggerJson): boolean {
+/** Whether two values are the same JSON, but for the order of members. */
+export function sameJson(a: object, b: object): boolean {
   return canonical(a) === canonical(b);
 }
 
-function canonical(json: TriggerJson): string {
+function canonical(json: object): string {
   return JSON.stringify(json, (_, value: unknown) =>
     typeof value === 'object' && value !== null && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))

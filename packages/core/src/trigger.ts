@@ -81,8 +81,6 @@ export interface TriggerKind {
    * @throws SchedError `SCHED_TRIGGER_INVALID`, or the kind's own code, when the JSON does not describe a trigger
    */
   parse(json: TriggerJson, parse: (json: TriggerJson) => Trigger): Trigger;
-  /** Makes a trigger from the short form in `schedule`, as in `{ every: '5m' }`. For the kinds that have one there. */
-  from?(short: never): Trigger;
 }
 
 /**

@@ -1,34 +1,49 @@
-import { type CalendarDuration, type Duration, parseDurationMs, type Time } from './duration.js';
+import { invalid } from './check.js';
+import { type CalendarDuration, type Duration, parseDelayMs, type Time } from './duration.js';
 import { SchedError } from './errors.js';
 import type { Trigger } from './trigger.js';
 import type { TriggerRegistry } from './trigger-registry.js';
 import { at } from './triggers/at.js';
 import { isTrigger } from './triggers/check.js';
+import { cron } from './triggers/cron.js';
+import { every } from './triggers/every.js';
 
-/**
- * When a task runs. At most one of the members; none means now.
- *
- * `every` and `cron` are short for the triggers of these names, which have options of their own. The short forms need
- * the trigger to be registered, as in `createScheduler({ triggers: [every, cron] })`.
- */
+/** When a task runs. One of the members, and with `every` or `cron` a time zone; none means now. */
 export interface When {
+  /** A trigger, which has options of its own: `every('5m', { start })`, `anyOf(…)`. */
   readonly trigger?: Trigger;
-  /** Once, at this moment. */
+  /** Once, at this moment. One that has passed means now. */
   readonly at?: Time;
-  /** Once, after this time. */
+  /** Once, after this time. 0 means now. */
   readonly in?: Duration;
   /** Again and again, as often as this. */
   readonly every?: Duration | CalendarDuration;
-  /** A cron expression, in UTC. */
+  /** A cron expression. */
   readonly cron?: string;
+  /** The IANA time zone whose clock and calendar `cron` and `every` are about. Default `UTC`, on every machine. */
+  readonly timeZone?: string;
 }
 
+/** The members of {@link When}. */
+export const whenNames = [
+  'trigger',
+  'at',
+  'in',
+  'every',
+  'cron',
+  'timeZone',
+] as const satisfies readonly (keyof When)[];
+
+/** What was said about when: a trigger, or how long after the moment at which the store is told. */
+export type Timing = { readonly trigger: Trigger } | { readonly afterMs: number };
+
 /**
- * The trigger that is meant; undefined when nothing was said.
+ * What is meant; undefined when nothing was said.
  *
  * @throws SchedError when more than one was given, or the one given is not valid
  */
-export function triggerOf(when: When, triggers: TriggerRegistry, now: number): Trigger | undefined {
+export function readWhen(when: When, triggers: TriggerRegistry): Timing | undefined {
+  const { timeZone } = when;
   const given = (['trigger', 'at', 'in', 'every', 'cron'] as const).filter(
     (key) => when[key] !== undefined,
   );
@@ -38,25 +53,27 @@ export function triggerOf(when: When, triggers: TriggerRegistry, now: number): T
       `${given.join(' and ')} were given together. Give one of them, or combine triggers with anyOf(…).`,
     );
   }
-  const [key] = given;
-  if (key === undefined) return undefined;
-  if (key === 'in') return at(now + parseDurationMs(when.in ?? 0, 'in'));
-  if (key === 'trigger') {
-    const { trigger } = when;
-    if (!trigger || !isTrigger(trigger)) {
-      throw new SchedError(
-        'SCHED_TRIGGER_INVALID',
-        'trigger is not a trigger. Make one with at(…), every(…), cron(…) or a combination of them.',
-      );
-    }
-    triggers.registerFrom(trigger);
-    return trigger;
+  if (timeZone !== undefined && when.every === undefined && when.cron === undefined) {
+    throw invalid('timeZone', timeZone, 'given along with cron or every');
   }
-  const type = triggers.get(key);
-  if (type?.from) return type.from(when[key] as never);
-  throw new SchedError(
-    'SCHED_TRIGGER_UNKNOWN',
-    `The short form { ${key}: … } needs the trigger to be registered: createScheduler({ triggers: [${key}] }).`,
-    { details: { kind: key } },
-  );
+  const options = timeZone === undefined ? {} : { timeZone };
+  if (when.in !== undefined) return { afterMs: parseDelayMs(when.in, 'in') };
+  if (when.at !== undefined) return { trigger: at(when.at) };
+  if (when.every !== undefined) return { trigger: every(when.every, options) };
+  if (when.cron !== undefined) return { trigger: cron(when.cron, options) };
+  const { trigger } = when;
+  if (trigger === undefined) return undefined;
+  if (!isTrigger(trigger)) {
+    throw new SchedError(
+      'SCHED_TRIGGER_INVALID',
+      'trigger is not a trigger. Make one with at(…), every(…), cron(…) or a combination of them.',
+    );
+  }
+  triggers.registerFrom(trigger);
+  return { trigger };
+}
+
+/** The trigger of a task that is declared now. */
+export function triggerOf(timing: Timing, now: number): Trigger {
+  return 'trigger' in timing ? timing.trigger : at(now + timing.afterMs);
 }

@@ -18,7 +18,7 @@ describe('cancel', () => {
     });
     const worker = make({ tasks: [task] });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 't' });
+    await worker.schedule(task, { id: 't' });
     await worker.start();
     await clock.advance(1234);
     expect(await worker.cancel('t')).toBe(true);
@@ -34,7 +34,7 @@ describe('cancel', () => {
     const task = long(3_600_000);
     const worker = make({ tasks: [task] });
     const client = make({ tasks: [task] });
-    await client.schedule(task, null, { id: 't', every: '1d' });
+    await client.schedule(task, { id: 't', every: '1d' });
     await worker.start();
     await clock.advance('1d');
     await clock.advance(6000);
@@ -57,8 +57,8 @@ describe('cancel', () => {
     const { clock, line, cut, long, scheduler: make } = createCutSetting();
     const task = long(3_600_000);
     const worker = make({ store: cut, tasks: [task] });
-    await worker.schedule(task, null, { id: 'later', in: '1d' });
-    await worker.schedule(task, null, { id: 'lapsed' });
+    await worker.schedule(task, { id: 'later', in: '1d' });
+    await worker.schedule(task, { id: 'lapsed' });
     await worker.start();
     await clock.advance(1000);
     line.isCut = true;
@@ -82,9 +82,10 @@ describe('cancel', () => {
       retry: 0,
     });
     const worker = make({ tasks: [task], concurrency: 1, lease: '1m' });
-    for (let i = 0; i < 10; i++) await worker.schedule(task, 0, { at: clock.now() - 100 + i });
-    await worker.schedule(task, 10_000, { id: 'first', at: clock.now() - 50 });
-    await worker.schedule(task, 3_600_000, { id: 'second', at: clock.now() - 40 });
+    for (let i = 0; i < 10; i++)
+      await worker.schedule(task, { payload: 0, at: clock.now() - 100 + i });
+    await worker.schedule(task, { payload: 10_000, id: 'first', at: clock.now() - 50 });
+    await worker.schedule(task, { payload: 3_600_000, id: 'second', at: clock.now() - 40 });
     await worker.start();
     await clock.runUntil(() => started.includes('first'));
     expect((await worker.health()).waiting).toBe(1);
@@ -117,7 +118,7 @@ describe('runs that are aborted', () => {
     });
     const worker = make({ tasks: [task] });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 'r', every: '1h' });
+    await worker.schedule(task, { id: 'r', every: '1h' });
     await worker.start();
     await clock.advance('2h30m');
     expect(log).toEqual(['60 began at 60', '60 SCHED_REPLACED at 120', '120 began at 120']);
@@ -147,7 +148,7 @@ describe('runs that are aborted', () => {
     });
     const worker = make({ tasks: [task] });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 's' });
+    await worker.schedule(task, { id: 's' });
     await worker.start();
     await clock.advance('10m');
     expect(log).toEqual(['SCHED_TIMEOUT@120000', 'done@240000']);
@@ -171,7 +172,7 @@ describe('runs that are aborted', () => {
       retry: 0,
     });
     const worker = make({ tasks: [task] });
-    await worker.schedule(task, null, { id: 's' });
+    await worker.schedule(task, { id: 's' });
     await worker.start();
     await clock.advance('1m1s');
     await worker.cancel('s');
@@ -196,8 +197,8 @@ describe('runs that are aborted', () => {
     });
     const worker = make({ tasks: [task], concurrency: 1, abortGrace: '10s' });
     const events = logEvents(worker);
-    await worker.schedule(task, 'stuck', { id: 'a', at: clock.now() - 1 });
-    await worker.schedule(task, 'next', { id: 'b' });
+    await worker.schedule(task, { payload: 'stuck', id: 'a', at: clock.now() - 1 });
+    await worker.schedule(task, { payload: 'next', id: 'b' });
     await worker.start();
     await clock.advance('2h');
     expect(log).toEqual(['stuck@0', 'next@70000']);
@@ -215,7 +216,7 @@ describe('runs that are aborted', () => {
     const task = defineTask('slow', { handler: () => clock.sleep('62s'), timeout: '1m' });
     const worker = make({ tasks: [task] });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 's' });
+    await worker.schedule(task, { id: 's' });
     await worker.start();
     await clock.advance('5m');
     expect(events.of('succeeded')).toMatchObject([{ id: 's' }]);

@@ -18,7 +18,7 @@ describe('slots', () => {
       },
     });
     const scheduler = make({ tasks: [task], concurrency: 3 });
-    for (let i = 0; i < 12; i++) await scheduler.schedule(task, null);
+    for (let i = 0; i < 12; i++) await scheduler.schedule(task);
     await scheduler.start();
     await clock.advance(4000);
     expect(seen).toHaveLength(12);
@@ -37,7 +37,7 @@ describe('slots', () => {
     });
     const scheduler = make({ tasks: [task], concurrency: 1, queues: ['high', 'middle', 'low'] });
     const schedule = (queue: string, name: string, inMs: number) =>
-      scheduler.schedule(task, name, { queue, at: clock.now() + inMs });
+      scheduler.schedule(task, { payload: name, queue, at: clock.now() + inMs });
     await schedule('low', 'l1', -30);
     await schedule('low', 'l2', -20);
     await schedule('middle', 'm1', -10);
@@ -70,8 +70,8 @@ describe('slots', () => {
       ...{ tasks: [task], clock, concurrency: 1 },
     });
     for (let i = 0; i < 100; i++) {
-      await scheduler.store('a').schedule(task, 'a');
-      await scheduler.store('b').schedule(task, 'b');
+      await scheduler.store('a').schedule(task, { payload: 'a' });
+      await scheduler.store('b').schedule(task, { payload: 'b' });
     }
     await scheduler.start();
     await clock.advance(50);
@@ -173,7 +173,7 @@ describe('claiming ahead', () => {
     // Quick ones first, which make it claim ahead; then two that take all the slots for an hour.
     const lengths = [...Array(20).fill(0), 3_600_000, 3_600_000, ...Array(60).fill(0)];
     for (const [index, length] of lengths.entries()) {
-      await a.schedule(task, length, { at: clock.now() - 1000 + index });
+      await a.schedule(task, { payload: length, at: clock.now() - 1000 + index });
     }
     await a.start();
     await clock.runUntil(() => ran.a === 22);

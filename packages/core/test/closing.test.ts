@@ -23,7 +23,7 @@ describe('the end of a scheduler', () => {
     const task = longTask(clock, 10_000);
     const scheduler = make({ tasks: [task] });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, null);
+    await scheduler.schedule(task, { payload: null });
     await scheduler.start();
     await clock.advance(1000);
     const both = Promise.all([scheduler.stop(), scheduler.stop()]);
@@ -80,12 +80,12 @@ describe('the end of a scheduler', () => {
     const { clock, scheduler: make } = createSetting();
     const task = longTask(clock, 0);
     const scheduler = make({ tasks: [task] });
-    await scheduler.schedule(task, null, { id: 't', in: '1h' });
+    await scheduler.schedule(task, { payload: null, id: 't', in: '1h' });
     await scheduler.start();
     await scheduler.stop();
     const uses: Record<string, () => Promise<unknown>> = {
       start: () => scheduler.start(),
-      schedule: () => scheduler.schedule(task, null),
+      schedule: () => scheduler.schedule(task, { payload: null }),
       scheduleMany: () => scheduler.scheduleMany([{ task }]),
       get: () => scheduler.get('t'),
       list: () => scheduler.list().next(),

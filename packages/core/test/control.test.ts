@@ -24,8 +24,8 @@ describe('pause and resume', () => {
   ] as const)('%s', async (_, selection, ids) => {
     const { it, task } = createScene();
     const events = logEvents(it);
-    await it.schedule(task, '', { id: 'a', in: '1h' });
-    for (const id of ['b', 'c']) await it.schedule(task, '', { id, in: '1h', group: 'g' });
+    await it.schedule(task, { payload: '', id: 'a', in: '1h' });
+    for (const id of ['b', 'c']) await it.schedule(task, { payload: '', id, in: '1h', group: 'g' });
     const pausedIds = async () => {
       const paused = [];
       for await (const { id } of it.list({ paused: true })) paused.push(id);
@@ -44,7 +44,7 @@ describe('pause and resume', () => {
 
   test('a paused task does not run; what it missed is skipped when it is resumed', async () => {
     const { it, task, clock, runs } = createScene();
-    await it.schedule(task, '', hourly);
+    await it.schedule(task, { payload: '', ...hourly });
     await it.start();
     await it.pause('a');
     await clock.advance('150m');
@@ -70,7 +70,7 @@ describe('pause and resume', () => {
       },
     });
     await using it = scheduler({ store: handle, tasks: [task], pollInterval: '1d' });
-    await it.schedule(task, '', once);
+    await it.schedule(task, { payload: '', ...once });
     await it.pause('a');
     await it.start();
     await clock.advance('2h');
@@ -82,7 +82,7 @@ describe('pause and resume', () => {
   test('a run in progress goes on when its task is paused, and nothing follows it', async () => {
     const scene = createScene();
     const { it, task, clock, runs, reasons } = scene;
-    await it.schedule(task, '', hourly);
+    await it.schedule(task, { payload: '', ...hourly });
     await untilRunning(scene);
     await it.pause('a');
     expect(await it.get('a')).toMatchObject({ state: 'running', isPaused: true });
@@ -105,8 +105,8 @@ describe('remove', () => {
   ] as const)('%s', async (_, selection, left) => {
     const { it, task } = createScene();
     const events = logEvents(it);
-    await it.schedule(task, '', { id: 'a', in: '1h' });
-    for (const id of ['b', 'c']) await it.schedule(task, '', { id, in: '1h', group: 'g' });
+    await it.schedule(task, { payload: '', id: 'a', in: '1h' });
+    for (const id of ['b', 'c']) await it.schedule(task, { payload: '', id, in: '1h', group: 'g' });
     expect(await it.remove(selection)).toBe(3 - left.length);
     expect(await it.remove(selection)).toBe(0);
     expect((await it.listPage()).tasks.map(({ id }) => id)).toEqual(left);
@@ -117,11 +117,11 @@ describe('remove', () => {
   test('of a running task aborts its run, which leaves no trace on a task of the same id', async () => {
     const scene = createScene();
     const { it, task, clock, runs, reasons } = scene;
-    await it.schedule(task, 'old', hourly);
+    await it.schedule(task, { payload: 'old', ...hourly });
     await untilRunning(scene);
     expect(await it.remove('a')).toBe(1);
     scene.order = 'succeed';
-    await it.schedule(task, 'new', once);
+    await it.schedule(task, { payload: 'new', ...once });
     await clock.advance('1m');
     expect(reasons).toMatchObject([{ code: 'SCHED_LEASE_LOST' }]);
     expect(runs).toEqual(['a: old', 'a: new']);
@@ -141,7 +141,7 @@ describe('remove', () => {
     ['not all', { all: false }],
   ])('refuses a selection that is %s, as pause and resume do', async (_, selection) => {
     const { it, task } = createScene();
-    await it.schedule(task, '', { id: 'a', in: '1h' });
+    await it.schedule(task, { payload: '', id: 'a', in: '1h' });
     for (const call of ['remove', 'pause', 'resume'] as const) {
       await expect(it[call](selection as never)).rejects.toMatchObject({
         code: expect.stringMatching(/^SCHED_(ARGUMENT|ID)_INVALID$/),
@@ -193,7 +193,7 @@ describe('runNow', () => {
   test('of what runNow has made is another run of the same task, however long its id', async () => {
     const { it, task } = createScene();
     const id = '€'.repeat(85);
-    await it.schedule(task, '', { id, in: '1h' });
+    await it.schedule(task, { payload: '', id, in: '1h' });
     const first = await it.runNow(id);
     const second = await it.runNow(first);
     expect(second.startsWith(`${id}+`)).toBe(true);
@@ -238,7 +238,7 @@ describe('retry', () => {
     });
     await using it = scheduler({ tasks: [task] });
     await it.start();
-    await it.schedule(task, null, { id: 'a', trigger: every('1h', { limit: 3 }) });
+    await it.schedule(task, { id: 'a', trigger: every('1h', { limit: 3 }) });
     await clock.advance('10h');
     expect(await it.get('a')).toMatchObject({ state: 'failed' });
     isBroken = false;
@@ -256,12 +256,12 @@ describe('retry', () => {
     const scene = createScene();
     const { it, task, clock, runs } = scene;
     scene.order = 'fail';
-    await it.schedule(task, '', once);
+    await it.schedule(task, { payload: '', ...once });
     await it.start();
     await clock.advance('2h');
     await it.pause('a');
     await it.retry('a');
-    await it.reschedule('a', { trigger: every('1h', { limit: 3 }) });
+    await it.update('a', { trigger: every('1h', { limit: 3 }) });
     await it.resume('a');
     scene.order = 'succeed';
     await clock.advance('4h');
@@ -294,7 +294,7 @@ describe('cancel', () => {
   test('aborts a run in this process at once', async () => {
     const scene = createScene();
     const { it, task, clock, reasons } = scene;
-    await it.schedule(task, '', { ...once, retry: 5 });
+    await it.schedule(task, { payload: '', ...once, retry: 5 });
     await untilRunning(scene);
     const now = clock.now();
     expect(await it.cancel('a')).toBe(true);
@@ -308,7 +308,7 @@ describe('cancel', () => {
   test('reaches a run in another process with its next heartbeat', async () => {
     const scene = createScene();
     const { it, task, clock, scheduler, reasons } = scene;
-    await it.schedule(task, '', { ...once, retry: 5 });
+    await it.schedule(task, { payload: '', ...once, retry: 5 });
     await untilRunning(scene);
     await using other = scheduler({ tasks: [task] });
     expect(await other.cancel('a')).toBe(true);
@@ -320,7 +320,7 @@ describe('cancel', () => {
 
   test('of a run whose lease is over is no longer possible, also for one who has asked nothing before', async () => {
     const { clock, store, it, task, scheduler } = createScene();
-    await it.schedule(task, '', once);
+    await it.schedule(task, { payload: '', ...once });
     await clock.advance('1h');
     await store.claim({ queues: ['default'], limit: 1, owner: 'gone', leaseMs: 1000 });
     await using first = scheduler();
@@ -334,13 +334,13 @@ describe('cancel', () => {
   });
 });
 
-test.each(['update', 'reschedule', 'cancel', 'retry', 'runNow'] as const)(
+test.each(['update', 'cancel', 'retry', 'runNow'] as const)(
   '%s of a task that is not there, or whose record cannot be read, is refused',
   async (call) => {
     const { it, store, task } = createScene();
     const act = () => (it[call] as (id: string, changes: object) => Promise<unknown>)('a', {});
     await expect(act()).rejects.toMatchObject({ code: 'SCHED_TASK_NOT_FOUND' });
-    await it.schedule(task, '', once);
+    await it.schedule(task, { payload: '', ...once });
     const [record] = await store.get(['a']);
     const newer = writeBody({ ...readBody(record?.body ?? ''), v: 99 });
     await store.update('a', { body: newer }, { revision: record?.revision ?? 0 });
@@ -348,7 +348,7 @@ test.each(['update', 'reschedule', 'cancel', 'retry', 'runNow'] as const)(
       code: 'SCHED_RECORD_UNREADABLE',
       message: expect.stringContaining('newer version (99'),
     });
-    await expect(it.schedule(task, '', once)).rejects.toMatchObject({
+    await expect(it.schedule(task, { payload: '', ...once })).rejects.toMatchObject({
       code: 'SCHED_RECORD_UNREADABLE',
     });
     expect((await store.get(['a']))[0]?.body).toBe(newer);

@@ -85,8 +85,8 @@ describe('What is copied', () => {
     const options = { clock, tasks: [job], triggers: [every], concurrency: 1 };
     const old = createScheduler({ store: from, ...options });
     await old.start();
-    await old.schedule(job, 1, { id: 'hourly', every: '1h' });
-    await old.schedule(job, 2, { id: 'retried', retry: { min: '100m', jitter: 0 } });
+    await old.schedule(job, { payload: 1, id: 'hourly', every: '1h' });
+    await old.schedule(job, { payload: 2, id: 'retried', retry: { min: '100m', jitter: 0 } });
     await clock.advance('90m');
     await old.stop();
     await from.open();

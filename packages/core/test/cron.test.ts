@@ -473,9 +473,4 @@ describe('the stored form', () => {
   ])('is refused when it is damaged: %j', (json, code) => {
     expect(codeOf(() => cron.parse({ kind: 'cron', ...json }, registry.parse))).toBe(code);
   });
-
-  it('has a short form, the expression', () => {
-    expect(cron.kind).toBe('cron');
-    expect(cron.from('0 9 * * *').toJSON()).toEqual(cron('0 9 * * *').toJSON());
-  });
 });

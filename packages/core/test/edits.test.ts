@@ -3,8 +3,8 @@ import {
   type Declaration,
   defineTask,
   every,
-  type ScheduleOptions,
   type Scheduler,
+  type TaskSettings,
 } from '../src/index.js';
 import { readBody } from '../src/record.js';
 import {
@@ -27,7 +27,7 @@ describe.each(situations)('declared again while it is $what', (situation) => {
     const { client, task, record } = scene;
     const before = await record();
     for (const onConflict of ['update', 'keep'] as const) {
-      const { outcome } = await client.schedule(task, 'old', { ...options, onConflict });
+      const { outcome } = await client.schedule(task, { payload: 'old', ...options, onConflict });
       expect(outcome).toBe('unchanged');
     }
     expect(await record()).toEqual(before);
@@ -38,10 +38,14 @@ describe.each(situations)('declared again while it is $what', (situation) => {
     const { client, task, record } = scene;
     const before = await record();
     const changed = { ...options, retry: 7, queue: 'fast' };
-    const { outcome } = await client.schedule(task, 'new', { ...changed, onConflict: 'keep' });
+    const { outcome } = await client.schedule(task, {
+      payload: 'new',
+      ...changed,
+      onConflict: 'keep',
+    });
     expect(outcome).toBe('unchanged');
     await expect(
-      client.schedule(task, 'new', { ...changed, onConflict: 'error' }),
+      client.schedule(task, { payload: 'new', ...changed, onConflict: 'error' }),
     ).rejects.toMatchObject({ code: 'SCHED_TASK_EXISTS' });
     expect(await record()).toEqual(before);
   });
@@ -50,7 +54,7 @@ describe.each(situations)('declared again while it is $what', (situation) => {
     await using scene = await inSituation(situation);
     const { client, task } = scene;
     const before = await client.get('a');
-    expect((await client.schedule(task, 'new', options)).outcome).toBe('updated');
+    expect((await client.schedule(task, { payload: 'new', ...options })).outcome).toBe('updated');
     expect(await client.get('a')).toEqual({ ...before, payload: 'new' });
     const declaration: Declaration = { ...options, task };
     expect((await client.scheduleMany([declaration]))[0]?.outcome).toBe('updated');
@@ -66,7 +70,7 @@ describe.each(situations)('declared again while it is $what', (situation) => {
       { retry: 7, queue: 'fast' },
       { retry: 7, queue: 'fast', group: 'g' },
     ]) {
-      const { outcome } = await client.schedule(task, 'old', { ...options, ...changed });
+      const { outcome } = await client.schedule(task, { payload: 'old', ...options, ...changed });
       expect(outcome).toBe('updated');
       const { retry: _retry, ...effect } = changed;
       expect(await client.get('a')).toEqual({ ...before, ...effect });
@@ -78,7 +82,11 @@ describe.each(situations)('declared again while it is $what', (situation) => {
     const { client, task, clock } = scene;
     const before = await client.get('a');
     const { at: _at, every: _every, ...rest } = options;
-    const outcome = await client.schedule(task, 'old', { ...rest, in: '5h' });
+    const outcome = await client.schedule(task, {
+      payload: 'old',
+      ...rest,
+      at: clock.now() + 5 * hourMs,
+    });
     expect(outcome).toMatchObject({ outcome: 'updated' });
     const runAt = new Date(clock.now() + 5 * hourMs);
     expect(await client.get('a')).toMatchObject({
@@ -96,7 +104,11 @@ describe.each(situations)('declared again while it is $what', (situation) => {
     await using scene = await inSituation(situation);
     const { client, task, clock } = scene;
     const before = await client.get('a');
-    const replaced = await client.schedule(task, 'old', { ...options, onConflict: 'replace' });
+    const replaced = await client.schedule(task, {
+      payload: 'old',
+      ...options,
+      onConflict: 'replace',
+    });
     expect(replaced.outcome).toBe('replaced');
     const runAt = options.every ? new Date(clock.now() + hourMs) : new Date(start + hourMs);
     expect(await client.get('a')).toMatchObject({
@@ -112,11 +124,16 @@ describe.each(situations)('declared again while it is $what', (situation) => {
 
 test('declared again with what its definition says already, a task stays as it is', async () => {
   const { scheduler } = createSetting();
-  const mail = defineTask('mail', { queue: 'slow', group: 'mails', retry: 7, timeout: '1m' });
+  const mail = defineTask<object>('mail', {
+    queue: 'slow',
+    group: 'mails',
+    retry: 7,
+    timeout: '1m',
+  });
   await using it = scheduler({ tasks: [mail] });
-  await it.schedule(mail, { b: 1, a: [{ d: 1, c: 2 }] }, { id: 'a', every: '1h' });
+  await it.schedule(mail, { payload: { b: 1, a: [{ d: 1, c: 2 }] }, id: 'a', every: '1h' });
   const again = { id: 'a', every: '60m', queue: 'slow', group: 'mails' } as const;
-  const { outcome } = await it.schedule(mail, { a: [{ c: 2, d: 1 }], b: 1 }, again);
+  const { outcome } = await it.schedule(mail, { payload: { a: [{ c: 2, d: 1 }], b: 1 }, ...again });
   expect(outcome).toBe('unchanged');
 });
 
@@ -124,7 +141,8 @@ test('a change is found wherever it is in a payload, whatever its key is called'
   const { scheduler } = createSetting();
   const work = defineTask('work');
   await using it = scheduler({ tasks: [work] });
-  const declare = (text: string) => it.schedule(work, JSON.parse(text), { id: 'a', every: '1h' });
+  const declare = (text: string) =>
+    it.schedule(work, { payload: JSON.parse(text), id: 'a', every: '1h' });
   await declare('{"list":[{"__proto__":{"a":1}}]}');
   expect(await declare('{"list":[{"__proto__":{"a":1}}]}')).toMatchObject({ outcome: 'unchanged' });
   expect(await declare('{"list":[{"__proto__":{"a":2}}]}')).toMatchObject({ outcome: 'updated' });
@@ -139,7 +157,7 @@ test('what the definition says is not copied: a new version of it holds for task
     throw new Error('again');
   };
   await using client = scheduler({ tasks: [defineTask('t', { retry: 5 })] });
-  await client.schedule(defineTask('t'), null, { id: 'a', in: '1h' });
+  await client.schedule(defineTask('t'), { payload: null, id: 'a', in: '1h' });
   await using worker = scheduler({ tasks: [defineTask('t', { handler, retry: 1 })] });
   await worker.start();
   await clock.advance('1d');
@@ -175,7 +193,7 @@ describe.each(situations)('updated while it is $what', (situation) => {
     });
   });
 
-  test.each<[what: string, when: ScheduleOptions, inMs: number]>([
+  test.each<[what: string, when: TaskSettings, inMs: number]>([
     ['at', { at: start + 9 * hourMs }, Number.NaN],
     ['in', { in: '2h' }, 2 * hourMs],
     ['every', { every: '3h' }, 3 * hourMs],
@@ -185,7 +203,7 @@ describe.each(situations)('updated while it is $what', (situation) => {
     const { client, clock } = scene;
     const before = await client.get('a');
     if (situation.state === 'failed') await client.retry('a');
-    await client.reschedule('a', when);
+    await client.update('a', when);
     for (const member of ['begunAt', 'backlogUntil', 'isLast']) {
       const [record] = await scene.store.get(['a']);
       expect(readBody(record?.body ?? '')).not.toHaveProperty(member);
@@ -236,9 +254,9 @@ describe('an edit made during a run', () => {
   test('of the trigger is what follows the run', async () => {
     const scene = createScene();
     const { it, task, clock, runs } = scene;
-    await it.schedule(task, 'old', hourly);
+    await it.schedule(task, { payload: 'old', ...hourly });
     await untilRunning(scene);
-    await it.reschedule('a', { at: start + 10 * hourMs });
+    await it.update('a', { at: start + 10 * hourMs });
     scene.order = 'succeed';
     await it.cancel('a');
     await clock.runUntil(async () => (await it.get('a'))?.state === 'scheduled');

@@ -16,10 +16,10 @@ describe('events of tasks', () => {
     const scheduler = make({ tasks: [task] });
     const other = logEvents(make({ tasks: [task] }));
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, 1, { id: 'a', every: '1h' });
-    await scheduler.schedule(task, 1, { id: 'a', every: '1h' });
-    await scheduler.schedule(task, 2, { id: 'a', every: '1h' });
-    await scheduler.schedule(task, 2, { id: 'a', every: '1h', onConflict: 'replace' });
+    await scheduler.schedule(task, { payload: 1, id: 'a', every: '1h' });
+    await scheduler.schedule(task, { payload: 1, id: 'a', every: '1h' });
+    await scheduler.schedule(task, { payload: 2, id: 'a', every: '1h' });
+    await scheduler.schedule(task, { payload: 2, id: 'a', every: '1h', onConflict: 'replace' });
     const about = { id: 'a', name: 'work', store: 'default' };
     expect(events.of('scheduled')).toEqual(
       (['created', 'unchanged', 'updated', 'replaced'] as const).map((outcome) => ({
@@ -27,7 +27,7 @@ describe('events of tasks', () => {
       })),
     );
     events.clear();
-    await scheduler.schedule(task, 1, { id: 'b', in: '1h', group: 'g' });
+    await scheduler.schedule(task, { payload: 1, id: 'b', in: '1h', group: 'g' });
     await scheduler.pause({ group: 'g' });
     await scheduler.pause(['b']);
     await scheduler.pause(['a', 'b']);
@@ -48,10 +48,11 @@ describe('events of tasks', () => {
     const task = defineTask<number>('work', { handler: ({ payload }) => clock.sleep(payload) });
     const scheduler = make({ tasks: [task] });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, 1, { id: 'missed', every: '1h' });
-    await scheduler.schedule(task, 9_000_000, { id: 'overlap', every: '1h' });
-    await scheduler.schedule(task, 1, { id: 'paused', every: '1h' });
-    await scheduler.schedule(task, 9_000_000, {
+    await scheduler.schedule(task, { payload: 1, id: 'missed', every: '1h' });
+    await scheduler.schedule(task, { payload: 9_000_000, id: 'overlap', every: '1h' });
+    await scheduler.schedule(task, { payload: 1, id: 'paused', every: '1h' });
+    await scheduler.schedule(task, {
+      payload: 9_000_000,
       ...{ id: 'superseded', every: '1h', overlap: 'queueOne' },
     });
     await scheduler.pause('paused');
@@ -89,7 +90,7 @@ describe('events of tasks', () => {
     const task = defineTask('work', { handler: () => {}, overlap: 'allow' });
     const scheduler = make({ tasks: [task] });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, null, { id: 'w', every: '1h' });
+    await scheduler.schedule(task, { id: 'w', every: '1h' });
     await scheduler.start();
     await clock.advance('1h');
     const childId = `w@${start + 3_600_000}`;
@@ -107,7 +108,7 @@ describe('events of tasks', () => {
     const task = defineTask('work');
     const scheduler = make({ tasks: [task] });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, null, { id: 'w' });
+    await scheduler.schedule(task, { id: 'w' });
     await scheduler.start();
     await clock.advance('1h');
     expect(events.of('deferred')).toEqual([
@@ -139,7 +140,7 @@ describe('events of runs', () => {
     const task = defineTask('work', { handler: () => clock.sleep(250), queue: 'q' });
     const scheduler = make({ store: slow, tasks: [task], queues: ['q'] });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, null, { id: 'once', at: start + 1000 });
+    await scheduler.schedule(task, { id: 'once', at: start + 1000 });
     await scheduler.start();
     await clock.advance('1m');
     expect(events.all.slice(2)).toEqual([
@@ -163,7 +164,7 @@ describe('events of runs', () => {
     });
     const scheduler = make({ tasks: [task], queues: ['q'] });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, null, { id: 'w', every: 1000 });
+    await scheduler.schedule(task, { id: 'w', every: 1000 });
     await scheduler.start();
     await clock.advance(1700);
     const error = (n: number) => ({ name: 'TypeError', message: `no. ${n}`, code: 'E_WORK' });
@@ -191,7 +192,7 @@ describe('events of runs', () => {
     });
     const scheduler = make({ tasks: [task], queues: ['q'], owner: 'the owner' });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, null, { id: 'w', at: start + 1000 });
+    await scheduler.schedule(task, { id: 'w', at: start + 1000 });
     await scheduler.start();
     await clock.advance(5000);
     const stopped = scheduler.stop({ deadline: 1000 });
@@ -214,7 +215,7 @@ describe('events of runs', () => {
     const task = defineTask('work', { handler: () => clock.sleep('1h'), queue: 'q' });
     const scheduler = make({ tasks: [task], queues: ['q'], abortGrace: 2000 });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, null, { id: 'w', at: start + 1000 });
+    await scheduler.schedule(task, { id: 'w', at: start + 1000 });
     await scheduler.start();
     await clock.advance(2000);
     await scheduler.remove('w');
@@ -234,7 +235,7 @@ describe('events of runs', () => {
     const task = defineTask('work', { handler: () => {} });
     const scheduler = make({ tasks: [task] });
     const events = logEvents(scheduler);
-    for (let i = 0; i < 100; i++) await scheduler.schedule(task, null, { id: `t${i}` });
+    for (let i = 0; i < 100; i++) await scheduler.schedule(task, { id: `t${i}` });
     await scheduler.start();
     await clock.advance(0);
     const byTask = new Map<string, string[]>();
@@ -260,7 +261,7 @@ describe('events of stores', () => {
     const task = defineTask('work', { handler: () => {} });
     const scheduler = make({ store: { good: handle(), bad: down }, tasks: [task] });
     const events = logEvents(scheduler);
-    await scheduler.store('bad').schedule(task, null, { in: 1000 });
+    await scheduler.store('bad').schedule(task, { in: 1000 });
     await scheduler.start();
     await clock.advance(500);
     isDown = true;
@@ -313,7 +314,7 @@ describe('listeners', () => {
       // biome-ignore lint/suspicious/noThenProperty: that is what is tested
       return { then: (_: unknown, reject: (error: Error) => void) => reject(new Error(name)) };
     });
-    await scheduler.schedule(task, null, { id: 'w' });
+    await scheduler.schedule(task, { id: 'w' });
     await scheduler.start();
     await clock.advance('1m');
     expect(await store.count({})).toBe(0);
@@ -347,9 +348,9 @@ describe('listeners', () => {
       off();
     });
     const offAny = scheduler.onAny((name, event) => heard.push(`${name} ${'id' in event}`));
-    await scheduler.schedule(task, null, { id: 'a' });
+    await scheduler.schedule(task, { id: 'a' });
     offAny();
-    await scheduler.schedule(task, null, { id: 'b' });
+    await scheduler.schedule(task, { id: 'b' });
     off();
     expect(heard).toEqual(['first', 'second', 'scheduled true', 'second']);
   });
@@ -360,9 +361,9 @@ describe('listeners', () => {
     const task = defineTask('work', { handler: ({ task: { id } }) => ran.push(id) });
     const scheduler = make({ tasks: [task] });
     scheduler.on('succeeded', async ({ id }) => {
-      if (id === 'a') await scheduler.schedule(task, null, { id: 'b' });
+      if (id === 'a') await scheduler.schedule(task, { id: 'b' });
     });
-    await scheduler.schedule(task, null, { id: 'a' });
+    await scheduler.schedule(task, { id: 'a' });
     await scheduler.start();
     await clock.advance(0);
     expect(ran).toEqual(['a', 'b']);

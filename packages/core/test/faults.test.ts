@@ -83,16 +83,16 @@ async function work(choose: (call: StoreCall, clock: TestClock) => FaultName | u
   const client = createScheduler({
     ...{ store, clock, triggers: [every], tasks: [...tasks, orphan], owner: 'client' },
   });
-  for (let i = 0; i < 5; i++) await client.schedule(quick, i, { id: `quick ${i}` });
-  await client.schedule(long, null, { id: 'long' });
-  await client.schedule(long, 1, { id: 'edited' });
-  await client.schedule(flaky, null, { id: 'flaky' });
-  await client.schedule(once, null, { id: 'once' });
-  await client.schedule(orphan, null, { id: 'orphan' });
+  for (let i = 0; i < 5; i++) await client.schedule(quick, { payload: i, id: `quick ${i}` });
+  await client.schedule(long, { payload: null, id: 'long' });
+  await client.schedule(long, { payload: 1, id: 'edited' });
+  await client.schedule(flaky, { payload: null, id: 'flaky' });
+  await client.schedule(once, { payload: null, id: 'once' });
+  await client.schedule(orphan, { id: 'orphan' });
   const times = (interval: string, limit: number) => ({ trigger: every(interval, { limit }) });
-  await client.schedule(queued, null, { id: 'queued', ...times('30s', 4) });
-  await client.schedule(beside, null, { id: 'beside', ...times('20s', 4) });
-  await client.schedule(pausing, null, { id: 'pausing', every: '40s' });
+  await client.schedule(queued, { payload: null, id: 'queued', ...times('30s', 4) });
+  await client.schedule(beside, { payload: null, id: 'beside', ...times('20s', 4) });
+  await client.schedule(pausing, { payload: null, id: 'pausing', every: '40s' });
   const [orphaned] = await memory.get(['orphan']);
 
   let struck = 0;
@@ -250,13 +250,13 @@ describe('a worker recovers from any mix of faults', () => {
 describe('what users ask for', () => {
   const task = defineTask('work', { handler: () => {} });
   const uses: Record<string, { readonly call: StoreCall; use(s: Scheduler): Promise<unknown> }> = {
-    schedule: { call: 'insert', use: (s) => s.schedule(task, null, { id: 'new' }) },
+    schedule: { call: 'insert', use: (s) => s.schedule(task, { id: 'new' }) },
     scheduleMany: { call: 'insert', use: (s) => s.scheduleMany([{ task, id: 'new' }]) },
     get: { call: 'get', use: (s) => s.get('t') },
     list: { call: 'list', use: (s) => s.list().next() },
     count: { call: 'count', use: (s) => s.count() },
     update: { call: 'update', use: (s) => s.update('t', { queue: 'other' }) },
-    reschedule: { call: 'get', use: (s) => s.reschedule('t', { in: '2h' }) },
+    reschedule: { call: 'get', use: (s) => s.update('t', { in: '2h' }) },
     pause: { call: 'setPaused', use: (s) => s.pause('t') },
     resume: { call: 'setPaused', use: (s) => s.resume('t') },
     remove: { call: 'remove', use: (s) => s.remove('t') },
@@ -273,7 +273,7 @@ describe('what users ask for', () => {
         const { clock, handle } = createSetting();
         const store: DataStore = handle();
         const client = createScheduler({ store, clock, tasks: [task] });
-        await client.schedule(task, null, { id: 't', in: '1h' });
+        await client.schedule(task, { id: 't', in: '1h' });
         let isBroken = true;
         const bad = faultyStore(handle(), clock, (call) =>
           isBroken && call === broken ? fault : undefined,

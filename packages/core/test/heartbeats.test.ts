@@ -13,7 +13,7 @@ describe('heartbeats', () => {
     const worker = make({ store: recorded.store, tasks: [task], concurrency: 20 });
     const other = make({ tasks: [task], concurrency: 20 });
     const events = logEvents(other);
-    for (let i = 0; i < 20; i++) await worker.schedule(task, null, { id: `t${i}` });
+    for (let i = 0; i < 20; i++) await worker.schedule(task, { id: `t${i}` });
     await worker.start();
     await clock.advance(1);
     await other.start();
@@ -45,7 +45,7 @@ describe('heartbeats', () => {
     const recorded = recordStore(store);
     const task = long(60_000);
     const worker = make({ store: recorded.store, tasks: [task], lease: 300 });
-    await worker.schedule(task, null);
+    await worker.schedule(task);
     await worker.start();
     await clock.advance(30_050);
     expect(recorded.count('extend')).toBe(300);
@@ -56,7 +56,7 @@ describe('heartbeats', () => {
     const task = long(60_000);
     const worker = make({ store: cut, tasks: [task] });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 't' });
+    await worker.schedule(task, { id: 't' });
     await worker.start();
     // From just before one heartbeat to just before the lease, last prolonged at 5 s, is over.
     await clock.advance(9900);
@@ -80,7 +80,7 @@ describe('heartbeats', () => {
     const task = long(60_000);
     const worker = make({ store: failing, tasks: [task] });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 't' });
+    await worker.schedule(task, { id: 't' });
     await worker.start();
     await clock.advance(9900);
     isFailing = true;
@@ -103,7 +103,7 @@ describe('heartbeats', () => {
     const task = long(60_000);
     const worker = make({ store: hanging, tasks: [task] });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 't' });
+    await worker.schedule(task, { id: 't' });
     await worker.start();
     await clock.advance(70_000);
     expect(aborts).toEqual([]);
@@ -144,7 +144,7 @@ describe('heartbeats', () => {
     const task = defineTask('work', { handler: () => {} });
     const worker = make({ store: hanging, tasks: [task] });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 't' });
+    await worker.schedule(task, { id: 't' });
     await worker.start();
     // It is gone from the store, and nobody here knows.
     await clock.advance('10m');
@@ -157,7 +157,7 @@ describe('heartbeats', () => {
     const task = long(60_000);
     const worker = make({ tasks: [task] });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 't' });
+    await worker.schedule(task, { id: 't' });
     await worker.start();
     await clock.advance(1000);
     await worker.pause('t');

@@ -16,7 +16,7 @@ describe('edits while a task is held', () => {
     });
     const scheduler = make({ tasks: [task] });
     const other = make({ tasks: [task] });
-    await scheduler.schedule(task, 1, { id: 'e', every: '1h' });
+    await scheduler.schedule(task, { payload: 1, id: 'e', every: '1h' });
     await scheduler.start();
     await clock.advance('1h');
     await other.update('e', { payload: 2 });
@@ -35,10 +35,10 @@ describe('edits while a task is held', () => {
       },
     });
     const scheduler = make({ tasks: [task] });
-    await scheduler.schedule(task, null, { id: 'e', every: '1h' });
+    await scheduler.schedule(task, { id: 'e', every: '1h' });
     await scheduler.start();
     await clock.advance('1h');
-    await scheduler.reschedule('e', { in: '5h' });
+    await scheduler.update('e', { in: '5h' });
     await clock.advance('1d');
     expect(ran).toEqual([60, 360]);
     expect(await scheduler.history('e')).toHaveLength(2);
@@ -48,7 +48,7 @@ describe('edits while a task is held', () => {
     const { clock, store, scheduler: make } = createSetting();
     const client = make({ tasks: [defineTask('work')], triggers: [every] });
     const edits = [
-      () => client.reschedule('e', { in: '5h' }),
+      () => client.update('e', { in: '5h' }),
       () => client.update('e', { payload: 'new' }),
       () => client.update('e', { payload: 'newer' }),
     ];
@@ -57,12 +57,12 @@ describe('edits while a task is held', () => {
       return proceed();
     });
     const ran: number[] = [];
-    const task = defineTask('work', {
+    const task = defineTask<string>('work', {
       handler: ({ nominal }) =>
         ran.push((nominal.getTime() - Date.parse('2030-01-01')) / 3_600_000),
     });
     const worker = make({ store: edited, tasks: [task] });
-    await worker.schedule(task, 'old', { id: 'e', every: '1h' });
+    await worker.schedule(task, { payload: 'old', id: 'e', every: '1h' });
     await worker.start();
     await clock.advance('1h');
     expect(edits).toEqual([]);
@@ -92,7 +92,7 @@ describe('edits while a task is held', () => {
     const task = defineTask('work', { handler: () => {} });
     const scheduler = make({ store: picky, tasks: [task] });
     const events = logEvents(scheduler);
-    for (const id of ['a', 'big', 'b']) await scheduler.schedule(task, null, { id });
+    for (const id of ['a', 'big', 'b']) await scheduler.schedule(task, { id });
     await scheduler.start();
     await clock.advance(1000);
     expect(
@@ -112,7 +112,7 @@ describe('edits while a task is held', () => {
     const recorded = recordStore(store);
     const task = defineTask('work', { handler: () => {} });
     const scheduler = make({ store: recorded.store, tasks: [task], owner: 'me', lease: '20s' });
-    await scheduler.schedule(task, null);
+    await scheduler.schedule(task);
     await scheduler.start();
     await clock.advance(0);
     const [claim] = recorded.calls.filter(({ call }) => call === 'claim');

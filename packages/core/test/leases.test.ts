@@ -13,7 +13,7 @@ describe('a lease is lost', () => {
     const task = long(60_000);
     const worker = make({ tasks: [task] });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 't' });
+    await worker.schedule(task, { id: 't' });
     await worker.start();
     await clock.advance(6000);
     await make({ tasks: [task] }).remove('t');
@@ -32,11 +32,11 @@ describe('a lease is lost', () => {
     const task = long(60_000);
     const worker = make({ tasks: [task] });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 't' });
+    await worker.schedule(task, { id: 't' });
     await worker.start();
     await clock.advance(1000);
     await worker.remove('t');
-    await worker.schedule(task, null, { id: 't' });
+    await worker.schedule(task, { id: 't' });
     await clock.advance('5m');
     expect(aborts).toEqual(['SCHED_LEASE_LOST@5000']);
     const [first, second] = events.of('started');
@@ -49,7 +49,7 @@ describe('a lease is lost', () => {
     const task = long(60_000);
     const worker = make({ store: cut, tasks: [task] });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 't' });
+    await worker.schedule(task, { id: 't' });
     await worker.start();
     await clock.advance(6000);
     line.isCut = true;
@@ -72,7 +72,7 @@ describe('a lease is lost', () => {
     });
     const task = long(60_000);
     const worker = make({ store: hanging, tasks: [task] });
-    await worker.schedule(task, null, { id: 't' });
+    await worker.schedule(task, { id: 't' });
     await worker.start();
     await clock.advance(16_000);
     expect(aborts).toEqual(['SCHED_LEASE_LOST@15000']);
@@ -88,9 +88,10 @@ describe('a lease is lost', () => {
       },
     });
     const worker = make({ tasks: [task], concurrency: 1 });
-    for (let i = 0; i < 10; i++) await worker.schedule(task, 0, { at: clock.now() - 100 + i });
-    await worker.schedule(task, 60_000, { id: 'long', at: clock.now() - 50 });
-    await worker.schedule(task, 0, { id: 'behind', at: clock.now() - 40 });
+    for (let i = 0; i < 10; i++)
+      await worker.schedule(task, { payload: 0, at: clock.now() - 100 + i });
+    await worker.schedule(task, { payload: 60_000, id: 'long', at: clock.now() - 50 });
+    await worker.schedule(task, { payload: 0, id: 'behind', at: clock.now() - 40 });
     await worker.start();
     await clock.runUntil(() => started.includes('long'));
     expect((await worker.health()).waiting).toBe(1);
@@ -113,11 +114,12 @@ describe('a task that waits for a slot and is removed', () => {
     });
     const worker = make({ tasks: [task], concurrency: 1 });
     const events = logEvents(worker);
-    for (let i = 0; i < 10; i++) await worker.schedule(task, 0, { at: clock.now() - 100 + i });
-    await worker.schedule(task, 6000, { id: 'long', at: clock.now() - 50 });
+    for (let i = 0; i < 10; i++)
+      await worker.schedule(task, { payload: 0, at: clock.now() - 100 + i });
+    await worker.schedule(task, { payload: 6000, id: 'long', at: clock.now() - 50 });
     await worker.start();
     await clock.advance(3000);
-    await worker.schedule(task, 0, { id: 'behind' });
+    await worker.schedule(task, { payload: 0, id: 'behind' });
     await clock.advance(1000);
     expect((await worker.health()).waiting).toBe(1);
     await worker.remove('behind');
@@ -136,7 +138,7 @@ describe('a handler that goes on after its lease is lost', () => {
     const task = long(40_000, false);
     const worker = make({ store: cut, tasks: [task], abortGrace: '1h' });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 't' });
+    await worker.schedule(task, { id: 't' });
     await worker.start();
     await clock.advance(1000);
     line.isCut = true;
@@ -158,7 +160,7 @@ describe('a handler that goes on after its lease is lost', () => {
     const worker = make({ store: cut, tasks: [task], abortGrace: '1h', owner: 'a' });
     const other = make({ tasks: [long(40_000)], owner: 'b' });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 't' });
+    await worker.schedule(task, { id: 't' });
     await worker.start();
     await other.start();
     await clock.advance(1000);
@@ -180,7 +182,7 @@ describe('a handler that goes on after its lease is lost', () => {
     const task = long(40_000);
     const worker = make({ store: cut, tasks: [task] });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 't' });
+    await worker.schedule(task, { id: 't' });
     await worker.start();
     await clock.advance(1000);
     line.isCut = true;
@@ -214,7 +216,7 @@ describe('a handler that blocks the process past its lease', () => {
     const task = defineTask('block', { handler: () => block(60_000) });
     const scheduler = createScheduler({ store, clock: blockable, tasks: [task] });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, null, { id: 'b' });
+    await scheduler.schedule(task, { id: 'b' });
     await scheduler.start();
     await clock.advance('1m');
     expect(events.of('succeeded')).toMatchObject([{ id: 'b', durationMs: 60_000 }]);
@@ -240,7 +242,7 @@ describe('a handler that blocks the process past its lease', () => {
     const other = createScheduler({
       ...{ store: share(), clock: blockable, tasks: [calm], owner: 'other', pollInterval: 1000 },
     });
-    await scheduler.schedule(task, null, { id: 'b' });
+    await scheduler.schedule(task, { id: 'b' });
     await scheduler.start();
     await clock.runUntil(() => events.of('started').length === 1);
     await other.start();
@@ -259,7 +261,7 @@ describe('edits of a running task', () => {
     const task = long(60_000);
     const worker = make({ store: recorded.store, tasks: [task] });
     const other = make({ tasks: [task] });
-    await other.schedule(task, null, { id: 't', every: '1d' });
+    await other.schedule(task, { id: 't', every: '1d' });
     await worker.start();
     await clock.advance('1d');
     await clock.advance(7000);
@@ -285,7 +287,7 @@ describe('edits of a running task', () => {
     const task = long(20_000);
     const worker = make({ tasks: [task], owner: 'old' });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 't' });
+    await worker.schedule(task, { id: 't' });
     await worker.start();
     await clock.advance(1000);
     const [stored] = await store.get(['t']);

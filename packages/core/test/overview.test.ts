@@ -3,12 +3,11 @@ import {
   at,
   cron,
   type Declaration,
-  declareTask,
   defineTask,
   every,
   PermanentError,
-  type ScheduleOptions,
   type TaskFilter,
+  type TaskSettings,
 } from '../src/index.js';
 import { readBody, writeBody } from '../src/record.js';
 import { logEvents } from './support/events.js';
@@ -30,15 +29,15 @@ describe('list and count', () => {
       },
     });
     const it = scheduler({ tasks: [work, mail] });
-    await it.schedule(work, null, { id: 'plain', in: '1h' });
-    await it.schedule(work, null, { id: 'grouped', in: '1h', group: 'g' });
-    await it.schedule(work, null, { id: 'queued', in: '1h', queue: 'q' });
-    await it.schedule(mail, null, { id: 'mailed', in: '1h', group: 'g' });
-    await it.schedule(work, null, { id: 'paused', in: '1h' });
+    await it.schedule(work, { payload: null, id: 'plain', in: '1h' });
+    await it.schedule(work, { payload: null, id: 'grouped', in: '1h', group: 'g' });
+    await it.schedule(work, { payload: null, id: 'queued', in: '1h', queue: 'q' });
+    await it.schedule(mail, { payload: null, id: 'mailed', in: '1h', group: 'g' });
+    await it.schedule(work, { payload: null, id: 'paused', in: '1h' });
     await it.pause('paused');
     await using worker = scheduler({ tasks: [fails], queues: ['busy'] });
     await worker.start();
-    await it.schedule(work, null, { id: 'failed', queue: 'busy' });
+    await it.schedule(work, { payload: null, id: 'failed', queue: 'busy' });
     await clock.runUntil(async () => (await it.get('failed'))?.state === 'failed');
     return it;
   }
@@ -66,7 +65,7 @@ describe('list and count', () => {
     const { scheduler } = createSetting();
     await using it = scheduler({ tasks: [work] });
     const ids = Array.from({ length: 25 }, (_, i) => `${i}`);
-    await it.scheduleMany(ids.map((id) => declareTask(work, null, { id, in: '1h' })));
+    await it.scheduleMany(ids.map((id) => ({ task: work, payload: null, id, in: '1h' })));
     const seen: string[] = [];
     let after: string | null | undefined;
     do {
@@ -74,7 +73,7 @@ describe('list and count', () => {
       seen.push(...page.tasks.map(({ id }) => id));
       after = page.next;
       await it.remove(seen[0] ?? '');
-      await it.schedule(work, null, { in: '1h', group: 'late' });
+      await it.schedule(work, { payload: null, in: '1h', group: 'late' });
     } while (after !== null);
     expect(seen.filter((id) => ids.includes(id)).sort()).toEqual(ids.toSorted());
     expect(new Set(seen).size).toBe(seen.length);
@@ -83,7 +82,7 @@ describe('list and count', () => {
   test('the iteration goes over all pages, and may be left early', async () => {
     const { scheduler } = createSetting();
     await using it = scheduler({ tasks: [work] });
-    await it.scheduleMany(Array.from({ length: 250 }, () => declareTask(work, null)));
+    await it.scheduleMany(Array.from({ length: 250 }, () => ({ task: work, payload: null })));
     let count = 0;
     for await (const _task of it.list()) count++;
     expect(count).toBe(250);
@@ -106,8 +105,8 @@ describe('list and count', () => {
     const codec = { name: 'upper', encode: () => 'X', decode: () => 'x' };
     await using it = scheduler({ tasks: [work] });
     await using other = scheduler({ tasks: [work], codec });
-    await it.schedule(work, 1, { id: 'newer', in: '1h' });
-    await other.schedule(work, 2, { id: 'encoded', in: '1h' });
+    await it.schedule(work, { payload: 1, id: 'newer', in: '1h' });
+    await other.schedule(work, { payload: 2, id: 'encoded', in: '1h' });
     const [record] = await store.get(['newer']);
     const body = { ...readBody(record?.body ?? ''), v: 99 };
     await store.update('newer', { body: writeBody(body) }, { revision: record?.revision ?? 0 });
@@ -159,7 +158,7 @@ describe('preview', () => {
     const expected = worker.preview(trigger, 5, { id: 'a', from: clock.now() });
     expect(worker.preview(trigger, 5, { id: 'b', from: clock.now() })).not.toEqual(expected);
     await worker.start();
-    await worker.schedule(task, null, { id: 'a', trigger });
+    await worker.schedule(task, { id: 'a', trigger });
     await clock.runUntil(() => ran.length === 5);
     expect(ran).toEqual(expected);
   });
@@ -192,7 +191,7 @@ describe('history', () => {
     });
     await using worker = scheduler({ tasks: [task], owner: 'w' });
     await worker.start();
-    await worker.schedule(task, null, { id: 'a', every: '1h' });
+    await worker.schedule(task, { id: 'a', every: '1h' });
     await clock.advance('5h');
     const nominal = (hours: number) => new Date(start + hours * hourMs);
     const history = await worker.history('a');
@@ -239,7 +238,7 @@ describe('history', () => {
     await using worker = scheduler({ tasks: [task] });
     const events = logEvents(worker);
     await worker.start();
-    await worker.schedule(task, null, { id: 'a', trigger: every('1h', { limit: 3 }) });
+    await worker.schedule(task, { id: 'a', trigger: every('1h', { limit: 3 }) });
     await clock.advance('10h');
     const history = await worker.history('a');
     expect(history.map(({ nominal }) => nominal.getTime())).toEqual(
@@ -256,14 +255,19 @@ describe('history', () => {
 });
 
 describe('sync', () => {
-  const declared = (id: string, payload: unknown, options: ScheduleOptions = {}): Declaration =>
-    declareTask(work, payload, { id, every: '1h', ...options });
+  const declared = (id: string, payload: unknown, options: TaskSettings = {}): Declaration => ({
+    task: work,
+    payload,
+    id,
+    every: '1h',
+    ...options,
+  });
 
   test('adds, changes and removes, and touches nothing else', async () => {
     const { scheduler, clock, store } = createSetting();
     await using it = scheduler({ tasks: [work, mail] });
-    await it.schedule(work, 'mine', { id: 'mine', every: '1h' });
-    await it.schedule(work, 'theirs', { id: 'theirs', every: '1h', group: 'other' });
+    await it.schedule(work, { payload: 'mine', id: 'mine', every: '1h' });
+    await it.schedule(work, { payload: 'theirs', id: 'theirs', every: '1h', group: 'other' });
     expect(await it.sync(['a', 'b', 'c', 'd'].map((id) => declared(id, 1)))).toEqual({
       created: ['a', 'b', 'c', 'd'],
       updated: [],
@@ -294,9 +298,22 @@ describe('sync', () => {
   test('takes over a task that had been scheduled by hand', async () => {
     const { scheduler } = createSetting();
     await using it = scheduler({ tasks: [work] });
-    await it.schedule(work, 1, { id: 'a', every: '1h' });
+    await it.schedule(work, { payload: 1, id: 'a', every: '1h' });
     expect(await it.sync([declared('a', 1)])).toMatchObject({ updated: ['a'] });
     expect(await it.sync([])).toMatchObject({ removed: ['a'] });
+  });
+
+  test('refuses the id of a task of another group, before anything changes', async () => {
+    const { scheduler } = createSetting();
+    await using it = scheduler({ tasks: [work] });
+    await it.schedule(work, { payload: 'theirs', id: 'b', every: '1h', group: 'other' });
+    const before = await it.get('b');
+    await expect(it.sync([declared('a', 1), declared('b', 1)])).rejects.toMatchObject({
+      code: 'SCHED_TASK_EXISTS',
+      message: expect.stringContaining('The id "b" is that of a task of the group "other"'),
+    });
+    expect(await it.get('b')).toEqual(before);
+    expect(await it.count()).toBe(1);
   });
 
   test('keeps to the group that it is given', async () => {
@@ -336,10 +353,10 @@ describe('sync', () => {
   });
 
   test.each<[what: string, declarations: readonly Declaration[], code: string]>([
-    ['without an id', [declared('a', 1), declareTask(work, 1)], 'SCHED_ARGUMENT_INVALID'],
+    ['without an id', [declared('a', 1), { task: work, payload: 1 }], 'SCHED_ARGUMENT_INVALID'],
     ['with an id twice', [declared('a', 1), declared('a', 2)], 'SCHED_ARGUMENT_INVALID'],
     ['that is not valid', [declared('a', 1), declared('b', 1n)], 'SCHED_PAYLOAD_NOT_JSON'],
-    ['of a task not known here', [declareTask(mail, 1, { id: 'a' })], 'SCHED_TASK_UNKNOWN'],
+    ['of a task not known here', [{ task: mail, payload: 1, id: 'a' }], 'SCHED_TASK_UNKNOWN'],
   ])('with a declaration %s changes nothing', async (_, declarations, code) => {
     const { scheduler } = createSetting();
     await using it = scheduler({ tasks: [work] });
@@ -369,8 +386,8 @@ describe('several stores', () => {
     );
     await using it = one.scheduler({ store: { main: one.handle(), other }, tasks: [task] });
     const events = logEvents(it);
-    await it.schedule(task, 'in main', { id: 'a' });
-    await it.store('other').schedule(task, 'in other', { id: 'a' });
+    await it.schedule(task, { payload: 'in main', id: 'a' });
+    await it.store('other').schedule(task, { payload: 'in other', id: 'a' });
     expect(it.store('main')).toBe(it);
     expect((await it.get('a'))?.payload).toBe('in main');
     expect((await it.store('other').get('a'))?.payload).toBe('in other');
@@ -409,7 +426,7 @@ describe('withTransaction', () => {
     });
     await using it = scheduler({ store: transactional, tasks: [work] });
     await it.count();
-    await it.withTransaction('tx').schedule(work, null, { id: 'a', in: '1h' });
+    await it.withTransaction('tx').schedule(work, { payload: null, id: 'a', in: '1h' });
     expect(inside).toEqual(['tx: now', 'tx: insert']);
     expect(await it.count()).toBe(1);
   });
@@ -457,7 +474,7 @@ describe('health', () => {
   test('of a stopped scheduler is all that it still tells', async () => {
     const { scheduler } = createSetting();
     const it = scheduler({ tasks: [work] });
-    await it.schedule(work, null, { id: 'a', in: '1h' });
+    await it.schedule(work, { payload: null, id: 'a', in: '1h' });
     await it.stop();
     for (const call of [
       () => it.schedule(work),

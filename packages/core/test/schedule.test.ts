@@ -7,13 +7,12 @@ import {
   cron,
   type DataStore,
   type Declaration,
-  declareTask,
   defineTask,
   every,
   type PayloadCodec,
   type SchedErrorCode,
-  type ScheduleOptions,
   type TaskDefinition,
+  type TaskSettings,
   type Trigger,
 } from '../src/index.js';
 import { interceptStore, recordStore } from './support/intercepted-store.js';
@@ -35,7 +34,7 @@ describe('schedule', () => {
   test('stores a task, and gives its id', async () => {
     const { scheduler } = createSetting();
     await using it = scheduler({ tasks: [work] });
-    expect(await it.schedule(work, { to: 'ada' }, { id: 'a', every: '1h' })).toEqual({
+    expect(await it.schedule(work, { payload: { to: 'ada' }, id: 'a', every: '1h' })).toEqual({
       id: 'a',
       outcome: 'created',
     });
@@ -67,7 +66,7 @@ describe('schedule', () => {
     expect(await it.count()).toBe(2);
   });
 
-  test.each<[what: string, when: ScheduleOptions, runAtMs: number]>([
+  test.each<[what: string, when: TaskSettings, runAtMs: number]>([
     ['nothing: now', {}, 0],
     ['at', { at: '2030-01-01T03:00:00+01:00' }, 2 * hourMs],
     ['at, in the past', { at: start - 1 }, -1],
@@ -81,15 +80,15 @@ describe('schedule', () => {
   ])('knows when: %s', async (_, when, runAtMs) => {
     const { scheduler } = createSetting();
     await using it = scheduler({ tasks: [work], triggers: [every, cron] });
-    const { id } = await it.schedule(work, null, when);
+    const { id } = await it.schedule(work, { payload: null, ...when });
     expect((await it.get(id))?.runAt).toEqual(new Date(start + runAtMs));
   });
 
   test('a trigger brings its kind along, and those that it is made of', async () => {
     const { scheduler } = createSetting();
     await using it = scheduler({ tasks: [work], triggers: [] });
-    await it.schedule(work, null, { trigger: anyOf(every('1h')) });
-    const { id } = await it.schedule(work, null, { every: '1h' });
+    await it.schedule(work, { payload: null, trigger: anyOf(every('1h')) });
+    const { id } = await it.schedule(work, { payload: null, every: '1h' });
     expect((await it.get(id))?.trigger).toEqual({ kind: 'every', every: hourMs });
   });
 
@@ -97,8 +96,8 @@ describe('schedule', () => {
     const { scheduler } = createSetting();
     const mail = defineTask('mail', { queue: 'slow', group: 'mails' });
     await using it = scheduler({ tasks: [mail] });
-    await it.schedule(mail, null, { id: 'a' });
-    await it.schedule(mail, null, { id: 'b', queue: 'fast', group: 'urgent' });
+    await it.schedule(mail, { id: 'a' });
+    await it.schedule(mail, { id: 'b', queue: 'fast', group: 'urgent' });
     expect(await it.get('a')).toMatchObject({ queue: 'slow', group: 'mails' });
     expect(await it.get('b')).toMatchObject({ queue: 'fast', group: 'urgent' });
   });
@@ -106,7 +105,10 @@ describe('schedule', () => {
   test('jitter moves the run, not the occurrence', async () => {
     const { scheduler } = createSetting();
     await using it = scheduler({ tasks: [work] });
-    const { id } = await it.schedule(work, null, { trigger: every('1h', { jitter: '50m' }) });
+    const { id } = await it.schedule(work, {
+      payload: null,
+      trigger: every('1h', { jitter: '50m' }),
+    });
     const { runAt, nominal } = (await it.get(id)) ?? {};
     expect(nominal).toEqual(new Date(start + hourMs));
     expect(runAt?.getTime()).toBeGreaterThan(start + hourMs);
@@ -131,7 +133,7 @@ describe('ids', () => {
   ])('that are refused: %s', async (_, id) => {
     const { scheduler } = createSetting();
     await using it = scheduler({ tasks: [work] });
-    await expect(it.schedule(work, null, { id })).rejects.toMatchObject({
+    await expect(it.schedule(work, { payload: null, id })).rejects.toMatchObject({
       code: 'SCHED_ID_INVALID',
     });
     expect(await it.count()).toBe(0);
@@ -144,7 +146,8 @@ describe('ids', () => {
       ...['a', 'A', 'á', 'a\u0301', ' a', 'a ', 'a  b', '😀', '\u{10ffff}', '\u2028', '__proto__'],
       ...['a'.repeat(255), `${'a'.repeat(254)}b`, 'é'.repeat(127), 'a@1', 'a+1', '../a', "';--"],
     ];
-    for (const id of ids) expect((await it.schedule(work, id, { id })).outcome).toBe('created');
+    for (const id of ids)
+      expect((await it.schedule(work, { payload: id, id })).outcome).toBe('created');
     for (const id of ids) expect((await it.get(id))?.payload).toBe(id);
   });
 });
@@ -161,9 +164,9 @@ describe('what is not valid', () => {
     };
     return trigger;
   };
-  const as = (options: object) => options as ScheduleOptions;
+  const as = (options: object) => options as TaskSettings;
 
-  test.each<[what: string, options: ScheduleOptions, code: SchedErrorCode]>([
+  test.each<[what: string, options: TaskSettings, code: SchedErrorCode]>([
     ['an id', { id: '' }, 'SCHED_ID_INVALID'],
     ['a queue', { queue: '' }, 'SCHED_ARGUMENT_INVALID'],
     ['a group', { group: 'a\nb' }, 'SCHED_ARGUMENT_INVALID'],
@@ -173,7 +176,7 @@ describe('what is not valid', () => {
     ['a time without an offset', { at: '2030-01-01T00:00' }, 'SCHED_TIME_INVALID'],
     ['a date that does not exist', { at: '2030-02-30T00:00Z' }, 'SCHED_TIME_INVALID'],
     ['a time too far away', { at: 1e15 }, 'SCHED_TIME_INVALID'],
-    ['no delay', { in: 0 }, 'SCHED_DURATION_INVALID'],
+    ['a delay below zero', { in: -1 }, 'SCHED_DURATION_INVALID'],
     ['a negative delay', { in: -1 }, 'SCHED_DURATION_INVALID'],
     ['a delay in words', { in: 'soon' }, 'SCHED_DURATION_INVALID'],
     ['no interval', { every: 0 }, 'SCHED_DURATION_INVALID'],
@@ -238,30 +241,21 @@ describe('what is not valid', () => {
     const { handle, scheduler } = createSetting();
     const { store, count } = recordStore(handle());
     await using it = scheduler({ store, tasks: [work], triggers: [every, cron] });
-    const bad = declareTask(work, null, options);
-    await expect(it.scheduleMany([declareTask(work, null), bad])).rejects.toMatchObject({ code });
+    const bad = { task: work, payload: null, ...options };
+    await expect(it.scheduleMany([{ task: work, payload: null }, bad])).rejects.toMatchObject({
+      code,
+    });
     expect(count('insert')).toBe(0);
   });
 
-  test('a short form whose trigger is not registered is refused, naming what to register', async () => {
-    const { scheduler } = createSetting();
-    await using it = scheduler({ tasks: [work], triggers: [] });
-    await expect(it.schedule(work, null, { cron: '* * * * *' })).rejects.toMatchObject({
-      code: 'SCHED_TRIGGER_UNKNOWN',
-      message: expect.stringContaining('triggers: [cron]'),
-    });
-  });
-
-  test.each<[what: string, task: unknown]>([
-    ['of another scheduler', defineTask('other')],
-    ['that is none', undefined],
-    ['that is only a name', 'work'],
-  ])('a task definition %s is refused', async (_, task) => {
+  test.each<[what: string, task: unknown, code: string]>([
+    ['of another scheduler', defineTask('other'), 'SCHED_TASK_UNKNOWN'],
+    ['that is none', undefined, 'SCHED_ARGUMENT_INVALID'],
+    ['that is only a name', 'work', 'SCHED_ARGUMENT_INVALID'],
+  ])('a task definition %s is refused', async (_, task, code) => {
     const { scheduler } = createSetting();
     await using it = scheduler({ tasks: [work] });
-    await expect(it.schedule(task as TaskDefinition)).rejects.toMatchObject({
-      code: 'SCHED_TASK_UNKNOWN',
-    });
+    await expect(it.schedule(task as TaskDefinition)).rejects.toMatchObject({ code });
   });
 
   test.each<[what: string, define: () => unknown, code: SchedErrorCode]>([
@@ -311,8 +305,8 @@ describe('what is not valid', () => {
 });
 
 describe('scheduleMany', () => {
-  const many = (count: number, options: ScheduleOptions = {}) =>
-    Array.from({ length: count }, (_, i) => declareTask(work, i, { ...options, id: `${i}` }));
+  const many = (count: number, options: TaskSettings = {}) =>
+    Array.from({ length: count }, (_, i) => ({ task: work, payload: i, ...options, id: `${i}` }));
 
   test('needs few calls to the store, and answers in the order given', async () => {
     const { handle, scheduler } = createSetting();
@@ -337,8 +331,13 @@ describe('scheduleMany', () => {
   test('takes an id that comes twice for two declarations, one after the other', async () => {
     const { scheduler } = createSetting();
     await using it = scheduler({ tasks: [work] });
-    const declared = (payload: number, options: ScheduleOptions = {}): Declaration =>
-      declareTask(work, payload, { id: 'a', every: '1h', ...options });
+    const declared = (payload: number, options: TaskSettings = {}): Declaration => ({
+      task: work,
+      payload,
+      id: 'a',
+      every: '1h',
+      ...options,
+    });
     expect(await it.scheduleMany([declared(1), declared(2), declared(2)])).toEqual([
       { id: 'a', outcome: 'created' },
       { id: 'a', outcome: 'updated' },
@@ -355,10 +354,10 @@ describe('scheduleMany', () => {
     await using it = scheduler({ tasks: [work] });
     await it.scheduleMany(many(3, { every: '1h' }));
     const again = [
-      declareTask(work, 0, { id: '0', every: '1h' }),
-      declareTask(work, 'new', { id: '1', every: '1h' }),
-      declareTask(work, 2, { id: '2', every: '1h', onConflict: 'replace' }),
-      declareTask(work, 3, { id: '3' }),
+      { task: work, payload: 0, id: '0', every: '1h' },
+      { task: work, payload: 'new', id: '1', every: '1h' },
+      { task: work, payload: 2, id: '2', every: '1h', onConflict: 'replace' as const },
+      { task: work, payload: 3, id: '3' },
     ];
     const outcomes = (await it.scheduleMany(again)).map(({ outcome }) => outcome);
     expect(outcomes).toEqual(['unchanged', 'updated', 'replaced', 'created']);
@@ -374,9 +373,9 @@ describe('a schedule that has come to its end', () => {
     const task = defineTask('t', { handler: ({ nominal }) => runs.push(nominal) });
     await using it = scheduler({ tasks: [task] });
     const trigger = every('1h', { anchor: start, end: start + hourMs });
-    await it.schedule(task, null, { id: 'a', trigger });
+    await it.schedule(task, { id: 'a', trigger });
     await clock.advance('2h');
-    expect(await it.schedule(task, null, { id: 'a', trigger })).toEqual({
+    expect(await it.schedule(task, { id: 'a', trigger })).toEqual({
       id: 'a',
       outcome: 'unchanged',
     });
@@ -391,11 +390,11 @@ describe('a schedule that has come to its end', () => {
     await using it = scheduler({ tasks: [task] });
     const end = start + hourMs;
     const trigger = every('1h', { anchor: start, end });
-    await it.schedule(task, 1, { id: 'a', trigger });
+    await it.schedule(task, { payload: 1, id: 'a', trigger });
     await it.start();
     await clock.advance('2h');
     expect((await it.get('a'))?.state).toBe('finished');
-    expect((await it.schedule(task, 2, { id: 'a', trigger })).outcome).toBe('updated');
+    expect((await it.schedule(task, { payload: 2, id: 'a', trigger })).outcome).toBe('updated');
     expect(await it.get('a')).toMatchObject({ state: 'finished', payload: 2 });
     const other = every('2h', { anchor: start, end });
     for (const declared of [
@@ -403,14 +402,14 @@ describe('a schedule that has come to its end', () => {
       { id: 'a', trigger, onConflict: 'replace' },
       { id: 'b', trigger },
     ] as const) {
-      await expect(it.schedule(task, 3, declared)).rejects.toMatchObject({
+      await expect(it.schedule(task, { payload: 3, ...declared })).rejects.toMatchObject({
         code: 'SCHED_TRIGGER_NEVER',
       });
     }
-    const replaced = declareTask(task, 3, { id: 'a', trigger, onConflict: 'replace' });
-    await expect(
-      it.scheduleMany([declareTask(task, 3, { id: 'c' }), replaced]),
-    ).rejects.toMatchObject({ code: 'SCHED_TRIGGER_NEVER' });
+    const replaced = { task, payload: 3, id: 'a', trigger, onConflict: 'replace' } as const;
+    await expect(it.scheduleMany([{ task, payload: 3, id: 'c' }, replaced])).rejects.toMatchObject({
+      code: 'SCHED_TRIGGER_NEVER',
+    });
     expect(await it.get('c')).toBeUndefined();
     expect(await it.get('a')).toMatchObject({ state: 'finished', payload: 2 });
   });
@@ -419,7 +418,7 @@ describe('a schedule that has come to its end', () => {
     const { clock, handle, scheduler } = createSetting();
     const trigger = every('1h', { anchor: start, end: start + hourMs });
     await using other = scheduler({ tasks: [work] });
-    await other.schedule(work, null, { id: 'a', trigger });
+    await other.schedule(work, { payload: null, id: 'a', trigger });
     await clock.advance('2h');
     const store = meddle(
       handle(),
@@ -428,7 +427,7 @@ describe('a schedule that has come to its end', () => {
       () => other.remove('a'),
     );
     await using it = scheduler({ store, tasks: [work] });
-    await expect(it.schedule(work, null, { id: 'a', trigger })).rejects.toMatchObject({
+    await expect(it.schedule(work, { payload: null, id: 'a', trigger })).rejects.toMatchObject({
       code: 'SCHED_TRIGGER_NEVER',
     });
   });
@@ -438,10 +437,10 @@ describe('a schedule that has come to its end', () => {
     const task = defineTask('t', { handler: () => {} });
     await using it = scheduler({ tasks: [task] });
     await it.start();
-    await it.schedule(task, null, options);
+    await it.schedule(task, { ...options });
     await clock.advance('2h');
     expect(await it.get('a')).toBeUndefined();
-    expect((await it.schedule(task, null, options)).outcome).toBe('created');
+    expect((await it.schedule(task, { ...options })).outcome).toBe('created');
   });
 });
 
@@ -449,7 +448,7 @@ describe('others at the same time', () => {
   test('an edit in between is not lost: both hold', async () => {
     const { handle, scheduler } = createSetting();
     await using other = scheduler({ tasks: [work] });
-    await other.schedule(work, 'old', { id: 'a', every: '1h' });
+    await other.schedule(work, { payload: 'old', id: 'a', every: '1h' });
     const store = meddle(handle(), 'update', () => other.update('a', { queue: 'fast' }));
     await using it = scheduler({ store, tasks: [work] });
     await it.update('a', { payload: 'new' });
@@ -459,11 +458,13 @@ describe('others at the same time', () => {
   test('a task that is removed while it is being declared again is created', async () => {
     const { handle, scheduler } = createSetting();
     await using other = scheduler({ tasks: [work] });
-    await other.schedule(work, 'old', { id: 'a', every: '1h' });
+    await other.schedule(work, { payload: 'old', id: 'a', every: '1h' });
     for (const call of ['get', 'update']) {
       const store = meddle(handle(), call, () => other.remove('a'));
       await using it = scheduler({ store, tasks: [work] });
-      expect((await it.schedule(work, call, { id: 'a', every: '1h' })).outcome).toBe('created');
+      expect((await it.schedule(work, { payload: call, id: 'a', every: '1h' })).outcome).toBe(
+        'created',
+      );
       expect((await it.get('a'))?.payload).toBe(call);
     }
   });
@@ -471,16 +472,18 @@ describe('others at the same time', () => {
   test('a task that is created while it is being created again is updated', async () => {
     const { handle, scheduler } = createSetting();
     await using other = scheduler({ tasks: [work] });
-    const deed = () => other.schedule(work, 'theirs', { id: 'a', every: '1h' });
+    const deed = () => other.schedule(work, { payload: 'theirs', id: 'a', every: '1h' });
     await using it = scheduler({ store: meddle(handle(), 'insert', deed), tasks: [work] });
-    expect((await it.schedule(work, 'ours', { id: 'a', every: '1h' })).outcome).toBe('updated');
+    expect((await it.schedule(work, { payload: 'ours', id: 'a', every: '1h' })).outcome).toBe(
+      'updated',
+    );
     expect((await it.get('a'))?.payload).toBe('ours');
   });
 
   test('who is always faster leaves us with an error, and the store as they want it', async () => {
     const { handle, scheduler } = createSetting();
     await using other = scheduler({ tasks: [work] });
-    await other.schedule(work, 0, { id: 'a', every: '1h' });
+    await other.schedule(work, { payload: 0, id: 'a', every: '1h' });
     let edits = 0;
     const deeds = Array.from({ length: 100 }, () => () => other.update('a', { payload: ++edits }));
     await using it = scheduler({ store: meddle(handle(), 'update', ...deeds), tasks: [work] });
@@ -488,5 +491,145 @@ describe('others at the same time', () => {
       code: 'SCHED_TASK_CONTENDED',
     });
     expect((await other.get('a'))?.payload).toBe(edits);
+  });
+});
+
+describe('What is given at once and used later', () => {
+  test.each(['schedule', 'scheduleMany', 'sync', 'update'] as const)(
+    '%s stores the payload as it was when it was called',
+    async (call) => {
+      const { scheduler } = createSetting();
+      await using it = scheduler({ tasks: [work] });
+      await it.schedule(work, { payload: { n: 0 }, id: 'a', in: '1h', group: 'declared' });
+      const payload = { n: 1 };
+      const declaration = { payload, id: 'a', in: '1h' };
+      const done = {
+        schedule: () => it.schedule(work, declaration),
+        scheduleMany: () => it.scheduleMany([{ ...declaration, task: work }]),
+        sync: () => it.sync([{ ...declaration, task: work }]),
+        update: () => it.update('a', { payload }),
+      }[call]();
+      payload.n = 2;
+      await done;
+      expect(await it.get('a')).toMatchObject({ payload: { n: 1 } });
+    },
+  );
+
+  test('an update whose payload cannot be stored changes nothing', async () => {
+    const { scheduler } = createSetting();
+    await using it = scheduler({ tasks: [work] });
+    await it.schedule(work, { payload: 1, id: 'a', in: '1h' });
+    await expect(it.update('a', { payload: 1n })).rejects.toMatchObject({
+      code: 'SCHED_PAYLOAD_NOT_JSON',
+    });
+    expect(await it.get('a')).toMatchObject({ payload: 1 });
+  });
+});
+
+describe('A time', () => {
+  test.each<[what: string, when: TaskSettings]>([
+    ['0', { in: 0 }],
+    ['0 in text', { in: '0s' }],
+    ['a moment that has passed', { at: start - 1 }],
+    ['one of several that have passed', { trigger: anyOf(at(start - 2), at(start - 1)) }],
+    ['a nested one', { trigger: anyOf(anyOf(at(start - 1))) }],
+  ])('of %s means now', async (_, when) => {
+    const { clock, scheduler } = createSetting();
+    let runs = 0;
+    const task = defineTask('t', { handler: () => runs++ });
+    await using it = scheduler({ tasks: [task], triggers: [anyOf] });
+    await it.start();
+    await it.schedule(task, { id: 'a', ...when });
+    await clock.advance('1s');
+    expect(runs).toBe(1);
+    expect(await it.count()).toBe(0);
+  });
+
+  test('of cron and every is in the time zone that is given', async () => {
+    const { scheduler } = createSetting();
+    await using it = scheduler({ tasks: [work] });
+    const timeZone = 'Europe/Berlin';
+    await it.schedule(work, { id: 'cron', cron: '0 9 * * *', timeZone });
+    await it.schedule(work, { id: 'every', every: '1d', timeZone });
+    expect(await it.get('cron')).toMatchObject({
+      trigger: cron('0 9 * * *', { timeZone }).toJSON(),
+      runAt: new Date('2030-01-01T08:00:00Z'),
+    });
+    expect(await it.get('every')).toMatchObject({ trigger: every('1d', { timeZone }).toJSON() });
+    await it.update('every', { cron: '0 9 * * *', timeZone });
+    expect((await it.get('every'))?.trigger).toEqual((await it.get('cron'))?.trigger);
+    const [next] = it.preview({ cron: '0 9 * * *', timeZone }, 1, { from: start });
+    expect(next).toEqual(new Date('2030-01-01T08:00:00Z'));
+  });
+});
+
+describe('at most once, and retries', () => {
+  const refusal = { code: 'SCHED_ARGUMENT_INVALID' };
+
+  test('are refused when one is the definition’s and one is the call’s', async () => {
+    const { scheduler } = createSetting();
+    const careful = defineTask('careful', { delivery: 'atMostOnce' });
+    const stubborn = defineTask('stubborn', { retry: 3 });
+    await using it = scheduler({ tasks: [careful, stubborn] });
+    await expect(it.schedule(careful, { retry: 3 })).rejects.toMatchObject(refusal);
+    await expect(it.schedule(stubborn, { delivery: 'atMostOnce' })).rejects.toMatchObject(refusal);
+    expect(await it.count()).toBe(0);
+    await it.schedule(careful, { retry: 0 });
+    await it.schedule(stubborn, { delivery: 'atMostOnce', retry: 0 });
+    expect(await it.count()).toBe(2);
+  });
+
+  test('are refused when an update brings them together', async () => {
+    const { scheduler } = createSetting();
+    const careful = defineTask('careful', { delivery: 'atMostOnce' });
+    await using it = scheduler({ tasks: [careful, work] });
+    await it.schedule(careful, { id: 'a', in: '1h' });
+    await it.schedule(work, { id: 'b', in: '1h', retry: 3 });
+    await expect(it.update('a', { retry: 3 })).rejects.toMatchObject(refusal);
+    await expect(it.update('b', { delivery: 'atMostOnce' })).rejects.toMatchObject(refusal);
+    await it.update('b', { delivery: 'atMostOnce', retry: 0 });
+  });
+});
+
+describe('Thousands of tasks that are there already', () => {
+  const many = (payload: number) =>
+    Array.from({ length: 1200 }, (_, index) => ({
+      task: work,
+      payload: index === 7 ? payload : 0,
+      id: `${index}`,
+      every: '1h',
+    }));
+
+  test.each(['sync', 'scheduleMany'] as const)(
+    '%s reads them in batches, and writes only what differs',
+    async (call) => {
+      const { handle, scheduler } = createSetting();
+      const { store, count } = recordStore(handle());
+      await using it = scheduler({ store, tasks: [work] });
+      await it[call](many(0));
+      const before = { get: count('get'), update: count('update'), insert: count('insert') };
+      const result = await it[call](many(1));
+      expect(count('get') - before.get).toBe(3);
+      expect(count('update') - before.update).toBe(1);
+      if (call === 'sync') {
+        expect(count('insert')).toBe(before.insert);
+        expect(result).toMatchObject({ created: [], updated: ['7'], removed: [] });
+      }
+    },
+  );
+
+  test('let the event loop in', async () => {
+    const { scheduler } = createSetting();
+    await using it = scheduler({ tasks: [work] });
+    let isOver = false;
+    let turns = 0;
+    const turn = () => {
+      turns++;
+      if (!isOver) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await it.sync(many(0));
+    isOver = true;
+    expect(turns).toBeGreaterThan(3);
   });
 });

@@ -22,7 +22,7 @@ describe('several workers', () => {
     const a = create('a');
     const b = create('b');
     for (let i = 0; i < 200; i++) {
-      await a.scheduler.schedule(a.task, null, { id: `t${i}`, in: 1 + (i % 50) });
+      await a.scheduler.schedule(a.task, { id: `t${i}`, in: 1 + (i % 50) });
     }
     await Promise.all([a.scheduler.start(), b.scheduler.start()]);
     await clock.advance('1m');
@@ -37,8 +37,8 @@ describe('several workers', () => {
     const recorded = recordStore(store);
     const shape = defineTask<{ n: number }>('sum');
     const client = make({ store: recorded.store, tasks: [shape] });
-    await client.schedule(shape, { n: 3 });
-    await client.schedule(shape, { n: 4 }, { every: '1h' });
+    await client.schedule(shape, { payload: { n: 3 } });
+    await client.schedule(shape, { payload: { n: 4 }, every: '1h' });
     await clock.advance('10m');
     expect(recorded.count('claim')).toBe(0);
     let sum = 0;
@@ -72,7 +72,7 @@ describe('several workers', () => {
     const b = make({ tasks: [define('b', 10_000)], owner: 'b' });
     const aEvents = logEvents(a);
     const bEvents = logEvents(b);
-    await b.schedule(define('b', 0), null, { id: 'w' });
+    await b.schedule(define('b', 0), { id: 'w' });
     await a.start();
     await clock.runUntil(() => effects.length === 1);
     await b.start();
@@ -110,8 +110,8 @@ describe('several workers', () => {
       return proceed();
     });
     const a = make({ store: dying, tasks: [define('a')], concurrency: 1, owner: 'a' });
-    await a.schedule(define('a'), null, { id: 'once', delivery: 'atMostOnce' });
-    await a.schedule(define('a'), null, {
+    await a.schedule(define('a'), { id: 'once', delivery: 'atMostOnce' });
+    await a.schedule(define('a'), {
       ...{ id: 'picky', every: '1m', catchUp: { mode: 'none', grace: 1000 } },
     });
     await a.start();
@@ -154,7 +154,7 @@ describe('several workers', () => {
       });
       const victim = make({ store: handle, tasks: [task], owner: `v${i}` });
       const events = logEvents(victim);
-      if (i === 0) await victim.schedule(task, null, { id: 'k' });
+      if (i === 0) await victim.schedule(task, { id: 'k' });
       await victim.start();
       await clock.advance(1000);
       deliveries += events.of('started').length;
@@ -182,8 +182,8 @@ describe('after an outage', () => {
     const task = defineTask<number>('work', { handler: ({ payload }) => clock.sleep(payload) });
     const worker = make({ store: down, tasks: [task] });
     worker.on('succeeded', ({ id }) => done.push(`${id}@${clock.elapsed()}`));
-    await worker.schedule(task, 2000, { id: 'settled' });
-    await worker.schedule(task, 0, { id: 'claimed', in: '2m' });
+    await worker.schedule(task, { payload: 2000, id: 'settled' });
+    await worker.schedule(task, { payload: 0, id: 'claimed', in: '2m' });
     await worker.start();
     await clock.advance(1000);
     isDown = true;

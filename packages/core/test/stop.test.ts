@@ -28,7 +28,7 @@ describe('a graceful stop', () => {
     const task = longTask(clock, 20_000);
     const scheduler = make({ tasks: [task] });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, null, { id: 'l' });
+    await scheduler.schedule(task, { payload: null, id: 'l' });
     await scheduler.start();
     await clock.advance(1000);
     expect((await scheduler.health()).state).toBe('running');
@@ -48,7 +48,7 @@ describe('a graceful stop', () => {
     const { clock, scheduler: make } = createSetting();
     const task = longTask(clock, 1);
     const scheduler = make({ tasks: [task] });
-    await scheduler.schedule(task, null, { in: '1h' });
+    await scheduler.schedule(task, { payload: null, in: '1h' });
     await scheduler.start();
     await clock.advance('1m');
     expect(await stopTimed(clock, scheduler)).toBe(0);
@@ -60,13 +60,13 @@ describe('a graceful stop', () => {
     const task = longTask(clock, 10_000);
     const scheduler = make({ tasks: [task] });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, null, { id: 'a' });
-    await scheduler.schedule(task, null, { id: 'b', in: 5000 });
+    await scheduler.schedule(task, { payload: null, id: 'a' });
+    await scheduler.schedule(task, { payload: null, id: 'b', in: 5000 });
     await scheduler.start();
     await clock.advance(1000);
     const stopped = scheduler.stop();
     await clock.advance(2000);
-    await make({ tasks: [task] }).schedule(task, null, { id: 'c' });
+    await make({ tasks: [task] }).schedule(task, { payload: null, id: 'c' });
     await clock.advance(10_000);
     await stopped;
     expect(events.of('started')).toMatchObject([{ id: 'a' }]);
@@ -78,11 +78,11 @@ describe('a graceful stop', () => {
     const task: TaskDefinition<unknown> = defineTask('chain', {
       handler: async () => {
         await clock.sleep(5000);
-        await scheduler.schedule(task, null, { id: 'next', in: '1h' });
+        await scheduler.schedule(task, { payload: null, id: 'next', in: '1h' });
       },
     });
     const scheduler = make({ tasks: [task] });
-    await scheduler.schedule(task, null);
+    await scheduler.schedule(task, { payload: null });
     await scheduler.start();
     await clock.advance(1000);
     expect(await stopTimed(clock, scheduler)).toBe(4000);
@@ -101,9 +101,11 @@ describe('a graceful stop', () => {
     });
     const scheduler = make({ tasks: [task], concurrency: 1 });
     const events = logEvents(scheduler);
-    for (let i = 0; i < 10; i++) await scheduler.schedule(task, 0, { at: clock.now() - 100 + i });
-    await scheduler.schedule(task, 60_000, { id: 'long', at: clock.now() - 50 });
-    for (const id of ['x', 'y']) await scheduler.schedule(task, 0, { id, at: clock.now() - 40 });
+    for (let i = 0; i < 10; i++)
+      await scheduler.schedule(task, { payload: 0, at: clock.now() - 100 + i });
+    await scheduler.schedule(task, { payload: 60_000, id: 'long', at: clock.now() - 50 });
+    for (const id of ['x', 'y'])
+      await scheduler.schedule(task, { payload: 0, id, at: clock.now() - 40 });
     await scheduler.start();
     await clock.runUntil(() => ran.includes('long'));
     expect((await scheduler.health()).waiting).toBe(2);
@@ -147,7 +149,7 @@ describe('at the deadline', () => {
     const a = make({ tasks: [define('a')] });
     const b = make({ tasks: [define('b')] });
     const events = logEvents(a);
-    await a.schedule(define('a'), null, { id: 'l' });
+    await a.schedule(define('a'), { id: 'l' });
     await a.start();
     await clock.advance(1000);
     await b.start();
@@ -173,7 +175,7 @@ describe('at the deadline', () => {
     const task = longTask(clock, 3_600_000);
     const scheduler = make({ tasks: [task] });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, null, { id: 'l' });
+    await scheduler.schedule(task, { payload: null, id: 'l' });
     await scheduler.start();
     await clock.advance(1000);
     expect(await stopTimed(clock, scheduler, 0)).toBe(0);
@@ -186,7 +188,7 @@ describe('at the deadline', () => {
     const task = longTask(clock, 3_600_000);
     const scheduler = make({ tasks: [task] });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, null, { id: 'l', delivery: 'atMostOnce' });
+    await scheduler.schedule(task, { payload: null, id: 'l', delivery: 'atMostOnce' });
     await scheduler.start();
     await clock.advance(1000);
     await stopTimed(clock, scheduler, 1000);
@@ -204,7 +206,7 @@ describe('at the deadline', () => {
     const stuck = defineTask('long', { handler: () => clock.sleep('1h') });
     const scheduler = make({ tasks: [stuck], abortGrace: 4000 });
     const events = logEvents(scheduler);
-    await scheduler.schedule(stuck, null, { id: 'l' });
+    await scheduler.schedule(stuck, { id: 'l' });
     await scheduler.start();
     await clock.advance(6000);
     const other = make({ tasks: [longTask(clock, 10)] });
@@ -237,7 +239,7 @@ describe('a store that lets one down during a stop', () => {
     const scheduler = make({ store: slow, tasks: [task] });
     const events = logEvents(scheduler);
     const client = make({ tasks: [task] });
-    await client.schedule(task, null, { id: 'l' });
+    await client.schedule(task, { payload: null, id: 'l' });
     await scheduler.start();
     await clock.advance(500);
     expect(await store.get(['l'])).toMatchObject([{ deliveries: 1 }]);
@@ -256,7 +258,7 @@ describe('a store that lets one down during a stop', () => {
     });
     const task = defineTask('orphan');
     const scheduler = make({ store: slow });
-    await make({ tasks: [task] }).schedule(task, null, { id: 'o' });
+    await make({ tasks: [task] }).schedule(task, { id: 'o' });
     await scheduler.start();
     await clock.advance(500);
     expect(await stopTimed(clock, scheduler)).toBe(1500);
@@ -274,7 +276,7 @@ describe('a store that lets one down during a stop', () => {
     const task = longTask(clock, 1000);
     const scheduler = make({ store: slow, tasks: [task], abortGrace: 1000 });
     const events = logEvents(scheduler);
-    await make({ tasks: [task] }).schedule(task, null, { id: 'l' });
+    await make({ tasks: [task] }).schedule(task, { payload: null, id: 'l' });
     await scheduler.start();
     await clock.advance(500);
     expect(await stopTimed(clock, scheduler, 2000)).toBe(3100);
@@ -343,7 +345,7 @@ describe('a store that lets one down during a stop', () => {
     });
     const task = longTask(clock, 5000);
     const scheduler = make({ store: bad, tasks: [task], lease: '1h' });
-    await scheduler.schedule(task, null, { id: 'l' });
+    await scheduler.schedule(task, { payload: null, id: 'l' });
     await scheduler.start();
     await clock.advance(1000);
     isDown = true;

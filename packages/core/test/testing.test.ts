@@ -193,7 +193,7 @@ describe('a scheduler in virtual time', () => {
       handler: ({ nominal }) => late.push(clock.now() - nominal.getTime()),
     });
     const scheduler = createScheduler({ store, tasks: [task], clock, triggers: [every, cron] });
-    await scheduler.schedule(task, null, { cron: '0 * * * *' });
+    await scheduler.schedule(task, { cron: '0 * * * *' });
     await scheduler.start();
     await clock.advance('30d');
     // From midnight to midnight, both included.
@@ -215,7 +215,7 @@ describe('a scheduler in virtual time', () => {
       },
     });
     const scheduler = createScheduler({ store, tasks: [task], clock, triggers: [every] });
-    await scheduler.schedule(task, null, { every: '1h' });
+    await scheduler.schedule(task, { every: '1h' });
     await scheduler.start();
     await clock.advance('2h10m');
     expect(ran).toEqual(['60-70', '120-130']);
@@ -233,7 +233,7 @@ describe('a scheduler in virtual time', () => {
       },
     });
     const scheduler = createScheduler({ store, tasks: [task], clock });
-    await scheduler.schedule(task, null);
+    await scheduler.schedule(task);
     await scheduler.start();
     await clock.advance('1h');
     expect(took).toBe(0);
@@ -251,7 +251,7 @@ describe('a scheduler in virtual time', () => {
         }),
     });
     const scheduler = createScheduler({ store, tasks: [task], clock });
-    await scheduler.schedule(task, null);
+    await scheduler.schedule(task);
     await scheduler.start();
     await expect(clock.advance('1h')).rejects.toThrow(/clock\.sleep\(\)/);
     wake();

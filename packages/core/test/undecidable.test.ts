@@ -7,10 +7,10 @@ import { createSetting } from './support/setting.js';
 describe('tasks that a worker can do nothing with', () => {
   test('a task without a handler waits, reported once, for a worker that has one', async () => {
     const { clock, store, scheduler: make } = createSetting();
-    const order = defineTask('order');
+    const order = defineTask<object>('order');
     const ran: number[] = [];
     const client = make({ tasks: [order] });
-    await client.schedule(order, { n: 1 }, { id: 'o', in: '1m' });
+    await client.schedule(order, { payload: { n: 1 }, id: 'o', in: '1m' });
     const [before] = await store.get(['o']);
     const recorded = recordStore(store);
     const old = make({ store: recorded.store, owner: 'old' });
@@ -48,7 +48,7 @@ describe('tasks that a worker can do nothing with', () => {
       tasks: [defineTask('order', { handler: () => ran.push(clock.elapsed()) })],
     });
     const client = make({ tasks: [defineTask('order')] });
-    await client.schedule(defineTask('order'), null, { in: 1000 });
+    await client.schedule(defineTask('order'), { payload: null, in: 1000 });
     await old.start();
     await clock.advance(1500);
     await next.start();
@@ -62,7 +62,7 @@ describe('tasks that a worker can do nothing with', () => {
     const task = defineTask('shape');
     const worker = make({ tasks: [task] });
     const events = logEvents(worker);
-    await worker.schedule(task, null, { id: 's' });
+    await worker.schedule(task, { id: 's' });
     await worker.start();
     await clock.advance('10m');
     expect(events.of('deferred')).toMatchObject([{ id: 's', reason: 'noHandler' }]);
@@ -74,7 +74,7 @@ describe('tasks that a worker can do nothing with', () => {
     const ran: string[] = [];
     const task = defineTask('work', { handler: ({ task: { id } }) => ran.push(id) });
     const client = make({ tasks: [task] });
-    await client.schedule(task, null, { id: 'sample' });
+    await client.schedule(task, { id: 'sample' });
     const [sample] = await store.get(['sample']);
     await client.remove('sample');
     const good = JSON.parse(sample?.body ?? '') as Record<string, unknown>;
@@ -99,8 +99,8 @@ describe('tasks that a worker can do nothing with', () => {
       ...{ runAt: clock.now(), body },
     });
     await store.insert(Object.entries(bodies).map(([id, body]) => record(id, body)));
-    await client.schedule(task, null, { id: 'readable' });
-    await client.schedule(task, null, { id: 'hourly', every: '1h' });
+    await client.schedule(task, { id: 'readable' });
+    await client.schedule(task, { id: 'hourly', every: '1h' });
 
     const recorded = recordStore(store);
     const worker = make({ store: recorded.store, tasks: [task] });
@@ -158,9 +158,9 @@ describe('tasks that a worker can do nothing with', () => {
     });
     const scheduler = make({ tasks: [task], triggers: [kind, every] });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, null, { id: 'while running', trigger });
-    await scheduler.schedule(task, null, { id: 'replacing', trigger, overlap: 'replace' });
-    await scheduler.schedule(task, null, { id: 'sound', every: '1m' });
+    await scheduler.schedule(task, { id: 'while running', trigger });
+    await scheduler.schedule(task, { id: 'replacing', trigger, overlap: 'replace' });
+    await scheduler.schedule(task, { id: 'sound', every: '1m' });
     await scheduler.start();
     await clock.advance('10m');
     expect(ran.filter((id) => id === 'sound')).toHaveLength(10);
@@ -207,8 +207,8 @@ describe('a task about which nothing can be decided when it is claimed', () => {
       const task = defineTask('work', { handler: ({ task: { id } }) => ran.push(id), overlap });
       const scheduler = make({ tasks: [task], triggers: [kind, every] });
       const events = logEvents(scheduler);
-      await scheduler.schedule(task, null, { id: 'f', trigger });
-      await scheduler.schedule(task, null, { id: 'sound', every: '1m', overlap: 'skip' });
+      await scheduler.schedule(task, { id: 'f', trigger });
+      await scheduler.schedule(task, { id: 'sound', every: '1m', overlap: 'skip' });
       await scheduler.start();
       await clock.advance('1m30s');
       const before = ran.filter((id) => id.startsWith('f')).length;

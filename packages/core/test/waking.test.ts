@@ -19,7 +19,7 @@ describe('waking up', () => {
     const scheduler = make({ tasks: [task], pollInterval: Number.POSITIVE_INFINITY });
     const events = logEvents(scheduler);
     for (const inMs of [1, 2, 999, 1000, 86_400_000, 40 * 86_400_000]) {
-      await scheduler.schedule(task, null, { in: inMs });
+      await scheduler.schedule(task, { in: inMs });
     }
     await scheduler.start();
     await clock.advance('50d');
@@ -35,9 +35,9 @@ describe('waking up', () => {
     });
     await scheduler.start();
     await clock.advance(10);
-    await scheduler.schedule(task, null, { in: '1h' });
-    await scheduler.schedule(task, null, { in: 500 });
-    await scheduler.schedule(task, null, { id: 'e', every: '5m' });
+    await scheduler.schedule(task, { in: '1h' });
+    await scheduler.schedule(task, { in: 500 });
+    await scheduler.schedule(task, { id: 'e', every: '5m' });
     await clock.advance('1h');
     expect(late).toHaveLength(14);
     expect(new Set(late)).toEqual(new Set([0]));
@@ -52,8 +52,8 @@ describe('waking up', () => {
     const client = make({ tasks: [task] });
     await worker.start();
     await clock.advance('10m');
-    await client.schedule(task, null);
-    await client.schedule(task, null, { in: 20 });
+    await client.schedule(task);
+    await client.schedule(task, { in: 20 });
     await clock.advance(20);
     expect(late).toEqual([0, 0]);
     expect((await client.health()).state).toBe('idle');
@@ -71,7 +71,7 @@ describe('waking up', () => {
     const client = make({ tasks: [task] });
     await worker.start();
     await clock.advance(2000);
-    await client.schedule(task, null);
+    await client.schedule(task);
     await clock.advance('1m');
     expect(late).toEqual([3000]);
   });
@@ -90,7 +90,7 @@ describe('waking up', () => {
     const client = make({ tasks: [task] });
     await worker.start();
     await clock.advance(2000);
-    await client.schedule(task, null);
+    await client.schedule(task);
     await clock.advance('1m');
     expect(late).toEqual([4000]);
   });
@@ -106,7 +106,7 @@ describe('waking up', () => {
     const worker = make({
       ...{ store: contended, tasks: [task], pollInterval: Number.POSITIVE_INFINITY },
     });
-    await worker.schedule(task, null);
+    await worker.schedule(task);
     await worker.start();
     await clock.advance('1m');
     expect(late).toEqual([1000]);
@@ -128,7 +128,7 @@ describe('waking up', () => {
       late.length = 0;
       await worker.start();
       await clock.advance(expected * 10);
-      await client.schedule(task, null);
+      await client.schedule(task);
       await clock.advance(expected - 1);
       expect(late).toEqual([]);
       await clock.advance(1);
@@ -161,8 +161,8 @@ describe('waking up', () => {
     const scheduler = make({
       ...{ store: slow, tasks: [task, other], pollInterval: Number.POSITIVE_INFINITY },
     });
-    await scheduler.schedule(task, null);
-    await scheduler.schedule(other, null, { in: 5 });
+    await scheduler.schedule(task);
+    await scheduler.schedule(other, { in: 5 });
     await scheduler.start();
     await clock.advance('1h');
     // Due at 30, while the claim that began at 5 knows nothing of it and comes back at 105.
@@ -183,8 +183,8 @@ describe('waking up', () => {
     const worker = make({
       ...{ store: slow, tasks: [task], pollInterval: Number.POSITIVE_INFINITY },
     });
-    await worker.schedule(task, null, { in: 1000 });
-    await worker.schedule(task, null, { in: 5000 });
+    await worker.schedule(task, { in: 1000 });
+    await worker.schedule(task, { in: 5000 });
     await worker.start();
     await clock.advance('1h');
     expect(late).toEqual([500, 0]);
@@ -203,7 +203,7 @@ describe('waking up', () => {
       },
     });
     const worker = make({ store: other, tasks: [task], pollInterval: 1000 });
-    await worker.schedule(task, null, { every: '10m' });
+    await worker.schedule(task, { every: '10m' });
     await worker.start();
     await clock.advance('1h');
     expect(ran).toHaveLength(6);
@@ -231,11 +231,11 @@ describe('waking up', () => {
     const scheduler = make({
       ...{ store: silent, tasks: [task], concurrency: 2, pollInterval: Number.POSITIVE_INFINITY },
     });
-    for (let i = 0; i < 5; i++) await scheduler.schedule(task, null, { in: 100 });
+    for (let i = 0; i < 5; i++) await scheduler.schedule(task, { in: 100 });
     // These fall due while all slots are taken.
-    await scheduler.schedule(task, null, { in: 5000 });
-    await scheduler.schedule(task, null, { in: 5000 });
-    await scheduler.schedule(task, null, { in: 5500 });
+    await scheduler.schedule(task, { in: 5000 });
+    await scheduler.schedule(task, { in: 5000 });
+    await scheduler.schedule(task, { in: 5500 });
     await scheduler.start();
     await clock.advance('1h');
     expect(begun).toEqual([100, 100, 1100, 1100, 2100, 5000, 5000, 6000]);
@@ -245,8 +245,8 @@ describe('waking up', () => {
     const { clock, late, task, scheduler: make } = lateness();
     const worker = make({ tasks: [task], pollInterval: Number.POSITIVE_INFINITY });
     const client = make({ tasks: [task] });
-    await client.schedule(task, null, { id: 'p', in: 1000 });
-    await client.schedule(task, null, { id: 'q', in: 1000, queue: 'elsewhere' });
+    await client.schedule(task, { id: 'p', in: 1000 });
+    await client.schedule(task, { id: 'q', in: 1000, queue: 'elsewhere' });
     await client.pause('p');
     await worker.start();
     await clock.advance(3000);

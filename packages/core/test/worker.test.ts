@@ -10,7 +10,7 @@ describe('the main path', () => {
   test('a task runs once when it is due, and its handler knows everything about it', async () => {
     const { clock, store, scheduler: make } = createSetting();
     const runs: RunContext<unknown>[] = [];
-    const task = defineTask('greet', {
+    const task = defineTask<unknown>('greet', {
       handler: (run) => runs.push(run),
       queue: 'polite',
       group: 'people',
@@ -18,7 +18,7 @@ describe('the main path', () => {
     const scheduler = make({ tasks: [task], queues: ['polite'], owner: 'me' });
     const events = logEvents(scheduler);
     const at = clock.now() + 60_000;
-    await scheduler.schedule(task, { name: 'Ada' }, { id: 'ada', at });
+    await scheduler.schedule(task, { payload: { name: 'Ada' }, id: 'ada', at });
     await scheduler.start();
     await clock.advance(59_999);
     expect(runs).toHaveLength(0);
@@ -52,7 +52,7 @@ describe('the main path', () => {
       retry: { limit: 2, min: 1000, jitter: 0 },
     });
     const scheduler = make({ tasks: [task] });
-    await scheduler.schedule(task, null, { id: 'f' });
+    await scheduler.schedule(task, { id: 'f' });
     await scheduler.start();
     await clock.advance('1h');
     expect(attempts).toEqual(['1@0', '2@1000', '3@3000']);
@@ -101,7 +101,10 @@ describe('the main path', () => {
     const scheduler = make({ tasks: [task, rejects] });
     for (const definition of [task, rejects]) {
       for (const which of thrown.keys()) {
-        await scheduler.schedule(definition, { which }, { id: `${definition.name} ${which}` });
+        await scheduler.schedule(definition, {
+          payload: { which },
+          id: `${definition.name} ${which}`,
+        });
       }
     }
     await scheduler.start();
@@ -132,7 +135,7 @@ describe('a payload that its schema refuses when it is to run', () => {
     const task = defineTask('work', { payload: schema, handler: () => calls++, retry: 5 });
     const scheduler = make({ tasks: [task] });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, 1, { id: 'w', in: 1000 });
+    await scheduler.schedule(task, { payload: 1, id: 'w', in: 1000 });
     isStrict = true;
     await scheduler.start();
     await clock.advance('1h');
@@ -156,11 +159,11 @@ describe('a process that only schedules', () => {
     const recorded = recordStore(store);
     const task = defineTask('work');
     const client = make({ store: recorded.store, tasks: [task] });
-    for (let i = 0; i < 50; i++) await client.schedule(task, null, { in: '1h' });
+    for (let i = 0; i < 50; i++) await client.schedule(task, { in: '1h' });
     expect(recorded.count('now')).toBe(1);
     setBy = 7_200_000;
     await clock.advance('1m1s');
-    await client.schedule(task, null, { id: 'later', in: '1h' });
+    await client.schedule(task, { id: 'later', in: '1h' });
     expect(recorded.count('now')).toBe(2);
     const [record] = await store.get(['later']);
     expect(record?.runAt).toBe(clock.now() + setBy + 3_600_000);
@@ -183,7 +186,7 @@ describe('inside a transaction of the user', () => {
     const task = defineTask('work');
     const scheduler = make({ store: outside, tasks: [task] });
     const tx = { isMine: true };
-    await scheduler.withTransaction(tx).schedule(task, null, { id: 'w', in: '1h' });
+    await scheduler.withTransaction(tx).schedule(task, { id: 'w', in: '1h' });
     await scheduler.stop();
     expect(given).toEqual([tx]);
     expect(inside.calls.map(({ call }) => call)).toEqual(['now', 'insert']);
@@ -205,7 +208,7 @@ describe('in real time', () => {
     const scheduler = createScheduler({ store, tasks: [task] });
     const succeeded = new Promise((resolve) => scheduler.on('succeeded', resolve));
     await scheduler.start();
-    await scheduler.schedule(task, null, { id: 'w', in: 20 });
+    await scheduler.schedule(task, { id: 'w', in: 20 });
     expect(await succeeded).toMatchObject({ id: 'w', attempt: 2 });
     expect(Math.min(...late)).toBeGreaterThanOrEqual(0);
     await scheduler.stop();
@@ -238,7 +241,7 @@ describe('children of a schedule that allows overlap', () => {
     });
     const scheduler = make({ tasks: [task] });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, null, { id: 'l', every: '1m' });
+    await scheduler.schedule(task, { id: 'l', every: '1m' });
     await scheduler.start();
     await clock.advance('12m30s');
     expect(most).toBe(2);
@@ -265,7 +268,7 @@ describe('children of a schedule that allows overlap', () => {
     });
     const scheduler = make({ store: failing, tasks: [task] });
     const events = logEvents(scheduler);
-    await scheduler.schedule(task, null, { id: 'l', every: '1m' });
+    await scheduler.schedule(task, { id: 'l', every: '1m' });
     await scheduler.start();
     await clock.advance('1m');
     expect(ran).toBe(1);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { RunInfo, Scheduler, TaskInfo } from '@sched/core';
-import { createScheduler, every, isSchedError } from '@sched/core';
+import { createScheduler, isSchedError } from '@sched/core';
 import { type JournalEntry, readJournals } from './journal.ts';
 import type { TestPlace, TestStore } from './stores.ts';
 import { type Expectation, oneOffs, type PlannedTask, series, workTask } from './tasks.ts';
@@ -60,7 +60,7 @@ async function runIn(
   journals: string,
 ): Promise<Evidence> {
   const handle = await place.connect({});
-  const options = { store: handle, tasks: [workTask()], triggers: [every], storeTimeout: 2000 };
+  const options = { store: handle, tasks: [workTask()], storeTimeout: 2000 };
   await using scheduler = createScheduler(options);
   const client = new Client();
   const share = isSlow ? slowShare : 1;

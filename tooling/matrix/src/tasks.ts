@@ -1,5 +1,5 @@
-import type { Declaration, RunContext, ScheduleOptions, TaskDefinition } from '@sched/core';
-import { declareTask, defineTask, every } from '@sched/core';
+import type { Declaration, RunContext, TaskDefinition, TaskSettings } from '@sched/core';
+import { defineTask, every } from '@sched/core';
 
 export interface Payload {
   /** How long the handler takes. */
@@ -17,7 +17,7 @@ export function workTask(
 
 /** A task, and what is to come of it. */
 export interface PlannedTask {
-  readonly declaration: Declaration;
+  readonly declaration: Declaration<Payload>;
   readonly expected: Expectation;
 }
 
@@ -33,7 +33,7 @@ export interface Expectation {
   readonly attempts: number;
 }
 
-type Settings = Omit<ScheduleOptions, 'id' | 'retry' | 'delivery'> &
+type Settings = Omit<TaskSettings, 'id' | 'retry' | 'delivery'> &
   Partial<Expectation> &
   Partial<Payload>;
 
@@ -42,17 +42,15 @@ function planned(id: string, occurrences: readonly number[], settings: Settings)
   const { isAtMostOnce = false, maySkip = false, ...options } = rest;
   const retry = { limit: attempts - 1, backoff: 'fixed', min: 100 } as const;
   return {
-    declaration: declareTask(
-      workTask(),
-      { workMs, failures },
-      {
-        ...options,
-        id,
-        // Tasks that are held by many workers that are killed are not to blame for it.
-        maxDeliveries: 1000,
-        ...(isAtMostOnce ? { delivery: 'atMostOnce' } : { retry }),
-      },
-    ),
+    declaration: {
+      task: workTask(),
+      payload: { workMs, failures },
+      ...options,
+      id,
+      // Tasks that are held by many workers that are killed are not to blame for it.
+      maxDeliveries: 1000,
+      ...(isAtMostOnce ? { delivery: 'atMostOnce' } : { retry }),
+    },
     expected: { id, occurrences, maySkip, isAtMostOnce, failures, attempts },
   };
 }

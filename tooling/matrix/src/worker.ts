@@ -3,7 +3,7 @@
 
 import { setTimeout } from 'node:timers/promises';
 import type { DataStore } from '@sched/core';
-import { createScheduler, every, type RunContext, type RunEvent } from '@sched/core';
+import { createScheduler, type RunContext, type RunEvent } from '@sched/core';
 import type { ConformanceProcess } from '@sched/core/conformance';
 import { openJournal, type Run } from './journal.ts';
 import { type Payload, workTask } from './tasks.ts';
@@ -35,7 +35,6 @@ const runOf = ({ id, token, nominal, attempt }: RunEvent): Run => ({
 const scheduler = createScheduler({
   store: connect(place.argument),
   tasks: [workTask(work)],
-  triggers: [every],
   owner: name,
   lease: '1s',
   pollInterval: 200,

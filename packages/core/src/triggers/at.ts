@@ -10,14 +10,12 @@ export interface AtKind extends TriggerKind {
    */
   (time: Time): Trigger;
   readonly kind: 'at';
-  from(time: Time): Trigger;
 }
 
 /** One occurrence, at the moment given: `at('2026-03-29T09:00:00+02:00')`. */
 export const at: AtKind = /* @__PURE__ */ Object.assign(createAt, {
   kind: 'at' as const,
   parse: parseAt,
-  from: createAt,
 });
 
 function createAt(time: Time): Trigger {

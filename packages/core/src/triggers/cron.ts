@@ -47,7 +47,6 @@ export interface CronKind extends TriggerKind {
    */
   (expression: string, options?: CronOptions): Trigger;
   readonly kind: 'cron';
-  from(expression: string): Trigger;
 }
 
 /**
@@ -71,7 +70,6 @@ export interface CronKind extends TriggerKind {
 export const cron: CronKind = /* @__PURE__ */ Object.assign(createCron, {
   kind: 'cron' as const,
   parse: parseCronJson,
-  from: (expression: string) => createCron(expression),
 });
 
 function createCron(expression: string, options: CronOptions = {}): Trigger {

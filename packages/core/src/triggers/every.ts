@@ -46,7 +46,6 @@ export interface EveryKind extends TriggerKind {
    */
   (interval: Duration | CalendarDuration, options?: EveryOptions): Trigger;
   readonly kind: 'every';
-  from(interval: Duration | CalendarDuration): Trigger;
 }
 
 /**
@@ -65,7 +64,6 @@ export interface EveryKind extends TriggerKind {
 export const every: EveryKind = /* @__PURE__ */ Object.assign(createEvery, {
   kind: 'every' as const,
   parse: parseEvery,
-  from: (interval: Duration | CalendarDuration) => createEvery(interval),
 });
 
 function createEvery(length: Duration | CalendarDuration, options: EveryOptions = {}): Trigger {

@@ -2,8 +2,8 @@ import { expect } from 'vitest';
 import {
   defineTask,
   PermanentError,
-  type ScheduleOptions,
   type Scheduler,
+  type TaskSettings,
   type TaskState,
 } from '../../src/index.js';
 import { createSetting, type Setting } from './setting.js';
@@ -57,13 +57,13 @@ export function createScene(): Scene {
   });
 }
 
-export const hourly: ScheduleOptions = { id: 'a', every: '1h' };
-export const once: ScheduleOptions = { id: 'a', at: start + hourMs };
+export const hourly: TaskSettings = { id: 'a', every: '1h' };
+export const once: TaskSettings = { id: 'a', at: start + hourMs };
 
 /** A state that a task can be in, and how it gets there. */
 export interface Situation {
   readonly what: string;
-  readonly options: ScheduleOptions;
+  readonly options: TaskSettings;
   readonly state: TaskState;
   reach(scene: Scene): Promise<void>;
 }
@@ -137,7 +137,7 @@ export function situationOf(what: string): Situation {
 /** A task in that situation, and a scheduler that has not been started to ask about it. */
 export async function inSituation({ options, state, reach }: Situation) {
   const scene = createScene();
-  await scene.it.schedule(scene.task, 'old', options);
+  await scene.it.schedule(scene.task, { payload: 'old', ...options });
   await reach(scene);
   const client = scene.scheduler({ tasks: [scene.task] });
   expect((await client.get('a'))?.state).toBe(state);

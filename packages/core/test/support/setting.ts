@@ -2,7 +2,6 @@ import { MemoryDataStore } from '@sched/memory';
 import {
   createScheduler,
   type DataStore,
-  every,
   type Scheduler,
   type SchedulerOptions,
 } from '../../src/index.js';
@@ -29,6 +28,6 @@ export function createSetting(): Setting {
     store,
     handle,
     scheduler: (options = {}) =>
-      createScheduler({ store: handle(), clock, triggers: [every], random: () => 0.5, ...options }),
+      createScheduler({ store: handle(), clock, random: () => 0.5, ...options }),
   };
 }

@@ -54,7 +54,8 @@ function anyWork(cluster: Cluster, version: number): Work {
 
 async function declare(cluster: Cluster, id: string): Promise<void> {
   const kind = pick(cluster.random, kindNames);
-  await cluster.client.schedule(cluster.shape(kind), anyWork(cluster, 1), {
+  await cluster.client.schedule(cluster.shape(kind), {
+    payload: anyWork(cluster, 1),
     id,
     ...anyTime(cluster),
     group: `g${cluster.below(5)}`,
@@ -72,7 +73,7 @@ async function use(cluster: Cluster, id: string): Promise<void> {
   try {
     if (what <= 2) await declare(cluster, id);
     else if (what === 3) await where.update(id, { payload: anyWork(cluster, version) });
-    else if (what === 4) await where.reschedule(id, anyTime(cluster));
+    else if (what === 4) await where.update(id, anyTime(cluster));
     else if (what === 5) await where.pause(cluster.chance(80) ? id : { group: 'g1' });
     else if (what <= 7) await where.resume(cluster.chance(80) ? id : { group: 'g1' });
     else if (what === 8) await where.remove(id);

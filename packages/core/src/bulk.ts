@@ -1,0 +1,251 @@
+/** Many tasks scheduled with few calls to the store. */
+
+import { invalid } from './check.js';
+import { yieldToEventLoop } from './clock.js';
+import type { NewTaskRecord, TaskRecord } from './data-store.js';
+import {
+  type Declaration,
+  type DeclarationContext,
+  type Draft,
+  keepsMoment,
+  newRecord,
+  readDeclaration,
+  redeclare,
+} from './declaration.js';
+import { isSchedError, SchedError } from './errors.js';
+import { checkPayload } from './payload.js';
+import { readBody } from './record.js';
+import type { TaskRecords } from './task-records.js';
+
+/** What came of scheduling a task. */
+export interface ScheduledTask {
+  readonly id: string;
+  /** `unchanged`: it was there already, and is what was declared, or `onConflict` is `keep`. */
+  readonly outcome: 'created' | 'updated' | 'replaced' | 'unchanged';
+}
+
+type OnStored = (draft: Draft, outcome: ScheduledTask['outcome']) => void;
+
+/** How many records are sent in one call. */
+const batchSize = 500;
+/** How many updates of a batch are under way at once. */
+const updatesAtOnce = 10;
+
+/**
+ * Checks declarations: at once what their caller could change afterwards, and then their payloads by their schemas.
+ *
+ * @throws SchedError when one is not valid
+ */
+export async function readDeclarations(
+  declarations: readonly Declaration[],
+  context: DeclarationContext,
+): Promise<readonly Draft[]> {
+  if (!Array.isArray(declarations)) throw invalid('declarations', declarations, 'an array');
+  const drafts = declarations.map((declaration) => readDeclaration(declaration, context));
+  for (const [index, { definition, payload }] of drafts.entries()) {
+    if (index > 0 && index % batchSize === 0) await yieldToEventLoop();
+    await checkPayload(definition, payload, context.codec);
+  }
+  return drafts;
+}
+
+/** @throws SchedError `SCHED_ARGUMENT_INVALID` when one has no id, or that of another */
+export function distinctIds(declarations: readonly Declaration[]): ReadonlySet<string> {
+  if (!Array.isArray(declarations)) throw invalid('declarations', declarations, 'an array');
+  const ids = new Set<string>();
+  for (const { id } of declarations) {
+    if (id === undefined || ids.has(id)) {
+      const problem = id === undefined ? 'has no id' : `uses the id "${id}" a second time`;
+      throw new SchedError(
+        'SCHED_ARGUMENT_INVALID',
+        `A declaration given to sync ${problem}. Give each an id of its own, by which it is found again.`,
+      );
+    }
+    ids.add(id);
+  }
+  return ids;
+}
+
+/**
+ * The tasks that are there already, of those that are declared.
+ *
+ * @throws SchedError `SCHED_TASK_EXISTS` when one of them is of another group than its declaration
+ */
+export async function readGroup(
+  records: TaskRecords,
+  drafts: readonly Draft[],
+): Promise<ReadonlyMap<string, TaskRecord>> {
+  const found = new Map<string, TaskRecord>();
+  for (const batch of batches(drafts)) {
+    for (const record of await records.getMany(batch.map(({ id }) => id))) {
+      if (record) found.set(record.id, record);
+    }
+    for (const draft of batch) assertSameGroup(draft, found.get(draft.id));
+    await yieldToEventLoop();
+  }
+  return found;
+}
+
+function assertSameGroup({ id, group }: Draft, record: TaskRecord | undefined): void {
+  // One of no group may be taken over: it was scheduled by hand.
+  if (!record || record.group === null || record.group === group) return;
+  throw new SchedError(
+    'SCHED_TASK_EXISTS',
+    `The id "${id}" is that of a task of the group "${record.group}", which sync of the group "${group}" leaves alone. Use another id, or put the task into the group with update(id, { group }).`,
+  );
+}
+
+/**
+ * Stores the tasks that are new, and changes those that are not what is declared.
+ *
+ * @param onStored is told of each task once the store has it
+ * @param known the tasks that are there already, as far as they have been read; nothing else tells that one is
+ * @returns what came of each, in their order
+ * @throws SchedError `SCHED_TRIGGER_NEVER`, before anything is stored, and `SCHED_TASK_EXISTS`
+ */
+export async function storeAll(
+  records: TaskRecords,
+  drafts: readonly Draft[],
+  now: number,
+  onStored: OnStored,
+  known: ReadonlyMap<string, TaskRecord> = new Map(),
+): Promise<readonly ScheduledTask[]> {
+  const fresh = await newRecords(records, drafts, now, known);
+  const results: ScheduledTask[] = [];
+  let start = 0;
+  for (const batch of batches(drafts)) {
+    if (start > 0) await yieldToEventLoop();
+    const wanted = fresh.slice(start, start + batch.length);
+    results.push(...(await storeBatch(records, batch, wanted, onStored, known)));
+    start += batch.length;
+  }
+  return results;
+}
+
+/**
+ * The records to insert; null for a task that is known to be there, and for a schedule that has come to its end and is
+ * declared again as it is stored.
+ */
+async function newRecords(
+  records: TaskRecords,
+  drafts: readonly Draft[],
+  now: number,
+  known: ReadonlyMap<string, TaskRecord>,
+): Promise<readonly (NewTaskRecord | null)[]> {
+  const fresh: (NewTaskRecord | null)[] = [];
+  const over: [draft: Draft, error: unknown][] = [];
+  for (const draft of drafts) {
+    const current = known.get(draft.id);
+    let record: NewTaskRecord | null = null;
+    try {
+      if (!current || draft.onConflict === 'replace' || !keepsMoment(draft, readBody(current.body)))
+        record = newRecord(draft, now);
+    } catch (error) {
+      if (!isSchedError(error, 'SCHED_TRIGGER_NEVER') || draft.onConflict === 'replace')
+        throw error;
+      over.push([draft, error]);
+    }
+    fresh.push(current ? null : record);
+  }
+  for (const batch of batches(over)) {
+    const found = await records.getMany(batch.map(([{ id }]) => id));
+    batch.forEach(([draft, error], index) => {
+      const current = found[index];
+      if (!current || !keepsMoment(draft, readBody(current.body))) throw error;
+    });
+  }
+  return fresh;
+}
+
+async function storeBatch(
+  records: TaskRecords,
+  drafts: readonly Draft[],
+  fresh: readonly (NewTaskRecord | null)[],
+  onStored: OnStored,
+  known: ReadonlyMap<string, TaskRecord>,
+): Promise<readonly ScheduledTask[]> {
+  const isNew = await records.insert(fresh.filter((record) => record !== null));
+  const outcomes = new Map<Draft, ScheduledTask['outcome']>();
+  const present: Draft[] = [];
+  const note = (draft: Draft, outcome: ScheduledTask['outcome']) => {
+    outcomes.set(draft, outcome);
+    onStored(draft, outcome);
+  };
+  drafts.forEach((draft, index) => {
+    const record = fresh[index];
+    if (record && isNew.has(record)) {
+      note(draft, 'created');
+      records.wake(record);
+    } else present.push(draft);
+  });
+  // One id may be there twice: each of its declarations builds on what the one before has made of the task.
+  const inTurn = new Map<string, Draft[]>();
+  for (const draft of present) inTurn.set(draft.id, [...(inTurn.get(draft.id) ?? []), draft]);
+  const unread = [...inTurn.keys()].filter((id) => !known.has(id) && mustBeRead(inTurn.get(id)));
+  const read = await records.getMany(unread);
+  const current = new Map(unread.map((id, index) => [id, read[index]]));
+  const queue = [...inTurn];
+  const takeTurns = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const [id, turns] = next;
+      let record = known.get(id) ?? current.get(id);
+      for (const draft of turns) {
+        note(draft, await storeExisting(records, draft, record));
+        record = undefined;
+      }
+    }
+  };
+  // A transaction has one connection, on which calls are made one after another.
+  const takers = Array.from({ length: records.isInTransaction ? 1 : updatesAtOnce }, () =>
+    takeTurns().catch((error: unknown) => {
+      queue.length = 0;
+      throw error;
+    }),
+  );
+  // Nothing is under way any more when this call fails.
+  const failed = (await Promise.allSettled(takers)).find(({ status }) => status === 'rejected');
+  if (failed) throw (failed as PromiseRejectedResult).reason;
+  return drafts.map((draft) => ({ id: draft.id, outcome: outcomes.get(draft) ?? 'unchanged' }));
+}
+
+function mustBeRead(drafts: readonly Draft[] = []): boolean {
+  return drafts.some(({ onConflict }) => onConflict === 'update' || onConflict === 'replace');
+}
+
+async function storeExisting(
+  records: TaskRecords,
+  draft: Draft,
+  known: TaskRecord | undefined,
+): Promise<ScheduledTask['outcome']> {
+  const { id, onConflict } = draft;
+  if (onConflict === 'keep') return 'unchanged';
+  if (onConflict === 'error') {
+    throw new SchedError(
+      'SCHED_TASK_EXISTS',
+      `A task with the id "${id}" exists already. Use another id, or another onConflict than "error".`,
+    );
+  }
+  const now = records.access.estimateNow();
+  let isChanged = false;
+  const decide = (current: TaskRecord) => {
+    const change = redeclare(draft, current, now);
+    isChanged = change !== null;
+    return change;
+  };
+  if (await records.tryEdit(id, decide, known)) {
+    if (!isChanged) return 'unchanged';
+    return onConflict === 'replace' ? 'replaced' : 'updated';
+  }
+  // It was removed in the meantime.
+  const record = newRecord(draft, now);
+  const isNew = await records.insert([record]);
+  if (!isNew.has(record)) return storeExisting(records, draft, undefined);
+  records.wake(record);
+  return 'created';
+}
+
+function* batches<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let start = 0; start < items.length; start += batchSize) {
+    yield items.slice(start, start + batchSize);
+  }
+}

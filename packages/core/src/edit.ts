@@ -1,0 +1,89 @@
+/** What users change about a task that is stored. */
+
+import { checkLabel, checkMembers } from './check.js';
+import type { TaskRecord } from './data-store.js';
+import { type Change, type DeclarationContext, definitionOf, withTrigger } from './declaration.js';
+import { checkPayload, encodePayload, type StoredPayload } from './payload.js';
+import { checkTogether, type Policies, policyNames, resolvePolicies } from './policies.js';
+import { type TaskBody, writeBody } from './record.js';
+import { readWhen, triggerOf, type When, whenNames } from './when.js';
+
+/** What can be changed about a task. Members that are absent stay as they are. */
+export interface TaskChanges extends When, Policies {
+  readonly payload?: unknown;
+  readonly queue?: string;
+  readonly group?: string | null;
+}
+
+const changeNames = [
+  'payload',
+  'queue',
+  'group',
+  ...whenNames,
+  ...policyNames,
+] as const satisfies readonly (keyof TaskChanges)[];
+
+/**
+ * Checks changes, and gives what makes them in a record.
+ *
+ * @throws SchedError when anything is not valid
+ */
+export function editorOf(id: string, changes: TaskChanges, context: DeclarationContext) {
+  const { queue, group } = checkMembers('The changes of a task', changes, changeNames);
+  const timing = readWhen(changes, context.triggers);
+  const policies = resolvePolicies(changes);
+  if (queue !== undefined) checkLabel('queue', queue);
+  if (group !== undefined && group !== null) checkLabel('group', group);
+  const encoded = 'payload' in changes ? encoderOf(id, changes.payload, context) : undefined;
+
+  return async (record: TaskRecord, body: TaskBody, now: number): Promise<Change> => {
+    let next: TaskBody = { ...body };
+    let change: Change = {};
+    if (timing) {
+      const { body: changed, ...rest } = withTrigger(body, id, triggerOf(timing, now), now);
+      next = changed;
+      change = rest;
+    }
+    if (encoded) {
+      const { payload: _payload, encoded: _encoded, ...rest } = next;
+      const definition = definitionOf(record.name, context);
+      const payload = encoded(definition.schema !== undefined);
+      await checkPayload(definition, payload, context.codec);
+      next = { ...rest, ...payload };
+    }
+    if (Object.keys(policies).length > 0) {
+      next = { ...next, policies: { ...next.policies, ...policies } };
+      const definition = context.definitions.get(record.name);
+      checkTogether({ ...definition?.policies, ...next.policies });
+    }
+    return {
+      ...change,
+      ...(queue !== undefined && { queue }),
+      ...(group !== undefined && { group }),
+      body: writeBody(next),
+    };
+  };
+}
+
+/**
+ * Encodes a payload at once, as its owner may change it afterwards. Only the record says which definition the task has,
+ * and so whether there is a schema: both ways are tried.
+ */
+function encoderOf(
+  id: string,
+  payload: unknown,
+  { codec, maxPayloadBytes }: DeclarationContext,
+): (hasSchema: boolean) => StoredPayload {
+  const attempt = (hasSchema: boolean): (() => StoredPayload) => {
+    try {
+      const stored = encodePayload(id, hasSchema, payload, codec, maxPayloadBytes);
+      return () => stored;
+    } catch (error) {
+      return () => {
+        throw error;
+      };
+    }
+  };
+  const ways = { withSchema: attempt(true), without: attempt(false) };
+  return (hasSchema) => (hasSchema ? ways.withSchema() : ways.without());
+}
