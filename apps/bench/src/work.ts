@@ -86,7 +86,7 @@ export async function addFarFuture(store: DataStore, count: number): Promise<voi
 
 /** A record such as the scheduler writes, so that a million of them need not be made one by one. */
 async function templateRecord(store: DataStore, name: string): Promise<NewTaskRecord> {
-  const task = defineTask(name);
+  const task = defineTask<{ index: number }>(name);
   const scheduler = createScheduler({ store, tasks: [task] });
   await scheduler.schedule(task, { payload: { index: 123_456 }, id: 'template', in: '365d' });
   const [record] = await store.get(['template']);
