@@ -193,7 +193,7 @@ export class MemoryDataStore implements DataStore {
     const now = this.#clock();
     return leases.map((ref) => {
       const task = this.#tasks.get(ref.id);
-      if (task?.lease?.token !== ref.token || task.lease.expiresAt <= now) return 'lost';
+      if (task?.lease?.token !== ref.token) return 'lost';
       task.lease = { ...task.lease, expiresAt: now + leaseMs };
       this.#place(task);
       return task.revision;

@@ -108,7 +108,7 @@ export class Model {
   ): (number | undefined | 'lost')[] {
     return leases.map(({ id, token }) => {
       const task = this.tasks.get(id);
-      if (task?.lease?.token !== token || now >= task.lease.expiresAt) return 'lost';
+      if (task?.lease?.token !== token) return 'lost';
       this.tasks.set(id, { ...task, lease: { ...task.lease, expiresAt: now + leaseMs } });
       return task.revision;
     });
