@@ -206,6 +206,11 @@ export interface TaskFilter {
   readonly queue?: string;
   readonly status?: TaskStatus;
   readonly paused?: boolean;
+  /**
+   * Whether the task has a lease that is live: `now < lease.expiresAt`, whatever the lease adds to its `wakeAt`. To have
+   * none and to have one that has run out is the same. Paused and ended tasks have leases like any other.
+   */
+  readonly leased?: boolean;
 }
 
 export interface ListRequest extends TaskFilter {
