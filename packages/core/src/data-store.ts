@@ -206,6 +206,11 @@ export interface TaskFilter {
   readonly queue?: string;
   readonly status?: TaskStatus;
   readonly paused?: boolean;
+  /**
+   * Whether the task has a lease that is live: `now < lease.expiresAt`, whatever the lease adds to its `wakeAt`. To have
+   * none and to have one that has run out is the same. Paused and ended tasks have leases like any other.
+   */
+  readonly leased?: boolean;
 }
 
 export interface ListRequest extends TaskFilter {
@@ -355,8 +360,9 @@ export interface DataStore {
 
   /**
    * Makes leases last until `now + leaseMs`, also where that is sooner than before. Extended are those whose token is
-   * the record's current lease's and that are still live: a lease that has run out is lost, also when nobody has
-   * claimed the task since. A paused task's lease is extended like any other.
+   * the record's current lease's, live or run out: as long as nobody has taken the task over, its owner may go on.
+   * A lease that another has claimed since, or that a settlement, a release or a removal has ended, is lost, and
+   * nothing changes. A paused task's lease is extended like any other.
    *
    * The answer for a lease that was extended is the task's current revision, by which its owner learns, at no cost,
    * that the task has been edited while it runs.

@@ -130,11 +130,12 @@ export class MemoryDataStore implements DataStore {
 
   async list({ after, limit, ...filter }: ListRequest): Promise<ListResult> {
     this.#assertOpen();
+    const now = this.#clock();
     const from = after === undefined ? 0 : Number(after);
     const tasks: TaskRecord[] = [];
     let last = from;
     for (const task of this.#candidates(filter)) {
-      if (task.serial <= from || !matches(task, filter)) continue;
+      if (task.serial <= from || !matches(task, filter, now)) continue;
       if (tasks.length === limit) return { tasks, next: String(last) };
       tasks.push(snapshot(task));
       last = task.serial;
@@ -144,8 +145,9 @@ export class MemoryDataStore implements DataStore {
 
   async count(filter: TaskFilter): Promise<number> {
     this.#assertOpen();
+    const now = this.#clock();
     let count = 0;
-    for (const task of this.#candidates(filter)) if (matches(task, filter)) count++;
+    for (const task of this.#candidates(filter)) if (matches(task, filter, now)) count++;
     return count;
   }
 
@@ -193,7 +195,7 @@ export class MemoryDataStore implements DataStore {
     const now = this.#clock();
     return leases.map((ref) => {
       const task = this.#tasks.get(ref.id);
-      if (task?.lease?.token !== ref.token || task.lease.expiresAt <= now) return 'lost';
+      if (task?.lease?.token !== ref.token) return 'lost';
       task.lease = { ...task.lease, expiresAt: now + leaseMs };
       this.#place(task);
       return task.revision;
@@ -374,14 +376,19 @@ function wakeAt(task: StoredTask): number | null {
   return task.lease ? task.lease.expiresAt : task.runAt;
 }
 
-function matches(task: StoredTask, filter: TaskFilter): boolean {
+function matches(task: StoredTask, filter: TaskFilter, now: number): boolean {
   return (
     (filter.group === undefined || task.group === filter.group) &&
     (filter.name === undefined || task.name === filter.name) &&
     (filter.queue === undefined || task.queue === filter.queue) &&
     (filter.status === undefined || task.status === filter.status) &&
-    (filter.paused === undefined || task.paused === filter.paused)
+    (filter.paused === undefined || task.paused === filter.paused) &&
+    (filter.leased === undefined || isLeased(task, now) === filter.leased)
   );
+}
+
+function isLeased({ lease }: StoredTask, now: number): boolean {
+  return lease !== null && now < lease.expiresAt;
 }
 
 /** Leases are replaced, never changed, so sharing one with a snapshot is safe as long as callers cannot write to it. */

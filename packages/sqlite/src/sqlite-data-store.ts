@@ -157,7 +157,7 @@ export class SqliteDataStore implements DataStore {
     }
     return this.#open().call((session) => {
       const from = Number(after);
-      const { where, values } = conditions(filter);
+      const { where, values } = conditions(filter, this.#settings.clock());
       // A group has an index. Whatever else is asked for is looked for task by task, a stretch of them a page.
       const horizon =
         typeof filter.group === 'string'
@@ -177,7 +177,7 @@ export class SqliteDataStore implements DataStore {
   }
 
   async count(filter: TaskFilter): Promise<number> {
-    const { where, values } = conditions(filter);
+    const { where, values } = conditions(filter, this.#settings.clock());
     return this.#open().call(
       (session) => session.get<[number]>(this.#sql.count(where), ...values)?.[0] ?? 0,
     );
@@ -211,11 +211,11 @@ export class SqliteDataStore implements DataStore {
 
   async extend(leases: readonly LeaseRef[], leaseMs: number): Promise<(number | 'lost')[]> {
     return this.#open().write((session) => {
-      const now = this.#settings.clock();
-      return leases.map(({ id, token }) => {
-        const values = [now + leaseMs, id, token, now];
-        return session.get<[number]>(this.#sql.extend, ...values)?.[0] ?? 'lost';
-      });
+      const expiresAt = this.#settings.clock() + leaseMs;
+      return leases.map(
+        ({ id, token }) =>
+          session.get<[number]>(this.#sql.extend, expiresAt, id, token)?.[0] ?? 'lost',
+      );
     });
   }
 

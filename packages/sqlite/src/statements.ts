@@ -40,7 +40,7 @@ export function createStatements(prefix: string) {
       deliveries = deliveries + 1 WHERE serial = ?`,
 
     extend: `UPDATE ${tasks} SET lease_expires_at = ?
-      WHERE id = ? AND lease_token = ? AND lease_expires_at > ? RETURNING revision`,
+      WHERE id = ? AND lease_token = ? RETURNING revision`,
 
     settle: `UPDATE ${tasks} SET status = ?, run_at = ?, body = ?, paused = paused | ?, ${noLease},
       deliveries = 0, revision = ?, settled_token = ?
@@ -81,7 +81,10 @@ export function createStatements(prefix: string) {
 export type Statements = ReturnType<typeof createStatements>;
 
 /** A filter as the end of a WHERE clause, and the values that it needs. */
-export function conditions({ group, name, queue, status, paused }: TaskFilter) {
+export function conditions(
+  { group, name, queue, status, paused, leased }: TaskFilter,
+  now: number,
+) {
   const values: SqliteValue[] = [];
   let where = '';
   const columns = { group_name: group, name, queue, status, paused };
@@ -91,6 +94,10 @@ export function conditions({ group, name, queue, status, paused }: TaskFilter) {
       where += ` AND ${column} = ?`;
       values.push(value);
     }
+  }
+  if (leased !== undefined) {
+    where += ` AND (lease_expires_at > ?) IS ${leased ? '' : 'NOT '}TRUE`;
+    values.push(now);
   }
   return { where, values };
 }

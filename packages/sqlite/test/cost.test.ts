@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
-import type { HistoryEntry, NewTaskRecord } from '@sched/core';
+import type { HistoryEntry, NewTaskRecord, TaskFilter } from '@sched/core';
 import type { SqliteDatabase, SqliteDataStoreOptions } from '@sched/sqlite';
 import { SqliteDataStore } from '@sched/sqlite';
 import { claimAll, record } from '@sched-tooling/adapter-tests';
@@ -22,20 +22,25 @@ describe('query plans', () => {
       .all()
       .map(({ detail }) => String(detail));
 
+  const where = (filter: TaskFilter) => conditions(filter, 0).where;
+
   /** Statement by name, and the index that has to serve it. */
   const statements: [string, string, string[]][] = [
     ['nextWakeAt', fixed.nextWakeAt, ['sched_tasks_due']],
     ['due', fixed.due, ['sched_tasks_due']],
     ['list', list(''), ['INTEGER PRIMARY KEY']],
-    ['list by group', list(conditions({ group: 'g' }).where), ['sched_tasks_group']],
-    ['list without group', list(conditions({ group: null }).where), ['INTEGER PRIMARY KEY']],
+    ['list by group', list(where({ group: 'g' })), ['sched_tasks_group']],
+    ['list without group', list(where({ group: null })), ['INTEGER PRIMARY KEY']],
     [
       'list by everything',
-      list(conditions({ group: 'g', name: 'n', queue: 'q', status: 'failed', paused: true }).where),
+      list(
+        where({ group: 'g', name: 'n', queue: 'q', status: 'failed', paused: true, leased: true }),
+      ),
       ['sched_tasks_group'],
     ],
-    ['list by status', list(conditions({ status: 'failed' }).where), ['INTEGER PRIMARY KEY']],
-    ['count by group', count(conditions({ group: 'g' }).where), ['sched_tasks_group']],
+    ['list by status', list(where({ status: 'failed' })), ['INTEGER PRIMARY KEY']],
+    ['list by lease', list(where({ leased: false })), ['INTEGER PRIMARY KEY']],
+    ['count by group', count(where({ group: 'g' })), ['sched_tasks_group']],
     ['remove by group', remove('group_name = ?'), ['sched_tasks_group']],
     ['remove by id', remove('id = ?'), ['sqlite_autoindex_sched_tasks']],
     [

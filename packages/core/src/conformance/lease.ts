@@ -49,37 +49,69 @@ export const leaseCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: 'a lease can be extended until the millisecond before its end',
+    name: 'a lease that has run out is revived by extend as long as nobody has taken the task over',
     guarantee: 'G2',
     async run({ open, clock }) {
       const store = await open();
       await store.insert([record('a')]);
       const task = await claimOne(store);
-      clock.advance(leaseMs - 1);
+      let end = task.lease.expiresAt;
+      for (const late of [-1, 0, 1, 1_000_000]) {
+        clock.now = end + late;
+        same(
+          await store.extend([leaseOf(task)], leaseMs),
+          [task.revision],
+          `a lease can be extended ${late} ms after its end while its token is the current one`,
+        );
+        end = clock.now + leaseMs;
+        same(
+          plain(await read(store, 'a')),
+          { ...plain(task), lease: { ...task.lease, expiresAt: end }, wakeAt: end },
+          'a lease that is revived lasts until now + leaseMs, and nothing else changes',
+        );
+        clock.now = end - 1;
+        same(idsOf(await claim(store)), [], 'a revived lease keeps the task from being claimed');
+      }
+      clock.now = end;
+      const heir = await claimOne(store, { owner: 'bob' });
+      same(heir.lapsedOwner, 'alice', 'at exactly its end the revived lease is over');
+      const extend = () => store.extend([leaseOf(task)], 9000);
       same(
-        await store.extend([leaseOf(task)], leaseMs),
-        [task.revision],
-        'a lease is live while now < expiresAt, and can be extended',
+        await untouched(store, ['a'], extend, 'a lease that another has taken is not revived'),
+        ['lost'],
+        'a lease that another has claimed since is lost',
       );
     },
   },
   {
-    name: 'a lease that has run out is lost to extend, also when nobody has claimed the task since',
+    name: 'a lease that has run out and was taken or ended since is not revived',
     guarantee: 'G2',
     async run({ open, clock }) {
       const store = await open();
-      await store.insert([record('a')]);
-      const task = await claimOne(store);
-      for (const late of [0, 1, 1_000_000]) {
-        clock.now = start + leaseMs + late;
-        const extend = () => store.extend([leaseOf(task)], leaseMs);
+      const ids = ['released', 'removed', 'replaced', 'settled', 'taken'];
+      await store.insert(ids.map((id) => record(id)));
+      const tasks = await claim(store);
+      clock.advance(leaseMs);
+      const held = (id: string) => tasks.filter((task) => task.id === id);
+      await store.release(held('released').map(leaseOf));
+      await store.settle(held('settled').map((task) => again(task, start + 1_000_000)));
+      await store.remove({ ids: ['removed', 'replaced'] });
+      await store.insert([record('replaced')]);
+      await claim(store, { owner: 'bob' });
+      for (const when of ['while the next lease is live', 'when that has run out, too']) {
+        const extend = () => store.extend(tasks.map(leaseOf), 9000);
         same(
-          await untouched(store, ['a'], extend, 'an extend that is too late changes nothing'),
-          ['lost'],
-          `a lease is lost ${late} ms after its end, also when nobody has claimed the task since`,
+          await untouched(store, ids, extend, `a lease that was taken or ended stays so ${when}`),
+          ids.map(() => 'lost'),
+          `a lease that was taken or ended is lost ${when}`,
         );
+        clock.advance(leaseMs);
       }
-      same(idsOf(await claim(store)), ['a'], 'a task whose lease has run out is due');
+      same(
+        idsOf(await claim(store)).sort(),
+        ['released', 'replaced', 'taken'],
+        'the tasks are due when the leases of those who took them have run out',
+      );
     },
   },
   {
@@ -150,7 +182,7 @@ export const leaseCases: readonly CaseDefinition[] = [
       await store.update('b', { status: 'finished', runAt: null }, { revision });
       clock.advance(10);
       const answers = await store.extend(tasks.map(leaseOf), leaseMs);
-      same(answers.includes('lost'), false, 'a live lease is extended whatever became of the task');
+      same(answers.includes('lost'), false, 'a lease is extended whatever became of the task');
       for (const id of ['a', 'b']) {
         const { lease, wakeAt } = await read(store, id);
         same(lease?.expiresAt, start + 10 + leaseMs, 'the lease is prolonged to now + leaseMs');

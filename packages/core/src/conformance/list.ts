@@ -3,7 +3,17 @@ import { plain, same } from './check.js';
 import type { CaseDefinition } from './harness.js';
 import { start } from './harness.js';
 import { listAll, pages } from './pages.js';
-import { claim, finish, idsOf, read, record, recordsOf } from './records.js';
+import {
+  again,
+  claim,
+  claimOne,
+  finish,
+  idsOf,
+  leaseOf,
+  read,
+  record,
+  recordsOf,
+} from './records.js';
 
 /** `list` and `count`. */
 export const listCases: readonly CaseDefinition[] = [
@@ -80,6 +90,63 @@ export const listCases: readonly CaseDefinition[] = [
         }
         same(await store.count(filter), ids.length, `count counts the tasks that match ${what}`);
       }
+    },
+  },
+  {
+    name: 'leased means the tasks whose lease is live, to the millisecond, and all others without it',
+    guarantee: 'G1',
+    async run({ open, clock }) {
+      const store = await open();
+      await store.insert(['a', 'b', 'c', 'd', 'e'].map((id) => record(id, { group: 'g' })));
+      const [long, ended, paused, released, settled] = await claim(store, { leaseMs: 100 });
+      if (!long || !ended || !paused || !released || !settled) {
+        throw new Error('five tasks were claimed');
+      }
+      await store.insert([record('f'), record('g', { runAt: start + 1_000_000 })]);
+      await claimOne(store, { leaseMs: 50 });
+      await store.extend([leaseOf(long)], 200);
+      await store.update(ended.id, { status: 'finished', runAt: null }, ended);
+      await store.setPaused({ ids: [paused.id] }, true);
+      await store.release([{ ...leaseOf(released), deferUntil: start + 1_000_000 }]);
+      await store.settle([again(settled, start + 1_000_000)]);
+      const held = [long.id, ended.id, paused.id];
+      const all = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+      const moments: [number, string[]][] = [
+        [0, [...held, 'f']],
+        [49, [...held, 'f']],
+        [50, held],
+        [99, held],
+        [100, [long.id]],
+        [199, [long.id]],
+        [200, []],
+      ];
+      for (const [ms, leased] of moments) {
+        clock.now = start + ms;
+        const free = all.filter((id) => !leased.includes(id));
+        const isInGroup = (id: string) => id < 'f';
+        const expectations: [TaskFilter, string[]][] = [
+          [{ leased: true }, leased],
+          [{ leased: false }, free],
+          [{ leased: true, group: 'g' }, leased.filter(isInGroup)],
+          [{ leased: false, group: 'g' }, free.filter(isInGroup)],
+          [{ leased: true, group: null }, leased.filter((id) => !isInGroup(id))],
+          [{ leased: true, paused: true }, leased.filter((id) => id === paused.id)],
+          [{ leased: false, paused: true }, free.filter((id) => id === paused.id)],
+          [{ leased: true, status: 'finished' }, leased.filter((id) => id === ended.id)],
+          [{ leased: false, queue: 'q', name: 'job' }, free],
+          [{ leased: true, name: 'none' }, []],
+        ];
+        for (const [filter, ids] of expectations) {
+          const what = `${JSON.stringify(filter)}, ${ms} ms after the claim`;
+          for (const limit of [1, 2, 100]) {
+            const found = idsOf(await listAll(store, filter, limit));
+            same(found.sort(), [...ids].sort(), `list gives the tasks that match ${what}`);
+          }
+          same(await store.count(filter), ids.length, `count counts the tasks that match ${what}`);
+        }
+      }
+      await store.extend([leaseOf(long)], 10);
+      same(idsOf(await listAll(store, { leased: true })), [long.id], 'a revived lease is live');
     },
   },
   {

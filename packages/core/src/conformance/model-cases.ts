@@ -7,7 +7,7 @@ import { Random } from './random.js';
 
 const operationsPerSeed = 300;
 /** How often a failing sequence is tried with fewer operations. Each attempt takes a fresh place. */
-const attemptsToShrink = 80;
+const attemptsToShrink = 100;
 
 /** Random sequences of calls, each answered by the store and by the model alike. */
 export const modelCases: readonly CaseDefinition[] = [1, 2, 3, 4].map((seed) => ({

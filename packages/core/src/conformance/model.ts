@@ -108,7 +108,7 @@ export class Model {
   ): (number | undefined | 'lost')[] {
     return leases.map(({ id, token }) => {
       const task = this.tasks.get(id);
-      if (task?.lease?.token !== token || now >= task.lease.expiresAt) return 'lost';
+      if (task?.lease?.token !== token) return 'lost';
       this.tasks.set(id, { ...task, lease: { ...task.lease, expiresAt: now + leaseMs } });
       return task.revision;
     });
@@ -153,14 +153,15 @@ export class Model {
   }
 
   /** The ids of the tasks that match, sorted. */
-  list({ group, name, queue, status, paused }: TaskFilter): string[] {
+  list({ group, name, queue, status, paused, leased }: TaskFilter, now: number): string[] {
     const matching = [...this.tasks.values()].filter(
       (task) =>
         (group === undefined || task.group === group) &&
         (name === undefined || task.name === name) &&
         (queue === undefined || task.queue === queue) &&
         (status === undefined || task.status === status) &&
-        (paused === undefined || task.paused === paused),
+        (paused === undefined || task.paused === paused) &&
+        (leased === undefined || isLeased(task, now) === leased),
     );
     return matching.map(({ id }) => id).sort();
   }
@@ -207,6 +208,10 @@ function wakeAt(task: ModelTask): number | null {
   if (task.paused) return null;
   if (task.lease) return task.lease.expiresAt;
   return task.runAt;
+}
+
+function isLeased({ lease }: ModelTask, now: number): boolean {
+  return lease !== null && now < lease.expiresAt;
 }
 
 function isDue(task: ModelTask, now: number): boolean {

@@ -188,13 +188,10 @@ export class Comparison {
       }
       case 'list': {
         const { filter, limit } = operation;
-        same(
-          await store.count(filter),
-          model.list(filter).length,
-          'count counts the tasks that match',
-        );
+        const matching = model.list(filter, now);
+        same(await store.count(filter), matching.length, 'count counts the tasks that match');
         const found = (await listAll(store, filter, limit)).map(({ id }) => id);
-        return [found.sort(), model.list(filter)];
+        return [found.sort(), matching];
       }
     }
   }
@@ -262,6 +259,7 @@ function filter(random: Random): TaskFilter {
     queue: random.pick(queues),
     status: random.pick(['scheduled', 'finished', 'failed'] as const),
     paused: random.chance(30),
+    leased: random.chance(50),
   };
   return Object.fromEntries(Object.entries(members).filter(() => random.chance(30)));
 }

@@ -84,21 +84,6 @@ export class SkewedStore extends MemoryDataStore {
     this.#skew.ms = 0;
     return answer;
   }
-
-  /** Extends the current lease, live or run out, whatever the token. */
-  protected async forceExtend(id: string, leaseMs: number): Promise<number | 'lost'> {
-    const [task] = await this.get([id]);
-    if (!task?.lease) return 'lost';
-    const { token, expiresAt } = task.lease;
-    const lateMs = Math.max(0, (await this.now()) - expiresAt + 1);
-    const ref = { id, token };
-    const [answer] = await this.skewed(-lateMs, () => this.extendAsIs(ref, leaseMs + lateMs));
-    return answer ?? 'lost';
-  }
-
-  protected extendAsIs(ref: { id: string; token: number }, leaseMs: number) {
-    return super.extend([ref], leaseMs);
-  }
 }
 
 /** Lets other calls in. */

@@ -6,14 +6,59 @@ import type {
   ListResult,
   NewTaskRecord,
   Settlement,
+  TaskFilter,
 } from '@sched/core';
 import { SchedError } from '@sched/core';
 import { MemoryDataStore } from '@sched/memory';
 import type { BrokenStore } from './broken-store.js';
-import { broken } from './broken-store.js';
+import { broken, SkewedStore } from './broken-store.js';
 
-/** Stores that lose tasks or outcomes. */
+/** Stores that lose tasks or outcomes, or do not find them. */
 export const lossStores: readonly BrokenStore[] = [
+  broken(
+    'takes no notice of whether a listing asks for leased tasks',
+    'G1',
+    'list gives the tasks that match {"leased":true}',
+    class extends MemoryDataStore {
+      override list({ leased: _leased, ...request }: ListRequest) {
+        return super.list(request);
+      }
+
+      override count({ leased: _leased, ...filter }: TaskFilter) {
+        return super.count(filter);
+      }
+    },
+  ),
+  broken(
+    'takes a lease that has run out for a live one when it lists',
+    'G1',
+    'list gives the tasks that match {"leased":true}, 50 ms after the claim',
+    class extends SkewedStore {
+      override list(request: ListRequest) {
+        return this.skewed(Number.NEGATIVE_INFINITY, () => super.list(request));
+      }
+    },
+  ),
+  broken(
+    'takes a lease that has run out for a live one when it counts',
+    'G1',
+    'count counts the tasks that match {"leased":true}, 50 ms after the claim',
+    class extends SkewedStore {
+      override count(filter: TaskFilter) {
+        return this.skewed(Number.NEGATIVE_INFINITY, () => super.count(filter));
+      }
+    },
+  ),
+  broken(
+    'takes no task for leased that is paused',
+    'G1',
+    'list gives the tasks that match {"leased":true}',
+    class extends MemoryDataStore {
+      override list(request: ListRequest) {
+        return super.list(request.leased ? { ...request, paused: false } : request);
+      }
+    },
+  ),
   broken(
     'does not insert what a settlement spawns',
     'G1',

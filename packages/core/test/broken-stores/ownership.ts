@@ -9,7 +9,7 @@ import type {
 } from '@sched/core';
 import { MemoryDataStore } from '@sched/memory';
 import type { BrokenStore } from './broken-store.js';
-import { broken, DistortingStore, SkewedStore, turn } from './broken-store.js';
+import { broken, DistortingStore, turn } from './broken-store.js';
 
 /** Stores that let two own one task, or let a stale owner act. */
 export const ownershipStores: readonly BrokenStore[] = [
@@ -75,36 +75,72 @@ export const ownershipStores: readonly BrokenStore[] = [
     },
   ),
   broken(
-    'revives a lease that has run out when nobody has claimed the task since',
+    'refuses to extend a lease that has run out, though nobody has claimed the task since',
     'G2',
-    'an extend that is too late changes nothing',
-    class extends SkewedStore {
+    'a lease can be extended 0 ms after its end while its token is the current one',
+    class extends MemoryDataStore {
       override async extend(leases: readonly LeaseRef[], leaseMs: number) {
+        const now = await this.now();
         const tasks = await this.get(leases.map(({ id }) => id));
-        return Promise.all(
-          leases.map(async ({ id, token }, index) =>
-            tasks[index]?.lease?.token === token ? this.forceExtend(id, leaseMs) : 'lost',
-          ),
-        );
+        const inTime = leases.map((ref, index) => {
+          const isLate = (tasks[index]?.lease?.expiresAt ?? now) <= now;
+          return isLate ? { ...ref, token: -1 } : ref;
+        });
+        return super.extend(inTime, leaseMs);
       }
     },
   ),
   broken(
-    'extends a lease that it found live though another has claimed the task since',
+    'revives a lease that another has taken since',
+    'G2',
+    'a lease that another has taken is not revived',
+    class extends MemoryDataStore {
+      readonly #given = new Set<string>();
+
+      override async claim(request: ClaimRequest): Promise<ClaimResult> {
+        const result = await super.claim(request);
+        for (const { id, lease } of result.tasks) this.#given.add(`${lease.token} ${id}`);
+        return result;
+      }
+
+      override async extend(leases: readonly LeaseRef[], leaseMs: number) {
+        const current = await underCurrentToken(this, leases);
+        const taken = leases.map((ref, index) =>
+          this.#given.has(`${ref.token} ${ref.id}`) ? (current[index] ?? ref) : ref,
+        );
+        return super.extend(taken, leaseMs);
+      }
+    },
+  ),
+  broken(
+    'says of a lease that another has taken since that it is extended',
+    'G2',
+    'a lease that another has claimed since is lost',
+    class extends MemoryDataStore {
+      override async extend(leases: readonly LeaseRef[], leaseMs: number) {
+        const answers = await super.extend(leases, leaseMs);
+        const tasks = await this.get(leases.map(({ id }) => id));
+        return answers.map((answer, index) => {
+          const task = tasks[index];
+          return answer === 'lost' && task?.lease ? task.revision : answer;
+        });
+      }
+    },
+  ),
+  broken(
+    'extends a lease that it found current though another has claimed the task since',
     'G2',
     'a lease that was extended is live, so nobody else claims the task',
-    class extends SkewedStore {
+    class extends MemoryDataStore {
       override async extend(leases: readonly LeaseRef[], leaseMs: number) {
-        const ids = leases.map(({ id }) => id);
-        const [now, tasks] = await Promise.all([this.now(), this.get(ids)]);
+        const tasks = await this.get(leases.map(({ id }) => id));
         await turn();
-        return Promise.all(
-          leases.map(async ({ id, token }, index) => {
-            const lease = tasks[index]?.lease;
-            const wasLive = lease?.token === token && now < lease.expiresAt;
-            return wasLive ? this.forceExtend(id, leaseMs) : 'lost';
-          }),
-        );
+        const current = await underCurrentToken(this, leases);
+        const found = leases.map((ref, index) => {
+          const wasCurrent = tasks[index]?.lease?.token === ref.token;
+          return wasCurrent ? (current[index] ?? ref) : ref;
+        });
+        return super.extend(found, leaseMs);
       }
     },
   ),
@@ -114,12 +150,10 @@ export const ownershipStores: readonly BrokenStore[] = [
     'extend changes the end of the lease',
     class extends MemoryDataStore {
       override async extend(leases: readonly LeaseRef[]) {
-        const now = await this.now();
         const tasks = await this.get(leases.map(({ id }) => id));
         return leases.map(({ token }, index) => {
           const task = tasks[index];
-          const isLive = task?.lease?.token === token && now < task.lease.expiresAt;
-          return isLive ? task.revision : 'lost';
+          return task?.lease?.token === token ? task.revision : 'lost';
         });
       }
     },

@@ -332,7 +332,7 @@ export function judge(
       (args[0] as readonly LeaseRef[]).forEach(({ id, token }, i) => {
         const life = lives.get(id);
         if (answers[i] === 'lost') return;
-        if (life?.lease?.token === token && isLive(life)) {
+        if (life?.lease?.token === token) {
           life.lease.expiresAt = at + (args[1] as number);
         } else complain(id, `had its lease prolonged under token ${token}`);
       });

@@ -181,10 +181,10 @@ export class World {
     this.now = Math.max(this.now, until);
   }
 
-  /** Prolongs the lease of an attempt to last until then, unless it is over. */
+  /** Prolongs the lease of an attempt to last until then, also when it has run out, unless it was taken or ended. */
   extend({ claim: { token } }: Attempt, expiresAt: number): void {
     const { record } = this;
-    if (record?.lease?.token !== token || record.lease.expiresAt <= this.now) return;
+    if (record?.lease?.token !== token) return;
     this.record = { ...record, lease: { ...record.lease, expiresAt } };
   }
 
