@@ -10,6 +10,11 @@ export interface Clock {
   setTimeout(callback: () => void, delayMs: number): unknown;
   clearTimeout(handle: unknown): void;
   /**
+   * The machine's clock, in epoch milliseconds. Compared with `elapsed`, it shows that the machine was suspended, or that
+   * its clock was set. Absent where neither happens, as in virtual time.
+   */
+  wallTime?(): number;
+  /**
    * Does work which real time, not virtual time, brings to an end. Only a virtual clock has this: it stands still until
    * the promise is settled, unless the work waits for virtual time.
    */
@@ -22,6 +27,7 @@ const longestDelayMs = 2 ** 31 - 1;
 /** Real time. */
 export const systemClock: Clock = {
   elapsed: () => performance.now(),
+  wallTime: Date.now,
   setTimeout(callback, delayMs) {
     const handle: { timer?: ReturnType<typeof setTimeout> } = {};
     const wait = (leftMs: number) => {

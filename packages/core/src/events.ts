@@ -19,6 +19,12 @@ export interface RunEvent extends TaskEvent {
   readonly token: number;
 }
 
+/** A task whose handler is at work. */
+export interface RunningTask extends RunEvent {
+  /** By the store's clock. */
+  readonly startedAt: Date;
+}
+
 /** Everything that happens, by name. */
 export interface SchedulerEvents {
   /** A task was stored, changed, or found unchanged, by this scheduler. */
@@ -69,6 +75,11 @@ export interface SchedulerEvents {
   };
   /** The lease of a task was lost. If it was running, its signal has been aborted. */
   lost: TaskEvent & { readonly token: number };
+  /**
+   * All slots are taken, and no handler has ended for `forMs`: a minute, and again after twice as long each time. `runs`
+   * are those that hold them. Give their tasks a `timeout`, or the worker more `concurrency`.
+   */
+  saturated: { readonly forMs: number; readonly runs: readonly RunningTask[] };
   /** A handler did not end after its signal was aborted; its slot was given to others. */
   abandoned: RunEvent & { readonly error: SchedError };
 
@@ -103,6 +114,11 @@ export class Emitter {
     listener: <K extends keyof SchedulerEvents>(name: K, event: SchedulerEvents[K]) => unknown,
   ): () => void {
     return this.#add('*', listener as AnyListener);
+  }
+
+  /** Whether anybody listens for events of that name. */
+  isHeard(name: keyof SchedulerEvents): boolean {
+    return Boolean(this.#listeners.get(name)?.size || this.#listeners.get('*')?.size);
   }
 
   emit<K extends keyof SchedulerEvents>(name: K, event: SchedulerEvents[K]): void {

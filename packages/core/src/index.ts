@@ -43,7 +43,7 @@ export type {
 export type { CalendarDuration, Duration, Time } from './duration.js';
 export type { TaskChanges } from './edit.js';
 export { errorCodes, isSchedError, SchedError, type SchedErrorCode } from './errors.js';
-export type { Listener, RunEvent, SchedulerEvents, TaskEvent } from './events.js';
+export type { Listener, RunEvent, RunningTask, SchedulerEvents, TaskEvent } from './events.js';
 export type { PayloadCodec } from './payload.js';
 export type {
   CatchUpMode,

@@ -72,6 +72,12 @@ export function admit(claim: Claim, now: number, running = 0): 'run' | Decision 
     const { status, runAt } = record;
     return { next: { status, runAt, body: writeBody(settled(body)) }, records: [], spawn: [] };
   }
+  const { returned } = body;
+  const isOfThisRun =
+    returned?.edition === body.edition &&
+    returned.nominal === nominal &&
+    returned.attempt === body.attempt;
+  if (isOfThisRun) return concludeReturned(claim, returned, now);
   const isInBacklog = nominal <= (body.backlogUntil ?? Number.NEGATIVE_INFINITY);
   // Such a task only spawns, which is safe to repeat; it is its children that are delivered.
   if (policies.overlap.mode === 'allow' && !isOneOff(claim, nominal)) {
@@ -79,14 +85,8 @@ export function admit(claim: Claim, now: number, running = 0): 'run' | Decision 
     return missed ?? spawn(claim, nominal, now, running);
   }
 
-  if (isRedelivered && body.cancelToken !== undefined) {
-    return giveUp(
-      claim,
-      now,
-      'SCHED_CANCELLED',
-      'The run was cancelled before its worker vanished.',
-    );
-  }
+  // It was said to a claim that has not settled the task: the worker vanished, or gave the task back.
+  if (body.cancelToken !== undefined) return cancelWaiting(claim, now);
   if (isRedelivered && policies.delivery === 'atMostOnce') {
     return giveUp(
       claim,
@@ -106,6 +106,11 @@ export function admit(claim: Claim, now: number, running = 0): 'run' | Decision 
   const hasBegun = isRedelivered || body.attempt > 1;
   const missed = hasBegun || isInBacklog ? undefined : decideMissed(claim, nominal, now);
   return missed ?? 'run';
+}
+
+/** Decides about a task whose run was cancelled before it began. */
+export function cancelWaiting(claim: Claim, now: number): Decision {
+  return giveUp(claim, now, 'SCHED_CANCELLED', 'The run was cancelled before it began.');
 }
 
 /**
@@ -128,7 +133,7 @@ export function replacedAt(claim: Claim, startedAt: number): number | null {
  * @param startedAt when this attempt started, by the store's clock
  */
 export function conclude(claim: Claim, outcome: Outcome, startedAt: number, now: number): Decision {
-  const { body, policies, token } = claim;
+  const { body, policies } = claim;
   const nominal = nominalOf(claim, startedAt);
   const begunAt = runningSince(claim, startedAt);
   const record: RunRecord = { ...attemptOf(claim, now), startedAt, outcome: 'succeeded' };
@@ -139,7 +144,7 @@ export function conclude(claim: Claim, outcome: Outcome, startedAt: number, now:
     const replaced: RunRecord = { ...record, outcome: 'interrupted', reason: 'superseded', error };
     return follow(claim, nominal, replaced, begunAt, now);
   }
-  const mayRunAgain = policies.delivery === 'atLeastOnce' && body.cancelToken !== token;
+  const mayRunAgain = policies.delivery === 'atLeastOnce' && body.cancelToken === undefined;
   if (outcome.kind === 'stopped' && mayRunAgain) {
     const backlogUntil = Math.max(nominal, body.backlogUntil ?? nominal);
     const interrupted: RunRecord = { ...record, outcome: 'interrupted', error };
@@ -173,6 +178,53 @@ export function concludeEdited(claim: Claim, ran: Decision): Decision {
     ...(isSame && { backlogUntil: nominal }),
   };
   return { next: { status, runAt, body: writeBody(body) }, records, spawn: [] };
+}
+
+/**
+ * The body that tells how a run ended whose lease was another worker's by then; undefined when it is of no use to
+ * anybody, since the task has moved on, or was told better news already.
+ *
+ * @param claim under which the run began
+ */
+export function leaveWord(claim: Claim, { records }: Decision, body: TaskBody): string | undefined {
+  const [ran] = records;
+  if (!ran || (ran.outcome !== 'succeeded' && ran.outcome !== 'failed')) return undefined;
+  if (body.returned?.outcome === 'succeeded') return undefined;
+  if (!isSameAttempt(body, claim.body)) return undefined;
+  return writeBody({ ...body, returned: { ...ran, edition: body.edition } });
+}
+
+/** What follows a run that ended when its lease was another worker's. */
+function concludeReturned(claim: Claim, returned: RunRecord, now: number): Decision {
+  const { outcome, error, retryAt, startedAt = now, token, owner } = returned;
+  const ended: Outcome =
+    outcome === 'failed' && error
+      ? { kind: 'failed', error, permanent: retryAt === undefined }
+      : { kind: 'succeeded' };
+  const ran = {
+    ...claim,
+    ...(token !== undefined && { token }),
+    ...(owner !== undefined && { owner }),
+  };
+  return conclude(ran, ended, startedAt, now);
+}
+
+/**
+ * Whether a task that was claimed has been claimed once more in the middle of the same run: it has not been settled in
+ * between, but perhaps edited. An edit of its schedule waits for the end of the run.
+ */
+export function isSameRun({ body: before }: Claim, { body: after }: Claim): boolean {
+  return after.edition > before.edition || isSameAttempt(before, after);
+}
+
+/** Whether two bodies are of the same attempt at the same occurrence of the same schedule of the same task. */
+function isSameAttempt(a: TaskBody, b: TaskBody): boolean {
+  return (
+    a.declaredAt === b.declaredAt &&
+    a.edition === b.edition &&
+    a.nominal === b.nominal &&
+    a.attempt === b.attempt
+  );
 }
 
 /** The delay before the attempt after `attempt`, in milliseconds. Chance is derived from `seed`, so it is the same again. */
@@ -345,9 +397,8 @@ function giveUp(
 
 /** Has the same occurrence attempted again. */
 function again(body: TaskBody, runAt: number, record: RunRecord): Decision {
-  const { cancelToken: _cancelToken, ...rest } = body;
   return {
-    next: { status: 'scheduled', runAt, body: writeBody(rest) },
+    next: { status: 'scheduled', runAt, body: writeBody(settled(body)) },
     records: [record],
     spawn: [],
   };
@@ -394,8 +445,12 @@ function proceed(
   };
 }
 
-/** A body without what was said to the run that has ended. */
-function settled({ cancelToken: _cancelToken, ...body }: TaskBody): TaskBody {
+/** A body without what was said to, and of, the run that has ended. */
+export function settled({
+  cancelToken: _cancelToken,
+  returned: _returned,
+  ...body
+}: TaskBody): TaskBody {
   return body;
 }
 

@@ -79,6 +79,11 @@ export interface TaskBody {
   readonly parent?: string;
   /** The token under which somebody asked for the run to be cancelled. */
   readonly cancelToken?: number;
+  /**
+   * How a run ended whose lease was another worker's by then. Whoever claims the task next settles it so, unless its
+   * edition, occurrence or attempt is another by then.
+   */
+  readonly returned?: RunRecord & { readonly edition: number };
   readonly last?: RunRecord;
 }
 

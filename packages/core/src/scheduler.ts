@@ -3,7 +3,7 @@ import { type Clock, systemClock } from './clock.js';
 import type { DataStore } from './data-store.js';
 import { type Duration, parseDelayMs } from './duration.js';
 import { SchedError } from './errors.js';
-import { Emitter, type Listener, type SchedulerEvents } from './events.js';
+import { Emitter, type Listener, type RunningTask, type SchedulerEvents } from './events.js';
 import type { PayloadCodec } from './payload.js';
 import { isDataStore, isPassing, StoreAccess } from './store-access.js';
 import type { TaskDefinition } from './task.js';
@@ -68,6 +68,8 @@ export interface Health {
   readonly waiting: number;
   /** Outcomes that the store has not confirmed yet. */
   readonly settling: number;
+  /** What is running, the longest first. */
+  readonly runs: readonly RunningTask[];
   readonly stores: Readonly<Record<string, StoreReport>>;
 }
 
@@ -78,6 +80,7 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
   readonly #clients = new Map<string, TaskClient>();
   readonly #workers = new Map<string, Worker>();
   #state: Health['state'] = 'idle';
+  #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
 
   /** Use {@link createScheduler}. */
@@ -88,12 +91,15 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
     if (codec !== undefined && !isCodec(codec)) {
       throw invalid('codec', codec, 'an object with a name, encode and decode');
     }
+    const events = new Emitter();
     const context: WorkerContext = {
       ...{ clock, codec, settings },
-      events: new Emitter(),
+      events,
       definitions: indexDefinitions(options.tasks ?? []),
       triggers: createTriggerRegistry([at, every, cron, ...(options.triggers ?? [])]),
-      slots: new Slots(settings.concurrency),
+      slots: new Slots(settings.concurrency, clock, (forMs) =>
+        events.emit('saturated', { forMs, runs: this.#runs() }),
+      ),
     };
     const accesses = new Map<string, StoreAccess>();
     const stores = isDataStore(store) ? { default: store } : storesByAlias(store);
@@ -107,6 +113,7 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
       ...context,
       maxPayloadBytes: wholeNumber('maxPayloadBytes', maxPayloadBytes, 1),
       wakeAt: (alias, queue, time) => this.#workers.get(alias)?.wakeAt(queue, time),
+      lookSoon: (alias, queue) => this.#workers.get(alias)?.lookSoon(queue),
       cancel: (alias, id) => this.#workers.get(alias)?.cancel(id) ?? false,
     };
     super(clientContext, first);
@@ -135,8 +142,14 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
    * @throws SchedError when a store can never work as it is set up; `SCHED_CLOSED` after `stop`
    */
   async start(): Promise<void> {
-    if (this.#state === 'running') return;
-    this.#assertNotStopped();
+    if (this.#state !== 'running') {
+      this.#assertNotStopped();
+      this.#starting = this.#start();
+    }
+    await this.#starting;
+  }
+
+  async #start(): Promise<void> {
     this.#state = 'running';
     const accesses = [...this.#accesses.values()];
     const opened = await Promise.allSettled(accesses.map((access) => access.open()));
@@ -153,7 +166,9 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
     accesses.forEach((access, index) => {
       const worker = new Worker(access, this.#context);
       this.#workers.set(access.alias, worker);
-      worker.start(failures[index]);
+      const failure = failures[index];
+      if (failure !== undefined) this.#warn(access.alias, failure as SchedError);
+      worker.start(failure);
     });
     this.#context.events.emit('ready', { owner: this.#context.settings.owner });
   }
@@ -201,7 +216,13 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
       async ([alias, access]) => [alias, await this.#examine(access)] as const,
     );
     const stores = Object.fromEntries(await Promise.all(reports));
-    return { state: this.#state, owner: this.#context.settings.owner, ...counts, stores };
+    const { owner } = this.#context.settings;
+    return { state: this.#state, owner, ...counts, runs: this.#runs(), stores };
+  }
+
+  #runs(): readonly RunningTask[] {
+    const runs = [...this.#workers.values()].flatMap((worker) => worker.runs);
+    return runs.sort((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
   }
 
   async #examine(access: StoreAccess): Promise<StoreReport> {
@@ -219,11 +240,21 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
     }
   }
 
+  /** Nothing fails visibly while a store is down, so that those who do not listen are told once. */
+  #warn(alias: string, { code, message }: SchedError): void {
+    if (this.#context.events.isHeard('storeError')) return;
+    globalThis.process?.emitWarning?.(
+      `The store "${alias}" cannot be reached. Its tasks run once it can; listen to the event storeError to be told of this. ${message}`,
+      { type: 'SchedWarning', code },
+    );
+  }
+
   async #stop(deadlineMs: number): Promise<void> {
     this.#state = 'stopping';
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop(deadlineMs)));
     // A store that cannot even be closed has nothing left that is worth reporting to the caller.
     await Promise.allSettled([...this.#accesses.values()].map((access) => access.close()));
+    this.#context.slots.stop();
     this.#state = 'stopped';
     this.#context.events.emit('stopped', { owner: this.#context.settings.owner });
   }

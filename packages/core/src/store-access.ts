@@ -119,6 +119,11 @@ export class StoreAccess {
     return Math.floor(this.#clock.elapsed() + (this.#offset ?? 0));
   }
 
+  /** What was learnt of the store's time may be wrong by now: this machine was suspended, or a clock was set. */
+  forgetTime(): void {
+    this.#notedAt = Number.NEGATIVE_INFINITY;
+  }
+
   /**
    * Learns the store's time from an answer that has just come in. What an earlier answer told is kept where both agree:
    * this one may have been on its way for longer, or have waited for a busy process.

@@ -49,7 +49,9 @@ export interface ClientContext extends DeclarationContext {
   readonly events: Emitter;
   /** A task of this store, in that queue or in any, is due then. */
   wakeAt(store: string, queue: string | null, time: number): void;
-  /** Aborts a run in this process. Says whether there was one. */
+  /** A task of this store, in that queue or in any, will be due when a transaction of the user's is committed. */
+  lookSoon(store: string, queue: string | null): void;
+  /** Aborts a run in this process, or has it not begin. Says whether there was one. */
   cancel(store: string, id: string): boolean;
 }
 
@@ -193,7 +195,8 @@ export class TaskClient {
 
   /**
    * Aborts the run of a task, wherever it is running: in this process at once, elsewhere with its worker's next
-   * heartbeat. The run counts as failed and is not tried again. Gives whether the task was running.
+   * heartbeat, a third of a lease. A run that a worker has claimed and not begun does not begin. It counts as failed and
+   * is not tried again. Gives whether a worker had the task.
    *
    * @throws SchedError `SCHED_TASK_NOT_FOUND`
    */
@@ -308,7 +311,10 @@ export class TaskClient {
    * @throws SchedError `SCHED_STORE_UNSUPPORTED` when the store has no transactions
    */
   withTransaction(tx: unknown): TaskClient {
-    return new TaskClient(this.#context, this.#access.withTransaction(tx), true);
+    const { lookSoon } = this.#context;
+    // Before the commit there is nothing to be seen, and nobody says when that is.
+    const context = { ...this.#context, wakeAt: lookSoon };
+    return new TaskClient(context, this.#access.withTransaction(tx), true);
   }
 
   async #scheduleAll(declarations: readonly Declaration[]): Promise<readonly ScheduledTask[]> {

@@ -7,9 +7,11 @@ import { Waker } from './waker.js';
 /** How long to wait when tasks are due and yet none could be had: others are taking them. */
 const contendedMs = 10;
 
-export interface ClaimerEvents {
+export interface ClaimerCallbacks {
   /** How many tasks to ask for now. */
   room(): number;
+  /** Resolves when nothing is left to do that comes before a claim. */
+  ready(): Promise<void> | undefined;
   /**
    * These were claimed. Resolves when what cannot be used has been given back.
    *
@@ -17,6 +19,8 @@ export interface ClaimerEvents {
    * @param now the store's time, or a little before it
    */
   claimed(tasks: readonly ClaimedTask[], leaseUntil: number, now: number): Promise<void>;
+  /** The machine's clock has leapt: it was suspended, or its clock was set. */
+  leapt(): void;
 }
 
 /** Asks the store for due tasks, one call at a time, whenever there may be some and there is room for them. */
@@ -25,10 +29,14 @@ export class Claimer {
   readonly #context: WorkerContext;
   readonly #health: StoreHealth;
   readonly #waker: Waker;
-  readonly #events: ClaimerEvents;
+  readonly #callbacks: ClaimerCallbacks;
   /** The claims under way. */
   #claiming: Promise<void> | undefined;
-  #mustClaimAgain = false;
+  #isClaiming = false;
+  /** There may be something to claim that the claim under way knows nothing of. */
+  #mustClaim = false;
+  /** The call under way, until its tasks have been taken. */
+  #call: Promise<unknown> | undefined;
   /** The last claim left due tasks behind, or there was no room for one. */
   #isHungry = false;
   /** How many claims have failed that the store may have granted. */
@@ -39,25 +47,25 @@ export class Claimer {
     access: StoreAccess,
     context: WorkerContext,
     health: StoreHealth,
-    events: ClaimerEvents,
+    callbacks: ClaimerCallbacks,
   ) {
     this.#access = access;
     this.#context = context;
     this.#health = health;
-    this.#waker = new Waker(access, context, () => this.poke());
-    this.#events = events;
+    this.#waker = new Waker(access, context, {
+      wake: () => this.poke(),
+      leapt: () => callbacks.leapt(),
+    });
+    this.#callbacks = callbacks;
   }
 
   /** There may be something to claim. */
   poke(): void {
     if (this.#isStopping) return;
-    if (this.#claiming) {
-      this.#mustClaimAgain = true;
-      return;
-    }
-    this.#claiming = this.#claimAll().finally(() => {
-      this.#claiming = undefined;
-    });
+    this.#mustClaim = true;
+    if (this.#isClaiming) return;
+    this.#isClaiming = true;
+    this.#claiming = this.#claimAll();
   }
 
   /** There may be more room than there was. */
@@ -70,9 +78,19 @@ export class Claimer {
     this.#waker.wakeAt(moment);
   }
 
+  /** There will be something to claim soon, when a transaction of the user's is committed. */
+  lookSoon(): void {
+    this.#waker.lookSoon();
+  }
+
   /** What is due at this moment cannot be run here. */
   putOff(until: number): void {
     this.#waker.putOff(until);
+  }
+
+  /** Resolves when the call to the store that is under way has been answered, and its tasks have been taken. */
+  async answered(): Promise<void> {
+    await this.#call;
   }
 
   /** Resolves when the claim under way has been answered. */
@@ -83,24 +101,34 @@ export class Claimer {
   }
 
   async #claimAll(): Promise<void> {
-    do {
-      this.#mustClaimAgain = false;
-      this.#waker.forget();
-      const room = this.#events.room();
-      if (room < 1) {
-        this.#isHungry = true;
-        this.#waker.sleepUntil(null);
-        return;
+    try {
+      while (this.#mustClaim && !this.#isStopping) {
+        this.#mustClaim = false;
+        this.#waker.forget();
+        const ready = this.#callbacks.ready();
+        if (ready) await ready;
+        const room = this.#callbacks.room();
+        if (room < 1) {
+          this.#isHungry = true;
+          this.#waker.sleepUntil(null);
+          return;
+        }
+        if (this.#isStopping) return;
+        const call = this.#claim(room);
+        this.#call = call;
+        const result = await call;
+        if (!result) return;
+        const { tasks, now, nextWakeAt } = result;
+        const isDue = nextWakeAt !== null && nextWakeAt <= now;
+        this.#isHungry = isDue && tasks.length > 0;
+        if (this.#isHungry) this.#mustClaim = true;
+        else if (isDue) this.#waker.sleepFor(contendedMs);
+        else this.#waker.sleepUntil(nextWakeAt);
       }
-      const result = await this.#claim(room);
-      if (!result) return;
-      const { tasks, now, nextWakeAt } = result;
-      const isDue = nextWakeAt !== null && nextWakeAt <= now;
-      this.#isHungry = isDue && tasks.length > 0;
-      if (this.#isHungry) this.#mustClaimAgain = true;
-      else if (isDue) this.#waker.sleepFor(contendedMs);
-      else this.#waker.sleepUntil(nextWakeAt);
-    } while (this.#mustClaimAgain && !this.#isStopping);
+    } finally {
+      // In the same turn as the last look at `mustClaim`: who pokes from now on begins anew.
+      this.#isClaiming = false;
+    }
   }
 
   async #claim(limit: number): Promise<ClaimResult | undefined> {
@@ -109,7 +137,7 @@ export class Claimer {
     const askedAt = clock.elapsed();
     const take = ({ tasks, now }: ClaimResult) => {
       this.#access.noteTime(now, askedAt);
-      return this.#events.claimed(
+      return this.#callbacks.claimed(
         tasks.map((task) => this.#excuse(task)),
         askedAt + leaseMs,
         Math.max(now, this.#access.estimateNow()),

@@ -1,4 +1,3 @@
-import type { ClaimedTask } from '../data-store.js';
 import type { RunEvent } from '../events.js';
 import type { Claim } from '../policy.js';
 import type { TaskDefinition } from '../task.js';
@@ -6,8 +5,8 @@ import type { Run } from './run.js';
 
 /** A task that this worker has claimed and not yet settled or given back. */
 export interface HeldTask {
-  readonly task: ClaimedTask;
-  readonly claim: Claim;
+  /** The claim under which it is held: another one when this worker has claimed the task once more. */
+  claim: Claim;
   readonly definition: TaskDefinition;
   /** When it was claimed, by this machine's clock. */
   readonly heldSince: number;
@@ -23,18 +22,52 @@ export interface HeldTask {
   /** There while it is running. */
   run?: Run | undefined;
   /** The store said, or time has shown, that somebody else may own the task. */
-  isLost?: true;
+  isLost?: boolean;
 }
 
-/** What events say of it. */
-export function runEventOf({ task, claim }: HeldTask, store: string): RunEvent {
+/** What a worker holds. Two of one id are held while one of them is settled and the task has been claimed again. */
+export class HeldTasks implements Iterable<HeldTask> {
+  readonly #all = new Set<HeldTask>();
+  readonly #latest = new Map<string, HeldTask>();
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  add(held: HeldTask): void {
+    this.#all.add(held);
+    this.#latest.set(held.claim.record.id, held);
+  }
+
+  delete(held: HeldTask): void {
+    const { id } = held.claim.record;
+    this.#all.delete(held);
+    if (this.#latest.get(id) === held) this.#latest.delete(id);
+  }
+
+  has(held: HeldTask): boolean {
+    return this.#all.has(held);
+  }
+
+  /** The one of that id that was claimed last. */
+  find(id: string): HeldTask | undefined {
+    return this.#latest.get(id);
+  }
+
+  [Symbol.iterator](): Iterator<HeldTask> {
+    return this.#all[Symbol.iterator]();
+  }
+}
+
+/** What events say of a claimed task. */
+export function runEventOf({ record, body, token }: Claim, store: string): RunEvent {
   return {
-    id: task.id,
-    name: task.name,
+    id: record.id,
+    name: record.name,
     store,
-    queue: task.queue,
-    nominal: new Date(claim.body.nominal ?? task.runAt ?? 0),
-    attempt: claim.body.attempt,
-    token: claim.token,
+    queue: record.queue,
+    nominal: new Date(body.nominal ?? record.runAt ?? 0),
+    attempt: body.attempt,
+    token,
   };
 }

@@ -22,7 +22,8 @@ const reportedLimit = 1000;
 
 /** A claimed task that this worker can do nothing with. */
 export interface Unusable {
-  readonly task: ClaimedTask;
+  readonly task: TaskRecord;
+  readonly token: number;
   readonly reason: 'noHandler' | 'unreadable';
   readonly error: SchedError;
   readonly deferUntil: number;
@@ -44,14 +45,14 @@ export class Intake {
       const claim = this.read(task, task.lease.token, definition);
       const heldSince = this.#context.clock.elapsed();
       const seenRevision = task.revision;
-      return { task, claim, definition, heldSince, leaseUntil, seenRevision, phase: 'waiting' };
+      return { claim, definition, heldSince, leaseUntil, seenRevision, phase: 'waiting' };
     } catch (error) {
-      return this.refuse(task, error, now);
+      return this.refuse({ record: task, token: task.lease.token }, error, now);
     }
   }
 
   /** @param thrown why it cannot be used */
-  refuse(task: ClaimedTask, thrown: unknown, now: number): Unusable {
+  refuse({ record: task, token }: Pick<Claim, 'record' | 'token'>, thrown: unknown, now: number) {
     const error = isSchedError(thrown)
       ? thrown
       : new SchedError(
@@ -60,7 +61,8 @@ export class Intake {
           { cause: thrown },
         );
     const reason = error.code === 'SCHED_TASK_UNKNOWN' ? 'noHandler' : 'unreadable';
-    return { task, reason, error, deferUntil: deferralOf(task, now), isNews: this.#isNews(task) };
+    const deferUntil = deferralOf(task, now);
+    return { task, token, reason, error, deferUntil, isNews: this.#isNews(task) } as const;
   }
 
   /** @throws SchedError when the body, the trigger or the payload's codec is not known here */
@@ -97,13 +99,13 @@ export class Intake {
  * Until when to put off a task that cannot be run now. The later it is already, the longer: what is missing may come
  * any time, or never.
  */
-export function deferralOf(task: ClaimedTask, now: number): number {
+export function deferralOf(task: TaskRecord, now: number): number {
   const until = now + Math.min(deferMs.max, Math.max(deferMs.min, latenessMs(task, now)));
   const { everyMs, offsetMs } = deferStep;
   return Math.ceil((until - offsetMs) / everyMs) * everyMs + offsetMs;
 }
 
-function latenessMs(task: ClaimedTask, now: number): number {
+function latenessMs(task: TaskRecord, now: number): number {
   try {
     return now - (readBody(task.body).nominal ?? now);
   } catch {

@@ -1,42 +1,53 @@
 import type { TaskRecord } from '../data-store.js';
 import type { StoreAccess } from '../store-access.js';
 import type { WorkerContext } from './context.js';
-import type { HeldTask } from './held-task.js';
+import type { HeldTask, HeldTasks } from './held-task.js';
 import type { StoreHealth } from './store-health.js';
 
-export interface LeaseEvents {
-  /** The lease is over, or was taken from this worker. */
-  lost(held: HeldTask): void;
+export interface LeaseCallbacks {
+  /** The store did not say in time that the lease was prolonged. */
+  silent(held: HeldTask): void;
+  /** The store says that the lease of this token is no longer the task's. */
+  taken(held: HeldTask, token: number): void;
   /** These tasks were claimed ahead, and their slots are long in coming. */
   stale(tasks: readonly HeldTask[]): void;
-  /** A task was edited while it is running. */
+  /** A task was edited that waits or is running. */
   edited(held: HeldTask, record: TaskRecord): void;
+  /** Leases were prolonged or lost: what waits for that may go on. */
+  renewed(): void;
 }
 
-/** Prolongs the leases of everything that a worker holds, with one call for all, and notices when that fails. */
+/**
+ * Prolongs the leases of everything that a worker holds, with one call for all, and notices when that fails.
+ *
+ * A lease is given up when it is over and the store has not answered by then. Where a timer came late, the process was
+ * blocked and could not ask: the store is asked first, since it prolongs a lease that is over if nobody has taken it.
+ */
 export class LeaseKeeper {
   readonly #access: StoreAccess;
   readonly #context: WorkerContext;
   readonly #health: StoreHealth;
-  readonly #held: ReadonlySet<HeldTask>;
-  readonly #events: LeaseEvents;
+  readonly #held: HeldTasks;
+  readonly #callbacks: LeaseCallbacks;
   #timer: unknown;
-  /** When the timer fires, by this machine's clock. */
+  /** When the timer is to fire, by this machine's clock. */
   #beatAt = Number.POSITIVE_INFINITY;
+  /** Until when the store is given time to answer after the process was blocked. */
+  #answerBy = Number.NEGATIVE_INFINITY;
   #isStopped = false;
 
   constructor(
     access: StoreAccess,
     context: WorkerContext,
     health: StoreHealth,
-    held: ReadonlySet<HeldTask>,
-    events: LeaseEvents,
+    held: HeldTasks,
+    callbacks: LeaseCallbacks,
   ) {
     this.#access = access;
     this.#context = context;
     this.#health = health;
     this.#held = held;
-    this.#events = events;
+    this.#callbacks = callbacks;
   }
 
   /** Beats as long as anything is held. To be called when something has come to be. */
@@ -48,23 +59,34 @@ export class LeaseKeeper {
   beat(): void {
     const { clock, settings } = this.#context;
     const now = clock.elapsed();
+    if (now - this.#beatAt > settings.heartbeatMs / 4) this.#answerBy = now + settings.heartbeatMs;
     const stale: HeldTask[] = [];
     for (const held of this.#held) {
       if (!isWatched(held)) continue;
-      // Whatever the store says or does not say: a lease that was not prolonged in time is over.
-      if (held.leaseUntil <= now) this.#events.lost(held);
+      if (this.#deadlineOf(held) <= now) this.#callbacks.silent(held);
       else if (held.phase === 'waiting' && now - held.heldSince >= settings.heartbeatMs) {
         stale.push(held);
       }
     }
-    if (stale.length > 0) this.#events.stale(stale);
+    if (stale.length > 0) this.#callbacks.stale(stale);
     // Also when an earlier call is still under way: it may never be answered.
-    void this.#extend();
+    void this.renew();
+  }
+
+  /** Whether the lease of anything held is over, by this machine's clock. */
+  get hasOverdue(): boolean {
+    const now = this.#context.clock.elapsed();
+    for (const { isLost, leaseUntil } of this.#held) if (!isLost && leaseUntil <= now) return true;
+    return false;
   }
 
   stop(): void {
     this.#isStopped = true;
     this.#context.clock.clearTimeout(this.#timer);
+  }
+
+  #deadlineOf({ leaseUntil }: HeldTask): number {
+    return Math.max(leaseUntil, this.#answerBy);
   }
 
   #beatIn(delayMs: number): void {
@@ -73,27 +95,28 @@ export class LeaseKeeper {
     const now = clock.elapsed();
     let beatAt = now + delayMs;
     for (const held of this.#held) {
-      if (isWatched(held)) beatAt = Math.min(beatAt, held.leaseUntil);
+      if (isWatched(held)) beatAt = Math.min(beatAt, this.#deadlineOf(held));
     }
     if (beatAt >= this.#beatAt) return;
     clock.clearTimeout(this.#timer);
     this.#beatAt = beatAt;
     this.#timer = clock.setTimeout(
       () => {
-        this.#beatAt = Number.POSITIVE_INFINITY;
         this.beat();
+        this.#beatAt = Number.POSITIVE_INFINITY;
         this.keep();
       },
       Math.max(1, beatAt - now),
     );
   }
 
-  async #extend(): Promise<void> {
+  /** Asks the store to prolong all leases. Resolves when it has answered, or failed to. */
+  async renew(): Promise<void> {
     const { clock, settings } = this.#context;
     const tasks = [...this.#held].filter(({ isLost }) => !isLost);
     if (tasks.length === 0) return;
     const leaseUntil = clock.elapsed() + settings.leaseMs;
-    const refs = tasks.map(({ task, claim }) => ({ id: task.id, token: claim.token }));
+    const refs = tasks.map(({ claim }) => ({ id: claim.record.id, token: claim.token }));
     let call = 'extend';
     try {
       const answers = await this.#access.call(
@@ -105,14 +128,17 @@ export class LeaseKeeper {
       const edited: HeldTask[] = [];
       tasks.forEach((held, index) => {
         const answer = answers[index];
-        if (!this.#held.has(held)) return;
+        const token = refs[index]?.token;
+        // It may have been settled since, or claimed once more under another token.
+        if (!this.#held.has(held) || token !== held.claim.token) return;
         if (typeof answer === 'number') {
           held.leaseUntil = Math.max(held.leaseUntil, leaseUntil);
-          if (held.phase === 'running' && answer !== held.seenRevision) edited.push(held);
+          if (held.phase !== 'settling' && answer !== held.seenRevision) edited.push(held);
         } else if (held.phase !== 'settling' && !held.isLost) {
-          this.#events.lost(held);
+          this.#callbacks.taken(held, token);
         }
       });
+      this.#callbacks.renewed();
       call = 'get';
       if (edited.length > 0) {
         await this.#readEdited(edited);
@@ -126,13 +152,13 @@ export class LeaseKeeper {
 
   async #readEdited(edited: readonly HeldTask[]): Promise<void> {
     const records = await this.#access.call('get', (store) =>
-      store.get(edited.map(({ task }) => task.id)),
+      store.get(edited.map(({ claim }) => claim.record.id)),
     );
     edited.forEach((held, index) => {
       const record = records[index];
       if (!record) return;
       held.seenRevision = record.revision;
-      this.#events.edited(held, record);
+      this.#callbacks.edited(held, record);
     });
   }
 }

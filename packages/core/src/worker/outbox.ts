@@ -3,9 +3,9 @@
  * again until the store has answered.
  */
 
-import { type Clock, held, soon } from '../clock.js';
+import { type Clock, held as heldBy, soon } from '../clock.js';
 import type { Settlement, TaskRecord } from '../data-store.js';
-import { type Claim, concludeEdited, type Decision } from '../policy.js';
+import { type Claim, concludeEdited, type Decision, leaveWord } from '../policy.js';
 import { describeError } from '../record.js';
 import { isPassing, type StoreAccess } from '../store-access.js';
 import type { HeldTask } from './held-task.js';
@@ -14,10 +14,12 @@ import type { HeldTask } from './held-task.js';
 const batchLimit = 500;
 /** How many of a task's latest history entries are searched for one that may have been lost track of. */
 const searchLimit = 20;
+/** How often word of a run is left again because somebody else was faster. */
+const wordLimit = 5;
 
-export interface OutboxEvents {
-  /** The store has recorded the decision. */
-  settled(held: HeldTask, decision: Decision): void;
+export interface OutboxCallbacks {
+  /** The store has recorded the decision about this claim. */
+  settled(held: HeldTask, claim: Claim, decision: Decision): void;
   /** The task is no longer this worker's. */
   lost(held: HeldTask): void;
   /** The task was edited before it ran; it is to be given back and claimed again. */
@@ -27,13 +29,23 @@ export interface OutboxEvents {
   answered(call: string): void;
   /** Reads the record of a task that was edited; undefined when it cannot be read here. */
   reread(held: HeldTask, record: TaskRecord): Claim | undefined;
+  /** Resolves when the claim that is under way has been answered: it may be this worker that took the task. */
+  claimAnswered(): Promise<void>;
+}
+
+/** A run that has ended. */
+export interface EndedRun {
+  /** The claim under which it began. */
+  readonly claim: Claim;
+  /** Decides what follows, for the record as it was then or is now. */
+  readonly decide: (claim: Claim) => Decision;
 }
 
 interface Entry {
   readonly held: HeldTask;
   readonly decision: Decision;
-  /** Makes the decision again for the record as it is now. Absent when the task has not run. */
-  readonly decide: ((claim: Claim) => Decision) | undefined;
+  /** Absent when the task has not run. */
+  readonly ran: EndedRun | undefined;
   /** The claim on which the decision stands. */
   readonly claim: Claim;
   /** The record was edited since. */
@@ -47,40 +59,48 @@ interface Entry {
 export class Outbox {
   readonly #access: StoreAccess;
   readonly #clock: Clock;
-  readonly #events: OutboxEvents;
+  readonly #callbacks: OutboxCallbacks;
   #entries: Entry[] = [];
   #inFlight = 0;
+  /** Those that the store has refused, and that may have been claimed again. */
+  #unclear = 0;
   #batchSize = batchLimit;
+  #sending: Promise<void> | undefined;
   #isSending = false;
   #isClosed = false;
   #retryTimer: unknown;
   #whenEmpty: (() => void)[] = [];
 
-  constructor(access: StoreAccess, clock: Clock, events: OutboxEvents) {
+  constructor(access: StoreAccess, clock: Clock, callbacks: OutboxCallbacks) {
     this.#access = access;
     this.#clock = clock;
-    this.#events = events;
+    this.#callbacks = callbacks;
   }
 
   /** How many settlements have not been answered yet. */
   get size(): number {
-    return this.#entries.length + this.#inFlight;
+    return this.#entries.length + this.#inFlight + this.#unclear;
   }
 
-  /** @param decide makes the decision, now and again if the record turns out to have been edited */
-  conclude(held: HeldTask, decide: (claim: Claim) => Decision): void {
-    this.#add({ held, decision: decide(held.claim), decide, claim: held.claim });
+  /** Settles a run: for the claim under which it began, or another one that this worker was given meanwhile. */
+  conclude(held: HeldTask, ran: EndedRun): void {
+    this.#add(decideAgain({ held, ran, claim: ran.claim, decision: ran.decide(ran.claim) }));
   }
 
   /** Settles a task that does not run now. */
   settle(held: HeldTask, decision: Decision): void {
-    this.#add({ held, decision, decide: undefined, claim: held.claim });
+    this.#add({ held, decision, ran: undefined, claim: held.claim });
   }
 
   /** Resolves once everything has been answered, or `close` was called. */
   async drained(): Promise<void> {
     if (this.size === 0 || this.#isClosed) return;
     await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  /** Resolves once everything has been sent, and answered or put off because the store fails. */
+  async flushed(): Promise<void> {
+    await this.#sending;
   }
 
   /** Tries again now what waits to be tried again. */
@@ -110,7 +130,7 @@ export class Outbox {
   #schedule(): void {
     if (this.#isSending) return;
     this.#isSending = true;
-    void held(this.#clock, async () => {
+    this.#sending = heldBy(this.#clock, async () => {
       await new Promise<void>(soon);
       await this.#send();
     });
@@ -142,17 +162,17 @@ export class Outbox {
       if (batch.length === 0) return 0;
       const settlements = batch.map(settlementOf);
       const answers = await this.#access.call('settle', (store) => store.settle(settlements));
-      this.#events.answered(call);
+      this.#callbacks.answered(call);
       this.#batchSize = Math.min(batchLimit, this.#batchSize * 2);
-      const unclear: Entry[] = [];
+      const refused: Entry[] = [];
       batch.forEach((entry, index) => {
         const answer = answers[index];
-        if (answer === 'settled') this.#events.settled(entry.held, entry.decision);
+        const { held, claim, decision } = entry;
+        if (answer === 'settled') this.#callbacks.settled(held, claim, decision);
         else if (answer === 'conflict') this.#entries.push({ ...entry, isEdited: true });
-        else if (entry.isRepeated) unclear.push(entry);
-        else this.#events.lost(entry.held);
+        else refused.push(entry);
       });
-      const waitsMs = await Promise.all(unclear.map((entry) => this.#search(entry)));
+      const waitsMs = await Promise.all(refused.map((entry) => this.#onRefused(entry)));
       return Math.max(0, ...waitsMs);
     } catch (error) {
       return this.#isClosed ? 0 : this.#onFailure(batch, call, error);
@@ -160,32 +180,73 @@ export class Outbox {
   }
 
   /**
-   * A record that was removed, or has been settled again since, cannot show that this settlement came before. The
-   * history can.
+   * The lease is no longer the task's.
    *
    * @returns how long to wait before sending more, in milliseconds
    */
-  async #search(entry: Entry): Promise<number> {
-    const [sought] = settlementOf(entry).history;
+  async #onRefused(entry: Entry): Promise<number> {
+    const { held, claim, ran } = entry;
+    let call = 'history';
     try {
-      const found =
-        sought &&
-        (await this.#access.call('history', (store) => store.history(sought.taskId, searchLimit)));
-      if (found) this.#events.answered('history');
-      if (found?.some(({ id }) => id === sought?.id)) {
-        this.#events.settled(entry.held, entry.decision);
-      } else this.#events.lost(entry.held);
-      return 0;
+      if (entry.isRepeated && (await this.#isRecorded(entry))) {
+        this.#callbacks.settled(held, claim, entry.decision);
+        return 0;
+      }
+      call = 'update';
+      if (ran && !isClaimedAgain(entry)) await this.#leaveWord(entry, ran);
     } catch (error) {
-      const waitMs = this.#events.failed('history', error);
-      if (!isPassing(error)) this.#events.lost(entry.held);
+      const waitMs = this.#callbacks.failed(call, error);
+      if (!isPassing(error)) this.#callbacks.lost(held);
       else this.#entries.push(entry);
       return waitMs;
     }
+    void this.#awaitClaim(entry);
+    return 0;
+  }
+
+  /** Once a claim that is under way has been answered, it is clear whether it was this worker that took the task. */
+  async #awaitClaim(entry: Entry): Promise<void> {
+    this.#unclear++;
+    await this.#callbacks.claimAnswered();
+    this.#unclear--;
+    if (isClaimedAgain(entry)) this.#add(entry);
+    else this.#callbacks.lost(entry.held);
+    this.#noteEmpty();
+  }
+
+  /**
+   * A record that was removed, or has been settled again since, cannot show that this settlement came before. The
+   * history can.
+   */
+  async #isRecorded(entry: Entry): Promise<boolean> {
+    const [sought] = settlementOf(entry).history;
+    if (!sought) return false;
+    const found = await this.#access.call('history', (store) =>
+      store.history(sought.taskId, searchLimit),
+    );
+    this.#callbacks.answered('history');
+    return found.some(({ id }) => id === sought.id);
+  }
+
+  /** Tells whoever claims the task next how the run ended that somebody else has begun anew. */
+  async #leaveWord({ held, decision }: Entry, ran: EndedRun): Promise<void> {
+    for (let tries = 0; tries < wordLimit; tries++) {
+      const { id } = ran.claim.record;
+      const [record] = await this.#access.call('get', (store) => store.get([id]));
+      const current = record && this.#callbacks.reread(held, record);
+      const body = current && leaveWord(ran.claim, decision, current.body);
+      if (!record || !body) break;
+      const { revision } = record;
+      const answer = await this.#access.call('update', (store) =>
+        store.update(id, { body }, { revision }),
+      );
+      if (answer !== 'conflict') break;
+    }
+    this.#callbacks.answered('update');
   }
 
   async #onFailure(batch: readonly Entry[], call: string, error: unknown): Promise<number> {
-    const waitMs = this.#events.failed(call, error);
+    const waitMs = this.#callbacks.failed(call, error);
     if (isPassing(error)) {
       // Smaller batches behind the others, in case that it was their size, or one that the store cannot digest.
       this.#batchSize = Math.ceil(batch.length / 2);
@@ -199,15 +260,15 @@ export class Outbox {
       for (const entry of batch) longestMs = Math.max(longestMs, await this.#sendBatch([entry]));
       return longestMs;
     }
-    if (first) this.#refused(first, error);
+    if (first) this.#onUnacceptable(first, error);
     return 0;
   }
 
   /** Keeps the task as failed, with its body as it is, which the store has taken before. */
-  #refused(entry: Entry, error: unknown): void {
+  #onUnacceptable(entry: Entry, error: unknown): void {
     const { held, claim, isLastResort } = entry;
     if (isLastResort) {
-      this.#events.lost(held);
+      this.#callbacks.lost(held);
       return;
     }
     const { record, body, token, owner } = claim;
@@ -218,18 +279,24 @@ export class Outbox {
       records: [{ ...failed, outcome: 'failed', error: describeError(error) }],
       spawn: [],
     };
-    const decide = entry.decide && (() => decision);
-    this.#entries.push({ held, claim, decision, decide, isLastResort: true });
+    const ran = entry.ran && { ...entry.ran, decide: () => decision };
+    this.#entries.push({ held, claim, decision, ran, isLastResort: true });
   }
 
-  /** For tasks that were edited meanwhile. Both the edit and the outcome count. */
-  async #decideAgain(batch: readonly Entry[]): Promise<readonly Entry[]> {
+  /** For tasks that were claimed again or edited meanwhile. Both the edit and the outcome count. */
+  async #decideAgain(entries: readonly Entry[]): Promise<readonly Entry[]> {
+    const batch: Entry[] = [];
+    for (const entry of entries) {
+      if (!isClaimedAgain(entry)) batch.push(entry);
+      else if (entry.ran) batch.push(decideAgain(entry));
+      else this.#callbacks.stale(entry.held);
+    }
     const edited = batch.filter(({ isEdited }) => isEdited);
     if (edited.length === 0) return batch;
     const records = await this.#access.call('get', (store) =>
-      store.get(edited.map(({ held }) => held.task.id)),
+      store.get(edited.map(({ claim }) => claim.record.id)),
     );
-    this.#events.answered('get');
+    this.#callbacks.answered('get');
     const decided = edited.map((entry, index) => this.#decideEdited(entry, records[index]));
     return [
       ...batch.filter(({ isEdited }) => !isEdited),
@@ -238,30 +305,45 @@ export class Outbox {
   }
 
   #decideEdited(entry: Entry, record: TaskRecord | undefined): Entry | null {
-    const { held, decide, decision, claim } = entry;
-    const current =
-      record?.lease?.token === claim.token ? this.#events.reread(held, record) : undefined;
+    const { held, ran, claim } = entry;
+    // The store says what has become of a lease that is another's now.
+    if (record && record.lease?.token !== claim.token) return { ...entry, isEdited: false };
+    const current = record && this.#callbacks.reread(held, record);
     if (!current) {
-      this.#events.lost(held);
+      this.#callbacks.lost(held);
       return null;
     }
-    if (!decide) {
-      this.#events.stale(held);
+    if (!ran) {
+      this.#callbacks.stale(held);
       return null;
     }
-    // That of the run: the claim at hand may already be that of a new schedule.
-    const isSameSchedule = current.body.edition === held.claim.body.edition;
-    return {
-      ...entry,
-      decision: isSameSchedule ? decide(current) : concludeEdited(current, decision),
-      claim: current,
-      isEdited: false,
-    };
+    return { ...entry, ...decisionFor(current, ran), isEdited: false };
   }
 
   #noteEmpty(): void {
+    if (this.size > 0 && !this.#isClosed) return;
     for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
+}
+
+/** Whether this worker was given the task once more, under another token, since the decision was made. */
+function isClaimedAgain({ held, claim }: Entry): boolean {
+  return held.claim.token !== claim.token;
+}
+
+function decideAgain(entry: Entry): Entry {
+  const { held, ran, claim } = entry;
+  if (!ran || held.claim === claim) return entry;
+  const { isRepeated: _isRepeated, ...rest } = entry;
+  return { ...rest, ...decisionFor(held.claim, ran), isEdited: false };
+}
+
+function decisionFor(claim: Claim, ran: EndedRun): Pick<Entry, 'claim' | 'decision'> {
+  const isSameSchedule = claim.body.edition === ran.claim.body.edition;
+  const decision = isSameSchedule
+    ? ran.decide(claim)
+    : concludeEdited(claim, ran.decide(ran.claim));
+  return { claim, decision };
 }
 
 function settlementOf({ decision, claim }: Entry): Settlement {

@@ -1,23 +1,23 @@
 import type { Emitter } from '../events.js';
-import type { Decision } from '../policy.js';
+import type { Claim, Decision } from '../policy.js';
 import type { RunRecord } from '../record.js';
-import { type HeldTask, runEventOf } from './held-task.js';
+import { runEventOf } from './held-task.js';
 
 /** Tells listeners what the store has just recorded. */
 export function reportSettled(
   events: Emitter,
   store: string,
-  held: HeldTask,
+  claim: Claim,
   decision: Decision,
 ): void {
-  for (const record of decision.records) reportRecord(events, store, held, record, decision);
+  for (const record of decision.records) reportRecord(events, store, claim, record, decision);
   for (const child of decision.spawn) {
     events.emit('spawned', {
-      id: held.task.id,
-      name: held.task.name,
+      id: claim.record.id,
+      name: claim.record.name,
       store,
       childId: child.id,
-      nominal: new Date(held.claim.body.nominal ?? child.runAt ?? 0),
+      nominal: new Date(claim.body.nominal ?? child.runAt ?? 0),
     });
   }
 }
@@ -25,15 +25,15 @@ export function reportSettled(
 function reportRecord(
   events: Emitter,
   store: string,
-  held: HeldTask,
+  claim: Claim,
   record: RunRecord,
   decision: Decision,
 ): void {
   const { outcome, error, retryAt, at, nominal } = record;
   if (outcome === 'skipped') {
     events.emit('skipped', {
-      id: held.task.id,
-      name: held.task.name,
+      id: claim.record.id,
+      name: claim.record.name,
       store,
       reason: record.reason ?? 'missed',
       from: new Date(nominal),
@@ -44,7 +44,8 @@ function reportRecord(
   }
   const runAt = decision.next?.runAt ?? null;
   const ended = {
-    ...runEventOf(held, store),
+    ...runEventOf(claim, store),
+    ...(record.token !== undefined && { token: record.token }),
     durationMs: at - (record.startedAt ?? at),
     nextRunAt: runAt === null ? null : new Date(runAt),
   };

@@ -28,6 +28,8 @@ export interface RunEnd {
 export class Run {
   /** By the store's clock. */
   readonly startedAt: number;
+  /** The claim under which it began. */
+  readonly claim: Claim;
   readonly ended: Promise<RunEnd>;
   readonly #controller = new AbortController();
   readonly #clock: Clock;
@@ -43,6 +45,7 @@ export class Run {
     now: number,
     { clock, codec, abortGraceMs }: RunOptions,
   ) {
+    this.claim = claim;
     this.startedAt = now;
     this.#clock = clock;
     this.#abortGraceMs = abortGraceMs;

@@ -1,10 +1,24 @@
+import type { Clock } from '../clock.js';
+
+/** For how long no handler must have ended for the slots to count as held up. Doubles with each report. */
+const patienceMs = 60_000;
+
 /** The places in which handlers run, shared by the workers of all stores of a scheduler. */
 export class Slots {
+  readonly #clock: Clock;
+  readonly #onSaturated: (forMs: number) => void;
   #free: number;
   readonly #takers: (() => void)[] = [];
+  /** When the last free slot was taken, by this machine's clock. */
+  #fullSince = 0;
+  #patienceMs = patienceMs;
+  #timer: unknown;
 
-  constructor(count: number) {
+  /** @param onSaturated is told when all are taken, and none has been given back for so long */
+  constructor(count: number, clock: Clock, onSaturated: (forMs: number) => void) {
     this.#free = count;
+    this.#clock = clock;
+    this.#onSaturated = onSaturated;
   }
 
   get free(): number {
@@ -13,6 +27,11 @@ export class Slots {
 
   take(): void {
     this.#free--;
+    if (this.#free > 0) return;
+    this.#fullSince = this.#clock.elapsed();
+    this.#patienceMs = patienceMs;
+    // One timer for as long as there is work: it looks whether anything has changed since it was set.
+    if (this.#timer === undefined) this.#lookIn(patienceMs);
   }
 
   /** Offers the slot to each worker in turn, so that a busy store does not starve the others. */
@@ -25,5 +44,24 @@ export class Slots {
 
   onFreed(offer: () => void): void {
     this.#takers.push(offer);
+  }
+
+  stop(): void {
+    this.#clock.clearTimeout(this.#timer);
+  }
+
+  #lookIn(delayMs: number): void {
+    this.#timer = this.#clock.setTimeout(() => this.#look(), delayMs);
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    if (this.#free > 0) return;
+    const forMs = this.#clock.elapsed() - this.#fullSince;
+    if (forMs >= this.#patienceMs) {
+      this.#patienceMs *= 2;
+      this.#onSaturated(forMs);
+    }
+    this.#lookIn(this.#patienceMs - forMs);
   }
 }

@@ -1,4 +1,4 @@
-import type { Claim, Decision, Outcome } from '../policy.js';
+import { type Claim, type Decision, type Outcome, settled } from '../policy.js';
 import { describeError, type RunRecord, writeBody } from '../record.js';
 
 /**
@@ -28,7 +28,7 @@ export function undecidable(
       : { outcome: 'failed', error: outcome.error }),
   };
   return {
-    next: { status: 'failed', runAt: null, body: writeBody({ ...body, last: failed }) },
+    next: { status: 'failed', runAt: null, body: writeBody({ ...settled(body), last: failed }) },
     records: [ran, failed],
     spawn: [],
   };

@@ -1,21 +1,28 @@
 /**
  * The worker of one store: claims what it has room for, runs it, keeps its leases alive and settles it, until it is
  * stopped. It survives whatever the store does: every call may fail, hang or answer late.
+ *
+ * It never runs a task that it still holds. A lease may be over by the store's clock while the process was blocked, and
+ * this very worker may be handed the task again: the run that is going on then has the new claim, and its outcome is
+ * settled under it.
  */
 
 import { backoffMs } from '../backoff.js';
-import type { ClaimedTask, Release, TaskRecord } from '../data-store.js';
+import type { ClaimedTask, TaskRecord } from '../data-store.js';
 import { SchedError } from '../errors.js';
-import { admit, type Claim, conclude, type Decision } from '../policy.js';
-import { isPassing, type StoreAccess } from '../store-access.js';
+import type { RunningTask } from '../events.js';
+import { admit, type Claim, cancelWaiting, conclude, type Decision, isSameRun } from '../policy.js';
+import type { StoreAccess } from '../store-access.js';
 import { Claimer } from './claimer.js';
 import type { WorkerContext } from './context.js';
-import { type HeldTask, runEventOf } from './held-task.js';
+import { GiveBack } from './give-back.js';
+import { type HeldTask, HeldTasks, runEventOf } from './held-task.js';
 import { deferralOf, Intake, type Unusable } from './intake.js';
 import { LeaseKeeper } from './lease-keeper.js';
-import { Outbox } from './outbox.js';
+import { type EndedRun, Outbox } from './outbox.js';
 import { reportSettled } from './report.js';
 import { Run, type RunEnd } from './run.js';
+import { SchedulePauser } from './schedule-pauser.js';
 import { StoreHealth } from './store-health.js';
 import { undecidable } from './undecidable.js';
 import { Watcher } from './watcher.js';
@@ -34,17 +41,19 @@ export class Worker {
   readonly #intake: Intake;
   readonly #leases: LeaseKeeper;
   readonly #outbox: Outbox;
+  readonly #giveBack: GiveBack;
+  readonly #pauser: SchedulePauser;
   /** Claimed, and neither settled nor given back. */
-  readonly #held = new Set<HeldTask>();
+  readonly #held = new HeldTasks();
   /** Those that wait for a slot, first come first served. */
   #waiting: HeldTask[] = [];
   #running = 0;
+  /** The store is being asked whether what waits is still this worker's. */
+  #isRenewing = false;
   #isStopping = false;
   #isStopped = false;
   /** What is under way, and is to be over before the worker has stopped. */
   readonly #underWay = new Set<Promise<void>>();
-  /** Schedules to be paused because an occurrence of theirs has failed. */
-  readonly #toPause = new Set<string>();
   /** A running mean of how long handlers take, in milliseconds; undefined before the first has ended. */
   #meanRunMs: number | undefined;
   #whenIdle: (() => void)[] = [];
@@ -55,7 +64,9 @@ export class Worker {
     this.#health = new StoreHealth(access.alias, context, () => this.#onRecovered());
     this.#claimer = new Claimer(access, context, this.#health, {
       room: () => this.#room(),
+      ready: () => (this.#leases.hasOverdue ? this.#catchUp() : undefined),
       claimed: (tasks, leaseUntil, now) => this.#track(this.#accept(tasks, leaseUntil, now)),
+      leapt: () => this.#onLeapt(),
     });
     this.#watcher = new Watcher(
       access,
@@ -66,24 +77,40 @@ export class Worker {
       () => this.#claimer.poke(),
     );
     this.#intake = new Intake(context);
+    this.#giveBack = new GiveBack(access, context, this.#health, this.#held, this.#claimer);
+    this.#pauser = new SchedulePauser(access, this.#health);
     this.#leases = new LeaseKeeper(access, context, this.#health, this.#held, {
-      lost: (held) => this.#onLost(held),
+      silent: (held) => this.#onLost(held),
+      taken: (held, token) => this.#onTaken(held, token),
       stale: (tasks) => this.#onStale(tasks),
       edited: (held, record) => this.#onEdited(held, record),
+      renewed: () => this.#startWaiting(),
     });
     this.#outbox = new Outbox(access, context.clock, {
-      settled: (held, decision) => this.#onSettled(held, decision),
+      settled: (held, claim, decision) => this.#onSettled(held, claim, decision),
       lost: (held) => this.#onLost(held),
-      stale: (held) => void this.#track(this.#giveBack([held])),
+      stale: (held) => void this.#track(this.#giveBack.waiting([held])),
       failed: (call, error) => this.#health.failed(call, error),
       answered: (call) => this.#health.answered(call),
       reread: (held, record) => this.#reread(held, record),
+      claimAnswered: () => this.#claimer.answered(),
     });
     context.slots.onFreed(() => this.#onSlotFreed());
   }
 
   get counts(): { readonly running: number; readonly waiting: number; readonly settling: number } {
     return { running: this.#running, waiting: this.#waiting.length, settling: this.#outbox.size };
+  }
+
+  /** What is running, the longest first. */
+  get runs(): readonly RunningTask[] {
+    const runs: RunningTask[] = [];
+    for (const { run } of this.#held) {
+      if (!run) continue;
+      const { claim, startedAt } = run;
+      runs.push({ ...runEventOf(claim, this.#access.alias), startedAt: new Date(startedAt) });
+    }
+    return runs;
   }
 
   /** @param failure why the store could not be opened yet */
@@ -101,6 +128,12 @@ export class Worker {
     this.#pauseSchedules();
   }
 
+  /** The machine was suspended, or a clock was set: leases may be over, and tasks due. */
+  #onLeapt(): void {
+    this.#access.forgetTime();
+    this.#leases.beat();
+  }
+
   #track(work: Promise<void>): Promise<void> {
     const tracked = work.finally(() => this.#underWay.delete(tracked));
     this.#underWay.add(tracked);
@@ -109,19 +142,36 @@ export class Worker {
 
   /** Makes sure that the worker looks for due tasks of this queue at this moment, by the store's clock. */
   wakeAt(queue: string | null, time: number): void {
-    const isOurs = queue === null || this.#context.settings.queues.includes(queue);
-    if (isOurs) this.#claimer.wakeAt(time);
+    if (this.#isOurs(queue)) this.#claimer.wakeAt(time);
   }
 
-  /** Aborts a run of the task in this process. Says whether there was one. */
+  /** Makes sure that the worker sees a task of this queue soon after a transaction of the user's is committed. */
+  lookSoon(queue: string | null): void {
+    if (this.#isOurs(queue)) this.#claimer.lookSoon();
+  }
+
+  #isOurs(queue: string | null): boolean {
+    return queue === null || this.#context.settings.queues.includes(queue);
+  }
+
+  /** Aborts a run of the task in this process, or has it not begin. Says whether there was one. */
   cancel(id: string): boolean {
-    let wasRunning = false;
-    for (const { task, run } of this.#held) {
-      if (task.id !== id || !run) continue;
-      run.abort(new SchedError('SCHED_CANCELLED', `The run of ${id} was cancelled.`));
-      wasRunning = true;
+    const held = this.#held.find(id);
+    if (!held) return false;
+    if (held.run) {
+      held.run.abort(new SchedError('SCHED_CANCELLED', `The run of ${id} was cancelled.`));
+      return true;
     }
-    return wasRunning;
+    const isWaiting = this.#waiting.includes(held);
+    if (isWaiting) this.#cancelWaiting(held);
+    return isWaiting;
+  }
+
+  #cancelWaiting(held: HeldTask): void {
+    const now = this.#access.estimateNow();
+    this.#waiting = this.#waiting.filter((other) => other !== held);
+    const unusable = this.#decide(held, now, () => cancelWaiting(held.claim, now));
+    if (unusable) this.#track(this.#giveBack.unusable([unusable]));
   }
 
   /**
@@ -155,7 +205,7 @@ export class Worker {
     await Promise.all([
       this.#claimer.stop(),
       this.#watcher.stop(),
-      this.#giveBack(this.#waiting.splice(0)),
+      this.#giveBack.waiting(this.#waiting.splice(0)),
     ]);
     if (this.#running > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
     this.#outbox.hurry();
@@ -178,6 +228,12 @@ export class Worker {
     return slots.free + prefetch - this.#waiting.length;
   }
 
+  /** Settles and prolongs what is held before it can be claimed once more. */
+  async #catchUp(): Promise<void> {
+    await this.#outbox.flushed();
+    await this.#leases.renew();
+  }
+
   /** Resolves when what cannot be used has been given back. */
   async #accept(tasks: readonly ClaimedTask[], leaseUntil: number, now: number): Promise<void> {
     if (this.#isStopped) return;
@@ -185,11 +241,13 @@ export class Worker {
     const unusable: Unusable[] = [];
     const refused: HeldTask[] = [];
     for (const task of tasks) {
-      const held = this.#intake.take(task, leaseUntil, now);
-      if ('error' in held) {
-        unusable.push(held);
+      const taken = this.#intake.take(task, leaseUntil, now);
+      if ('error' in taken) {
+        unusable.push(taken);
         continue;
       }
+      const held = this.#reconcile(taken);
+      if (!held) continue;
       this.#held.add(held);
       if (this.#isStopping) {
         refused.push(held);
@@ -201,13 +259,60 @@ export class Worker {
         continue;
       }
       events.emit('claimed', {
-        ...runEventOf(held, this.#access.alias),
+        ...runEventOf(held.claim, this.#access.alias),
         lapsedOwner: task.lapsedOwner,
       });
     }
     this.#startWaiting();
     this.#leases.keep();
-    await Promise.all([this.#giveBack(refused), this.#defer(unusable)]);
+    await Promise.all([this.#giveBack.waiting(refused), this.#giveBack.unusable(unusable)]);
+  }
+
+  /**
+   * Brings a claim together with what is held of the same task already.
+   *
+   * @returns what is to be considered, or undefined when the claim is that of a run that has begun
+   */
+  #reconcile(taken: HeldTask): HeldTask | undefined {
+    const { claim } = taken;
+    const before = this.#held.find(claim.record.id);
+    if (!before) return taken;
+    // An answer that came late: the task has been claimed once more since.
+    if (claim.token < before.claim.token) return undefined;
+    if (!isSameRun(before.claim, claim)) {
+      // What is settled may well have been: that is how it came to be due again.
+      if (before.phase !== 'settling') this.#onLost(before);
+      return taken;
+    }
+    if (before.phase === 'waiting') {
+      // It had not begun: to have it handed out twice was no fault of the task.
+      this.#drop(before);
+      const deliveries = Math.max(1, claim.record.deliveries - 1);
+      return { ...taken, claim: { ...claim, record: { ...claim.record, deliveries } } };
+    }
+    before.claim = claim;
+    before.leaseUntil = taken.leaseUntil;
+    before.seenRevision = taken.seenRevision;
+    before.isLost = false;
+    return undefined;
+  }
+
+  /** Considers a claim that came to a task whose run it turned out not to be. */
+  #considerAnew({ claim, definition, leaseUntil, seenRevision }: HeldTask): void {
+    const heldSince = this.#context.clock.elapsed();
+    const held: HeldTask = {
+      ...{ claim, definition, heldSince, leaseUntil, seenRevision },
+      phase: 'waiting',
+    };
+    this.#held.add(held);
+    if (this.#isStopping) {
+      this.#track(this.#giveBack.waiting([held]));
+      return;
+    }
+    const unusable = this.#consider(held, this.#access.estimateNow());
+    if (unusable) this.#track(this.#giveBack.unusable([unusable]));
+    this.#startWaiting();
+    this.#leases.keep();
   }
 
   /**
@@ -216,19 +321,23 @@ export class Worker {
    * @returns why nothing can be decided, if so
    */
   #consider(held: HeldTask, now: number): Unusable | undefined {
-    const { claim, task } = held;
+    const { claim } = held;
+    const { maxRunning } = claim.policies.overlap;
+    const children = claim.body.children ?? [];
+    if (maxRunning !== null && children.length >= maxRunning) {
+      this.#track(this.#considerChildren(held, children));
+      return undefined;
+    }
+    return this.#decide(held, now, () => admit(claim, now, children.length));
+  }
+
+  #decide(held: HeldTask, now: number, decide: () => 'run' | Decision): Unusable | undefined {
     try {
-      const { maxRunning } = claim.policies.overlap;
-      const children = claim.body.children ?? [];
-      if (maxRunning !== null && children.length >= maxRunning) {
-        this.#track(this.#considerChildren(held, children));
-      } else {
-        this.#apply(held, admit(claim, now, children.length));
-      }
+      this.#apply(held, decide());
       return undefined;
     } catch (error) {
       this.#held.delete(held);
-      return this.#intake.refuse(task, error, now);
+      return this.#intake.refuse(held.claim, error, now);
     }
   }
 
@@ -240,24 +349,24 @@ export class Worker {
       this.#health.answered('get');
     } catch (error) {
       this.#health.failed('get', error);
-      await this.#giveBack([held], deferralOf(held.task, this.#access.estimateNow()));
+      if (!this.#held.has(held)) return;
+      const until = deferralOf(held.claim.record, this.#access.estimateNow());
+      await this.#giveBack.waiting([held], until);
       return;
     }
+    // It may have been claimed once more, or lost, in the meantime.
+    if (!this.#held.has(held)) return;
     const now = this.#access.estimateNow();
-    try {
-      const children = ids.filter((_, index) => records[index]?.status === 'scheduled');
-      const claim = { ...held.claim, body: { ...held.claim.body, children } };
-      this.#apply(held, admit(claim, now, children.length));
-      this.#startWaiting();
-    } catch (error) {
-      this.#held.delete(held);
-      await this.#defer([this.#intake.refuse(held.task, error, now)]);
-    }
+    const children = ids.filter((_, index) => records[index]?.status === 'scheduled');
+    const claim = { ...held.claim, body: { ...held.claim.body, children } };
+    const unusable = this.#decide(held, now, () => admit(claim, now, children.length));
+    if (unusable) await this.#giveBack.unusable([unusable]);
+    else this.#startWaiting();
   }
 
   #apply(held: HeldTask, decision: 'run' | Decision): void {
     if (decision !== 'run') this.#outbox.settle(held, decision);
-    else if (this.#isStopping) this.#track(this.#giveBack([held]));
+    else if (this.#isStopping) this.#track(this.#giveBack.waiting([held]));
     else this.#waiting.push(held);
   }
 
@@ -266,26 +375,42 @@ export class Worker {
   #startWaiting(): void {
     const { clock, slots } = this.#context;
     while (slots.free > 0) {
-      const held = this.#waiting.shift();
+      const [held] = this.#waiting;
       if (!held) return;
-      if (held.leaseUntil > clock.elapsed()) this.#start(held);
-      else this.#onLost(held);
+      if (held.leaseUntil <= clock.elapsed()) {
+        // The process was blocked. What waits starts once the store has said that it is still this worker's.
+        this.#renewOverdue();
+        return;
+      }
+      this.#waiting.shift();
+      this.#start(held);
     }
+  }
+
+  #renewOverdue(): void {
+    if (this.#isRenewing || this.#isStopping) return;
+    this.#isRenewing = true;
+    this.#track(
+      this.#leases.renew().finally(() => {
+        this.#isRenewing = false;
+      }),
+    );
   }
 
   #start(held: HeldTask): void {
     const { clock, events, slots } = this.#context;
     const { codec, settings } = this.#context;
+    const { claim, definition } = held;
     slots.take();
     this.#running++;
     const now = this.#access.estimateNow();
     const begunAt = clock.elapsed();
     events.emit('started', {
-      ...runEventOf(held, this.#access.alias),
-      latenessMs: Math.max(0, now - (held.task.runAt ?? now)),
+      ...runEventOf(claim, this.#access.alias),
+      latenessMs: Math.max(0, now - (claim.record.runAt ?? now)),
     });
     const options = { clock, codec, abortGraceMs: settings.abortGraceMs };
-    const run = new Run(held.claim, held.definition, now, options);
+    const run = new Run(claim, definition, now, options);
     held.phase = 'running';
     held.run = run;
     void run.ended.then((end) => {
@@ -300,28 +425,40 @@ export class Worker {
     held.run = undefined;
     held.phase = 'settling';
     if (isAbandoned) {
+      const { name } = held.claim.record;
       const error = new SchedError(
         'SCHED_TIMEOUT',
-        `The handler of ${held.task.name} did not end within ${settings.abortGraceMs} ms of being aborted. Pass its signal on to what it waits for.`,
+        `The handler of ${name} did not end within ${settings.abortGraceMs} ms of being aborted. Pass its signal on to what it waits for.`,
       );
-      events.emit('abandoned', { ...runEventOf(held, this.#access.alias), error });
-    }
-    // A handler that ignores the stop may still be at work: its task goes to nobody before its lease has run out.
-    const isLeftToLease = outcome.kind === 'lost' || (outcome.kind === 'stopped' && isAbandoned);
-    if (isLeftToLease) this.#held.delete(held);
-    else {
-      this.#outbox.conclude(held, (claim) => {
-        const now = this.#access.estimateNow();
-        try {
-          return conclude(claim, outcome, run.startedAt, now);
-        } catch (error) {
-          return undecidable(claim, outcome, error, run.startedAt, now);
-        }
-      });
+      events.emit('abandoned', { ...runEventOf(run.claim, this.#access.alias), error });
     }
     this.#running--;
+    if (outcome.kind === 'lost') {
+      this.#held.delete(held);
+      // It was handed to this worker again while it was being aborted.
+      if (!held.isLost) this.#considerAnew(held);
+    } else if (outcome.kind === 'stopped' && isAbandoned) {
+      // The handler may still be at work: its task goes to nobody before its lease has run out.
+      this.#held.delete(held);
+    } else {
+      this.#outbox.conclude(held, this.#endedRun(run, outcome));
+    }
     slots.giveBack();
     if (this.#running === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  #endedRun({ claim, startedAt }: Run, outcome: Exclude<RunEnd['outcome'], { kind: 'lost' }>) {
+    const decide: EndedRun['decide'] = (latest) => {
+      // What is recorded is the token that the handler was given.
+      const current = { ...latest, token: claim.token };
+      const now = this.#access.estimateNow();
+      try {
+        return conclude(current, outcome, startedAt, now);
+      } catch (error) {
+        return undecidable(current, outcome, error, startedAt, now);
+      }
+    };
+    return { claim, decide };
   }
 
   #onSlotFreed(): void {
@@ -329,29 +466,40 @@ export class Worker {
     this.#claimer.pokeIfHungry();
   }
 
-  // Settling and giving back
+  // Settling and losing
 
-  #onSettled(held: HeldTask, decision: Decision): void {
+  #onSettled(held: HeldTask, claim: Claim, decision: Decision): void {
     const { next, records, spawn } = decision;
     this.#held.delete(held);
-    reportSettled(this.#context.events, this.#access.alias, held, decision);
-    const { body, policies } = held.claim;
+    reportSettled(this.#context.events, this.#access.alias, claim, decision);
+    const { body, policies } = claim;
     const hasFailed = records.some((run) => run.outcome === 'failed' && run.retryAt === undefined);
     if (body.parent !== undefined && hasFailed && policies.retry.whenExhausted === 'pause') {
-      this.#toPause.add(body.parent);
+      this.#pauser.add(body.parent);
     }
     this.#pauseSchedules();
     // What was settled may be due again, and a store that does not notify leaves it to us to look.
     for (const child of spawn) this.#claimer.wakeAt(child.runAt ?? 0);
     if (next && next.runAt !== null) this.#claimer.wakeAt(next.runAt);
+    // The store settled it before it handed the task to this worker again: that claim is of what follows.
+    if (held.claim.token !== claim.token) this.#considerAnew(held);
     this.#claimer.pokeIfHungry();
+  }
+
+  /** The store says that a lease is gone. It may be this very worker that was handed the task, and has yet to hear of it. */
+  #onTaken(held: HeldTask, token: number): void {
+    const check = async () => {
+      await this.#claimer.answered();
+      if (this.#held.has(held) && held.claim.token === token) this.#onLost(held);
+    };
+    this.#track(check());
   }
 
   #onLost(held: HeldTask): void {
     const wasLost = held.isLost;
     held.isLost = true;
     if (!wasLost) {
-      const { id, name } = held.task;
+      const { id, name } = held.claim.record;
       const { token } = held.claim;
       this.#context.events.emit('lost', { id, name, store: this.#access.alias, token });
     }
@@ -359,26 +507,31 @@ export class Worker {
       held.run.abort(
         new SchedError(
           'SCHED_LEASE_LOST',
-          `The lease of ${held.task.id} was lost. The task may be running elsewhere now.`,
+          `The lease of ${held.claim.record.id} was lost. The task may be running elsewhere now.`,
         ),
       );
     } else {
-      this.#held.delete(held);
-      this.#waiting = this.#waiting.filter((other) => other !== held);
+      this.#drop(held);
+      this.#startWaiting();
       this.#claimer.pokeIfHungry();
     }
+  }
+
+  #drop(held: HeldTask): void {
+    this.#held.delete(held);
+    this.#waiting = this.#waiting.filter((other) => other !== held);
   }
 
   #onStale(tasks: readonly HeldTask[]): void {
     this.#waiting = this.#waiting.filter((held) => !tasks.includes(held));
     // Handlers take long after all; the mean has not noticed, since none has ended.
     this.#meanRunMs = this.#context.settings.heartbeatMs;
-    this.#track(this.#giveBack(tasks));
+    this.#track(this.#giveBack.waiting(tasks));
   }
 
   #onEdited(held: HeldTask, record: TaskRecord): void {
     const { token } = held.claim;
-    if (this.#reread(held, record)?.body.cancelToken === token) this.cancel(held.task.id);
+    if (this.#reread(held, record)?.body.cancelToken === token) this.cancel(held.claim.record.id);
   }
 
   #reread(held: HeldTask, record: TaskRecord): Claim | undefined {
@@ -389,57 +542,7 @@ export class Worker {
     }
   }
 
-  async #giveBack(tasks: readonly HeldTask[], deferUntil?: number): Promise<void> {
-    for (const held of tasks) this.#held.delete(held);
-    await this.#release(
-      tasks.map(({ task, claim }) => ({
-        ...{ id: task.id, token: claim.token },
-        ...(deferUntil !== undefined && { deferUntil }),
-      })),
-    );
-  }
-
-  async #defer(tasks: readonly Unusable[]): Promise<void> {
-    for (const { task, reason, error, deferUntil, isNews } of tasks) {
-      this.#claimer.putOff(deferUntil);
-      if (!isNews) continue;
-      const { id, name } = task;
-      const until = new Date(deferUntil);
-      this.#context.events.emit('deferred', {
-        ...{ id, name, store: this.#access.alias },
-        ...{ reason, until, error },
-      });
-    }
-    await this.#release(
-      tasks.map(({ task, deferUntil }) => ({ id: task.id, token: task.lease.token, deferUntil })),
-    );
-  }
-
-  /** A failure costs nothing but time: the leases run out. */
-  async #release(leases: readonly Release[]): Promise<void> {
-    if (leases.length === 0) return;
-    try {
-      await this.#access.call('release', (store) => store.release(leases));
-      this.#health.answered('release');
-      for (const { deferUntil } of leases) this.#claimer.wakeAt(deferUntil ?? 0);
-    } catch (error) {
-      this.#health.failed('release', error);
-    }
-  }
-
-  /** What cannot be paused now is paused when the next task has been settled. */
   #pauseSchedules(): void {
-    if (this.#toPause.size > 0) this.#track(this.#pause([...this.#toPause]));
-  }
-
-  async #pause(ids: readonly string[]): Promise<void> {
-    this.#toPause.clear();
-    try {
-      await this.#access.call('setPaused', (store) => store.setPaused({ ids }, true));
-      this.#health.answered('setPaused');
-    } catch (error) {
-      this.#health.failed('setPaused', error);
-      if (isPassing(error)) for (const id of ids) this.#toPause.add(id);
-    }
+    if (!this.#pauser.isEmpty) this.#track(this.#pauser.pause());
   }
 }

@@ -34,6 +34,7 @@ interface Life {
 interface Claimed {
   readonly life: Life;
   readonly at: number;
+  readonly owner: string;
   readonly name: string;
   readonly body: TaskBody;
   readonly runAt: number;
@@ -137,7 +138,14 @@ export function judge(
       highestToken.set(task.id, token);
       life.lease = { token, expiresAt: at + request.leaseMs };
       claims.set(token, {
-        ...{ life, at, name: life.record.name, body: life.body, runAt: life.record.runAt ?? 0 },
+        ...{
+          life,
+          at,
+          owner: request.owner,
+          name: life.record.name,
+          body: life.body,
+          runAt: life.record.runAt ?? 0,
+        },
         ...{ hasBegun: false, hasSucceeded: false, isSettled: false },
       });
       count('claims');
@@ -189,11 +197,19 @@ export function judge(
     count('settlements');
     claimed.isSettled = true;
     const records = settlement.history.map(({ body }) => JSON.parse(body) as RunRecord);
-    for (const record of records) judgeRun(record, claimed);
+    const ran = claims.get(records[0]?.token ?? token) ?? claimed;
+    ran.isSettled = true;
+    // A run goes on when its worker claims the task once more, and leaves word when another worker has.
+    const mayBeSettled =
+      ran === claimed ||
+      (ran.life === life &&
+        (ran.owner === claimed.owner || life.body.returned?.token === records[0]?.token));
+    if (!mayBeSettled) complain(id, 'was settled by the run of another worker');
+    for (const record of records) judgeRun(record, ran);
     const before = life.body;
     const after = next ? readBody(next.body) : null;
     if (after) judgeEdits(id, before, after);
-    if (before.edition === claimed.body.edition)
+    if (before.edition === ran.body.edition)
       judgeProgress(life, claimed.name, after, records, settlement);
     else if (!next || next.runAt !== life.record.runAt || after?.nominal !== before.nominal) {
       complain(id, 'was moved on by a run that knew nothing of its new schedule');
