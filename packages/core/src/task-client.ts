@@ -73,8 +73,8 @@ export class TaskClient {
   /**
    * Schedules a task.
    *
-   * Safe to repeat with the same id, at every start of a program or after a lost answer: see
-   * {@link ScheduleOptions}. Without an id, each call makes another task.
+   * Safe to repeat with the same id for as long as the task is there, at every start of a program or after a lost
+   * answer: see {@link ScheduleOptions}. Without an id, each call makes another task.
    *
    * @param options what to run and when: `{ payload, id, cron, timeZone, … }`. The payload is checked against the task's
    *   schema, in the form in which it is stored

@@ -37,7 +37,8 @@ describe.for(Object.entries(bundlers))('%s', ([, bundler]) => {
     ['every', ['every']],
     ['cron', ['cron']],
     ['anyOf, allOf, except', ['combinations']],
-    ['createScheduler', ['at', 'scheduler', 'worker']],
+    // The commonest calls, schedule(task, { cron }) and { every }, work without importing these.
+    ['createScheduler', ['at', 'every', 'cron', 'scheduler', 'worker']],
     ['copyTasks', ['copy']],
     ['isSchedError, SchedError', []],
     ['defineTask', []],
