@@ -4,7 +4,7 @@ import { checkId, checkLabel, checkMembers, invalid, oneOf } from './check.js';
 import type { NewTaskRecord, TaskRecord } from './data-store.js';
 import { type Duration, parseDurationMs } from './duration.js';
 import { SchedError } from './errors.js';
-import { encodePayload, type PayloadCodec, type StoredPayload } from './payload.js';
+import { encodePayload, type PayloadCodec, readPayload, type StoredPayload } from './payload.js';
 import {
   checkTogether,
   type Policies,
@@ -63,17 +63,17 @@ export type Declaration<Input = unknown> = ScheduleOptions<Input> & {
   readonly task: TaskDefinition<Input, unknown>;
 };
 
-/** The members of {@link ScheduleOptions}. */
-export const optionNames = [
+const ownNames = [
   'payload',
   'id',
   'queue',
   'group',
   'debounce',
   'onConflict',
-  ...whenNames,
-  ...policyNames,
-] as const satisfies readonly (keyof ScheduleOptions)[];
+] satisfies readonly (keyof ScheduleOptions)[];
+
+/** The members of {@link ScheduleOptions}. A function, as bundlers keep a list that spreads others. */
+export const optionNames = (): string[] => [...ownNames, ...whenNames, ...policyNames];
 
 /** A declaration that has passed all checks but that of the payload by the task's schema. */
 export interface Draft {
@@ -84,6 +84,7 @@ export interface Draft {
   readonly timing: Timing;
   readonly isDebounced: boolean;
   readonly payload: StoredPayload;
+  readonly codec: PayloadCodec | undefined;
   readonly policies: Partial<ResolvedPolicies>;
   readonly onConflict: OnConflict;
 }
@@ -97,7 +98,7 @@ export interface DeclarationContext {
 
 /** @throws SchedError when anything about the declaration is not valid */
 export function readDeclaration(declaration: Declaration, context: DeclarationContext): Draft {
-  const given = checkMembers('A declaration', declaration, ['task', ...optionNames]);
+  const given = checkMembers('A declaration', declaration, ['task', ...optionNames()]);
   const { task, id, onConflict, debounce } = given;
   if (typeof task?.run !== 'function') throw invalid('task', task, 'made by defineTask');
   if (id !== undefined) checkId(id);
@@ -112,7 +113,7 @@ export function readDeclaration(declaration: Declaration, context: DeclarationCo
   const policies = resolvePolicies(given);
   checkTogether({ ...definition.policies, ...policies });
   return {
-    ...{ definition, queue, group, policies },
+    ...{ definition, queue, group, policies, codec: context.codec },
     id: id ?? crypto.randomUUID(),
     onConflict: onConflict ?? 'update',
     timing: debounce === undefined ? timingOf(given, context) : readDebounce(given, debounce),
@@ -199,7 +200,7 @@ export function redeclare(draft: Draft, record: TaskRecord, now: number): Change
   const { name } = definition;
   const { payload: _payload, encoded: _encoded, policies: _policies, ...rest } = body;
   // A one-off has no next run to hold the new payload: a run in progress with the old one must not be its last.
-  const isNews = body.trigger.kind === 'at' && !sameJson(payload, payloadOf(body));
+  const isNews = body.trigger.kind === 'at' && !isSamePayload(draft, body);
   const text = writeBody({
     ...rest,
     ...payload,
@@ -247,6 +248,13 @@ function occurrenceOf(id: string, trigger: Trigger, now: number) {
   );
 }
 
-function payloadOf({ payload, encoded }: TaskBody): StoredPayload {
-  return { ...(payload !== undefined && { payload }), ...(encoded && { encoded }) };
+/** Whether the handler is given the same. A codec may write the same in another way each time, as encryption does. */
+function isSamePayload({ payload, codec }: Draft, body: TaskBody): boolean {
+  try {
+    const [given, stored] = [payload, body].map((each) => ({ value: readPayload(each, codec) }));
+    return sameJson(given ?? {}, stored ?? {});
+  } catch {
+    // What cannot be read, or compared, here.
+    return payload.encoded?.text === body.encoded?.text;
+  }
 }

@@ -15,13 +15,7 @@ export interface TaskChanges extends When, Policies {
   readonly group?: string | null;
 }
 
-const changeNames = [
-  'payload',
-  'queue',
-  'group',
-  ...whenNames,
-  ...policyNames,
-] as const satisfies readonly (keyof TaskChanges)[];
+const ownNames = ['payload', 'queue', 'group'] satisfies readonly (keyof TaskChanges)[];
 
 /**
  * Checks changes, and gives what makes them in a record.
@@ -29,7 +23,11 @@ const changeNames = [
  * @throws SchedError when anything is not valid
  */
 export function editorOf(id: string, changes: TaskChanges, context: DeclarationContext) {
-  const { queue, group } = checkMembers('The changes of a task', changes, changeNames);
+  const { queue, group } = checkMembers('The changes of a task', changes, [
+    ...ownNames,
+    ...whenNames,
+    ...policyNames,
+  ]);
   const timing = readWhen(changes, context.triggers);
   const policies = resolvePolicies(changes);
   if (queue !== undefined) checkLabel('queue', queue);

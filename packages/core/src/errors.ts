@@ -21,7 +21,8 @@ export const errorCodes = {
   SCHED_CRON_UNSUPPORTED: 'A cron field uses a form that does not exist in that field.',
   SCHED_TASK_UNKNOWN: 'No task definition of that name is registered with this scheduler.',
   SCHED_TASK_DUPLICATE: 'Two task definitions have the same name.',
-  SCHED_TASK_EXISTS: 'A task with that id exists already and `onConflict` is `error`.',
+  SCHED_TASK_EXISTS:
+    'A task with that id exists already, and `onConflict` is `error`; or it is of another group than `sync` was given.',
   SCHED_TASK_NOT_FOUND: 'No task with that id is in the store.',
   SCHED_TASK_STATE: 'The task is not in a state that allows what was asked.',
   SCHED_TASK_CONTENDED: 'Others kept changing the task while it was being edited.',

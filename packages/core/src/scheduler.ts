@@ -38,14 +38,13 @@ export interface SchedulerOptions extends WorkerOptions {
   readonly clock?: Clock;
 }
 
-const optionNames = [
+const ownNames = [
   'store',
   'tasks',
   'triggers',
   'codec',
   'maxPayloadBytes',
   'clock',
-  ...workerOptionNames,
 ] satisfies readonly (keyof SchedulerOptions)[];
 
 /** How a store is doing. */
@@ -85,7 +84,7 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
 
   /** Use {@link createScheduler}. */
   constructor(options: SchedulerOptions) {
-    checkMembers('The options of createScheduler', options, optionNames);
+    checkMembers('The options of createScheduler', options, [...ownNames, ...workerOptionNames]);
     const { clock = systemClock, codec, maxPayloadBytes = 2 ** 20, store } = options;
     const settings = readWorkerOptions(options);
     if (codec !== undefined && !isCodec(codec)) {

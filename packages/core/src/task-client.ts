@@ -87,7 +87,7 @@ export class TaskClient {
       ? [options?: ScheduleOptions<Input>]
       : [options: ScheduleOptions<Input>]
   ): Promise<ScheduledTask> {
-    if (options !== undefined) checkMembers('The options of schedule', options, optionNames);
+    if (options !== undefined) checkMembers('The options of schedule', options, optionNames());
     const [scheduled] = await this.#scheduleAll([{ ...options, task } as Declaration]);
     return scheduled as ScheduledTask;
   }

@@ -113,6 +113,35 @@ describe('A call that is repeated with the same id', () => {
   );
 });
 
+test('A codec that writes the same differently each time does not have it run once more', async () => {
+  const { clock, scheduler } = createSetting();
+  let count = 0;
+  const codec = {
+    name: 'salted',
+    encode: (payload: unknown) => `${++count}:${JSON.stringify(payload)}`,
+    decode: (text: string) => JSON.parse(text.slice(text.indexOf(':') + 1)) as unknown,
+  };
+  const sent: string[] = [];
+  const mail = defineTask<string>('mail', {
+    handler: async ({ payload }) => {
+      sent.push(payload);
+      await clock.sleep('1s');
+    },
+  });
+  await using it = scheduler({ tasks: [mail], codec });
+  await it.start();
+  await it.schedule(mail, { payload: 'a', id: 'x' });
+  await clock.runUntil(() => sent.length === 1);
+  await it.schedule(mail, { payload: 'a', id: 'x' });
+  await clock.advance('1m');
+  expect(sent).toEqual(['a']);
+  await it.schedule(mail, { payload: 'a', id: 'y' });
+  await clock.runUntil(() => sent.length === 2);
+  await it.schedule(mail, { payload: 'b', id: 'y' });
+  await clock.advance('1m');
+  expect(sent).toEqual(['a', 'a', 'b']);
+});
+
 describe('debounce', () => {
   test('puts the run off with each call, and takes the last payload', async () => {
     const { clock, mail, sent, it } = createMail();
