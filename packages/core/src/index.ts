@@ -44,6 +44,7 @@ export type { CalendarDuration, Duration, Time } from './duration.js';
 export type { TaskChanges } from './edit.js';
 export { errorCodes, isSchedError, SchedError, type SchedErrorCode } from './errors.js';
 export type { Listener, RunEvent, RunningTask, SchedulerEvents, TaskEvent } from './events.js';
+export type { ListFilter, PageRequest } from './listing.js';
 export type { PayloadCodec } from './payload.js';
 export type {
   CatchUpMode,
@@ -76,7 +77,6 @@ export {
 } from './task.js';
 export type {
   Declarations,
-  PageRequest,
   SyncResult,
   TaskClient,
 } from './task-client.js';

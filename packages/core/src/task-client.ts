@@ -1,8 +1,7 @@
 /** Everything that can be asked of the tasks in one store. */
 
 import { distinctIds, readDeclarations, readGroup, type ScheduledTask, storeAll } from './bulk.js';
-import { checkLabel, checkMembers, wholeNumber } from './check.js';
-import type { TaskFilter } from './data-store.js';
+import { checkLabel, checkMembers, invalid, wholeNumber } from './check.js';
 import {
   type Declaration,
   type DeclarationContext,
@@ -14,6 +13,7 @@ import type { Time } from './duration.js';
 import { editorOf, type TaskChanges } from './edit.js';
 import { SchedError } from './errors.js';
 import type { Emitter, SchedulerEvents } from './events.js';
+import { type ListFilter, type PageRequest, readFilter } from './listing.js';
 import { childOf } from './policy.js';
 import { previewTimes } from './preview.js';
 import { readBody, writeBody } from './record.js';
@@ -29,13 +29,6 @@ import type { When } from './when.js';
 export type Declarations<Inputs extends readonly unknown[]> = {
   readonly [Index in keyof Inputs]: Declaration<Inputs[Index]>;
 };
-
-export interface PageRequest extends TaskFilter {
-  /** The `next` of the previous page. */
-  readonly after?: string;
-  /** The most tasks on a page. Default 100. */
-  readonly limit?: number;
-}
 
 export interface SyncResult {
   readonly created: readonly string[];
@@ -112,7 +105,7 @@ export class TaskClient {
   }
 
   /** The tasks that match, read page by page while they are iterated. */
-  async *list(filter: TaskFilter = {}): AsyncGenerator<TaskInfo, void, undefined> {
+  async *list(filter: ListFilter = {}): AsyncGenerator<TaskInfo, void, undefined> {
     let after: string | null | undefined;
     do {
       const page = await this.listPage({ ...filter, ...(after != null && { after }) });
@@ -125,18 +118,23 @@ export class TaskClient {
   async listPage(
     request: PageRequest = {},
   ): Promise<{ readonly tasks: readonly TaskInfo[]; readonly next: string | null }> {
-    const { limit = 100 } = request;
+    const filter = readFilter(request, ['after', 'limit']);
+    const { after, limit = 100 } = request;
     wholeNumber('limit', limit, 1);
+    if (after !== undefined && typeof after !== 'string') {
+      throw invalid('after', after, 'the next of the previous page');
+    }
     const now = await this.#access.now();
     const { tasks, next } = await this.#access.call('list', (store) =>
-      store.list({ ...request, limit }),
+      store.list({ ...filter, limit, ...(after !== undefined && { after }) }),
     );
     return { tasks: tasks.map((task) => describeTask(task, this.#context.codec, now)), next };
   }
 
   /** How many tasks match. */
-  async count(filter: TaskFilter = {}): Promise<number> {
-    return this.#access.call('count', (store) => store.count(filter));
+  async count(filter: ListFilter = {}): Promise<number> {
+    const wanted = readFilter(filter);
+    return this.#access.call('count', (store) => store.count(wanted));
   }
 
   /**

@@ -5,8 +5,9 @@ import {
   type Declaration,
   defineTask,
   every,
+  type ListFilter,
   PermanentError,
-  type TaskFilter,
+  type RunContext,
   type TaskSettings,
 } from '../src/index.js';
 import { readBody, writeBody } from '../src/record.js';
@@ -22,9 +23,10 @@ const hourMs = 3_600_000;
 describe('list and count', () => {
   async function filled() {
     const { scheduler, clock } = createSetting();
-    const fails = defineTask('work', {
+    const busy = defineTask('work', {
       queue: 'busy',
-      handler: () => {
+      handler: async ({ payload, signal }: RunContext<unknown>) => {
+        if (payload === 'wait') await clock.sleep('1d', { signal });
         throw new PermanentError('as told');
       },
     });
@@ -35,22 +37,35 @@ describe('list and count', () => {
     await it.schedule(mail, { payload: null, id: 'mailed', in: '1h', group: 'g' });
     await it.schedule(work, { payload: null, id: 'paused', in: '1h' });
     await it.pause('paused');
-    await using worker = scheduler({ tasks: [fails], queues: ['busy'] });
+    const worker = scheduler({ tasks: [busy], queues: ['busy'] });
     await worker.start();
     await it.schedule(work, { payload: null, id: 'failed', queue: 'busy' });
     await clock.runUntil(async () => (await it.get('failed'))?.state === 'failed');
+    for (const id of ['running', 'running on']) {
+      await it.schedule(work, { payload: 'wait', id, queue: 'busy' });
+      await clock.runUntil(async () => (await it.get(id))?.state === 'running');
+    }
+    await it.pause('running on');
     return it;
   }
+  const waiting = ['plain', 'grouped', 'queued', 'mailed'];
+  const running = ['running', 'running on'];
 
-  test.each<[what: string, filter: TaskFilter, ids: string[]]>([
-    ['none', {}, ['plain', 'grouped', 'queued', 'mailed', 'paused', 'failed']],
+  test.each<[what: string, filter: ListFilter, ids: string[]]>([
+    ['none', {}, [...waiting, 'paused', 'failed', ...running]],
     ['a group', { group: 'g' }, ['grouped', 'mailed']],
-    ['no group', { group: null }, ['plain', 'queued', 'paused', 'failed']],
+    ['no group', { group: null }, ['plain', 'queued', 'paused', 'failed', ...running]],
     ['a name', { name: 'mail' }, ['mailed']],
     ['a queue', { queue: 'q' }, ['queued']],
-    ['a status', { status: 'failed' }, ['failed']],
-    ['paused', { paused: true }, ['paused']],
-    ['not paused', { paused: false }, ['plain', 'grouped', 'queued', 'mailed', 'failed']],
+    ['scheduled', { state: 'scheduled' }, waiting],
+    ['running', { state: 'running' }, running],
+    ['the state paused', { state: 'paused' }, ['paused']],
+    ['failed', { state: 'failed' }, ['failed']],
+    ['finished', { state: 'finished' }, []],
+    ['paused', { paused: true }, ['paused', 'running on']],
+    ['not paused', { paused: false }, [...waiting, 'failed', 'running']],
+    ['running and paused', { state: 'running', paused: true }, ['running on']],
+    ['a state and a group', { state: 'scheduled', group: 'g' }, ['grouped', 'mailed']],
     ['several', { group: 'g', name: 'work' }, ['grouped']],
     ['what nothing matches', { group: 'h' }, []],
   ])('by filter: %s', async (_, filter, ids) => {
@@ -59,6 +74,9 @@ describe('list and count', () => {
     for await (const { id } of it.list(filter)) listed.push(id);
     expect(listed.sort()).toEqual(ids.toSorted());
     expect(await it.count(filter)).toBe(ids.length);
+    for (const id of ids) {
+      if (filter.state) expect(await it.get(id)).toMatchObject({ state: filter.state });
+    }
   });
 
   test('page by page, each task once, whatever is added and removed meanwhile', async () => {

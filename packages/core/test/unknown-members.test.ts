@@ -134,6 +134,21 @@ const calls: Record<string, [message: RegExp, call: (it: Scheduler) => unknown]>
     /^The options of stop must not have a member "timeout"\. It may have: deadline\./,
     (it) => it.stop({ timeout: '1s' } as object),
   ],
+  'listPage({ groups })': [
+    /^The filter must not have a member "groups"\. Did you mean group\?/,
+    (it) => it.listPage({ groups: 'a' } as object),
+  ],
+  'list({ groups })': [/"groups"/, (it) => it.list({ groups: 'a' } as object).next()],
+  'list({ status })': [/"status"/, (it) => it.list({ status: 'failed' } as object).next()],
+  'list({ state: "waiting" })': [
+    /^state must be one of "scheduled", "paused", "running", "finished", "failed"/,
+    (it) => it.list({ state: 'waiting' as 'paused' }).next(),
+  ],
+  'count({ limit })': [/"limit"/, (it) => it.count({ limit: 5 } as object)],
+  'count({ state, paused }) that exclude each other': [
+    /^paused must be true or absent where state is "paused"/,
+    (it) => it.count({ state: 'paused', paused: false }),
+  ],
   'pause({ groups })': [
     /Which tasks\? Give an id, an array of ids/,
     (it) => it.pause({ groups: 'a' } as never),

@@ -109,7 +109,7 @@ describe('the main path', () => {
     }
     await scheduler.start();
     await clock.advance('1m');
-    expect(await scheduler.count({ status: 'failed' })).toBe(2 * thrown.length);
+    expect(await scheduler.count({ state: 'failed' })).toBe(2 * thrown.length);
     expect((await scheduler.get('throw 0'))?.lastRun?.error).toEqual({
       name: 'TypeError',
       message: 'typed',
