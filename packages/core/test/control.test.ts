@@ -13,6 +13,7 @@ import {
   start,
   untilRunning,
 } from './support/scene.js';
+import { createSetting } from './support/setting.js';
 
 describe('pause and resume', () => {
   test.each([
@@ -331,6 +332,55 @@ describe('cancel', () => {
     await using third = scheduler();
     expect(await third.cancel('a')).toBe(false);
     await it.stop();
+  });
+});
+
+describe('cancel of a task that was claimed ahead', () => {
+  /** A worker with one slot, in which one task runs while others wait that it has claimed already. */
+  async function waiting() {
+    const { clock, store, scheduler: make } = createSetting();
+    const started: string[] = [];
+    const task = defineTask<number>('work', {
+      handler: async ({ payload, task: { id } }) => {
+        started.push(id);
+        if (payload > 0) await clock.sleep(payload);
+      },
+    });
+    const worker = make({ tasks: [task], concurrency: 1 });
+    const events = logEvents(worker);
+    for (let i = 0; i < 10; i++)
+      await worker.schedule(task, { payload: 0, at: clock.now() - 100 + i });
+    await worker.schedule(task, { payload: 60_000, id: 'long', at: clock.now() - 50 });
+    await worker.schedule(task, { payload: 0, id: 'behind', at: clock.now() - 40 });
+    await worker.start();
+    await clock.runUntil(() => started.includes('long'));
+    expect((await worker.health()).waiting).toBe(1);
+    return { clock, store, worker, other: make({ tasks: [task] }), task, started, events };
+  }
+
+  test('in this process: it never starts, and is settled at once', async () => {
+    const { clock, worker, started, events } = await waiting();
+    expect(await worker.cancel('behind')).toBe(true);
+    expect((await worker.health()).waiting).toBe(0);
+    await clock.advance(1);
+    expect(await worker.get('behind')).toMatchObject({
+      state: 'failed',
+      lastRun: { outcome: 'failed', error: { code: 'SCHED_CANCELLED' } },
+    });
+    expect(events.of('failed')).toMatchObject([{ id: 'behind' }]);
+    await clock.advance('2h');
+    expect(started).not.toContain('behind');
+  });
+
+  test('from another process: it does not start either, before or after it is given back', async () => {
+    const { clock, worker, other, started } = await waiting();
+    expect(await other.cancel('behind')).toBe(true);
+    await clock.advance('2h');
+    expect(started).not.toContain('behind');
+    expect(await worker.get('behind')).toMatchObject({
+      state: 'failed',
+      lastRun: { error: { code: 'SCHED_CANCELLED' } },
+    });
   });
 });
 

@@ -1,8 +1,8 @@
 import { MemoryDataStore } from '@sched/memory';
 import { describe, expect, test } from 'vitest';
-import { defineTask } from '../src/index.js';
+import { createScheduler, defineTask } from '../src/index.js';
 import { logEvents } from './support/events.js';
-import { interceptStore } from './support/intercepted-store.js';
+import { interceptStore, recordStore } from './support/intercepted-store.js';
 import { createSetting } from './support/setting.js';
 
 describe('waking up', () => {
@@ -256,5 +256,75 @@ describe('waking up', () => {
     await client.update('q', { queue: 'default' });
     await clock.advance(1);
     expect(late).toEqual([2000, 2500]);
+  });
+});
+
+describe('a machine that was suspended, or whose clock was set', () => {
+  /** Timers stand still while the machine is suspended; its clock, which is the store's, does not. */
+  function createLaptop() {
+    const setting = createSetting();
+    const { clock } = setting;
+    let leaptMs = 0;
+    const wallTime = () => clock.now() + leaptMs;
+    const memory = new MemoryDataStore({ clock: wallTime });
+    const { store, count } = recordStore(memory);
+    const ran: string[] = [];
+    const task = defineTask('work', { handler: ({ task: { id } }) => ran.push(id) });
+    const it = createScheduler({
+      ...{ store, tasks: [task], pollInterval: Number.POSITIVE_INFINITY },
+      clock: { ...clock, wallTime },
+    });
+    const leap = (ms: number) => {
+      leaptMs += ms;
+    };
+    return { clock, wallTime, it, task, ran, leap, count };
+  }
+
+  test('looks within a second for what has become due', async () => {
+    const { clock, it, task, ran, leap } = createLaptop();
+    await it.start();
+    await it.schedule(task, { id: 'soon', in: '1h' });
+    await clock.advance('1m');
+    expect(ran).toEqual([]);
+    leap(3_600_000);
+    await clock.advance('1s');
+    expect(ran).toEqual(['soon']);
+  });
+
+  test('knows the time again afterwards', async () => {
+    const { clock, it, task, ran, leap } = createLaptop();
+    await it.start();
+    await clock.advance('5s');
+    leap(3_600_000);
+    await clock.advance('1s');
+    await it.schedule(task, { id: 'later', in: '10s' });
+    await clock.advance(9_999);
+    expect(ran).toEqual([]);
+    await clock.advance(1);
+    expect(ran).toEqual(['later']);
+  });
+
+  test('waits for a clock that was set back, as the store goes by it', async () => {
+    const { clock, it, task, ran, leap } = createLaptop();
+    await it.start();
+    await it.schedule(task, { id: 'often', every: '1s' });
+    await clock.advance('5s');
+    expect(ran).toHaveLength(5);
+    leap(-3_600_000);
+    await clock.advance('59m');
+    expect(ran).toHaveLength(5);
+    await clock.advance('2m');
+    expect(ran.length).toBeGreaterThan(5);
+  });
+
+  test('asks the store nothing while nothing happens', async () => {
+    const { clock, it, count } = createLaptop();
+    await it.start();
+    await clock.advance('5s');
+    const before = count('claim');
+    await clock.advance('1h');
+    expect(count('claim')).toBe(before);
+    await it.stop();
+    expect(clock.pendingTimers).toBe(0);
   });
 });
