@@ -124,6 +124,24 @@ describe('the end of a scheduler', () => {
   });
 });
 
+test('start waits for the beginning also when it is asked for twice', async () => {
+  const { clock, store, scheduler: make } = createSetting();
+  const slow = interceptStore(store, async (call, proceed) => {
+    if (call === 'open') await clock.sleep('10s');
+    return call === 'close' ? undefined : proceed();
+  });
+  const scheduler = make({ store: slow });
+  const resolved: string[] = [];
+  void scheduler.start().then(() => resolved.push('first'));
+  void scheduler.start().then(() => resolved.push('second'));
+  await clock.advance('9s');
+  expect(resolved).toEqual([]);
+  await clock.advance('1s');
+  expect(resolved).toEqual(['first', 'second']);
+  await scheduler.start();
+  await scheduler.stop();
+});
+
 describe('the store', () => {
   function createClosable(closeMs = 0) {
     const setting = createSetting();

@@ -250,6 +250,89 @@ describe('events of runs', () => {
   });
 });
 
+describe('handlers that hold every slot', () => {
+  test('are named after a minute in which none has ended, and after twice as long each time', async () => {
+    const { clock, scheduler: make } = createSetting();
+    const task = defineTask<number>('hangs', {
+      handler: ({ payload }) => clock.sleep(payload),
+    });
+    const scheduler = make({ tasks: [task], concurrency: 2 });
+    const events = logEvents(scheduler);
+    await scheduler.start();
+    for (const id of ['a', 'b', 'c']) {
+      await scheduler.schedule(task, { payload: id === 'a' ? 50_000 : 3_600_000, id });
+      await clock.advance('1s');
+    }
+    await clock.advance('59s');
+    expect(events.of('saturated')).toEqual([]);
+    await clock.advance('1m');
+    expect(events.of('saturated')).toMatchObject([
+      { forMs: 60_000, runs: [{ id: 'b', name: 'hangs' }, { id: 'c' }] },
+    ]);
+    expect((await scheduler.health()).runs).toEqual(events.of('saturated')[0]?.runs);
+    expect(events.of('saturated')[0]?.runs[1]?.startedAt).toEqual(
+      new Date(Date.parse('2030-01-01T00:00:50Z')),
+    );
+    await clock.advance('8m');
+    expect(events.of('saturated').map(({ forMs }) => forMs / 60_000)).toEqual([1, 2, 4, 8]);
+    await clock.advance('2h');
+    const reported = events.of('saturated').length;
+    await clock.advance('2h');
+    expect(events.of('saturated')).toHaveLength(reported);
+    expect((await scheduler.health()).runs).toEqual([]);
+    await scheduler.stop();
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('are not reported as long as some of them end', async () => {
+    const { clock, scheduler: make } = createSetting();
+    const task = defineTask('slow', { handler: () => clock.sleep('50s'), overlap: 'queueAll' });
+    const scheduler = make({ tasks: [task], concurrency: 1 });
+    const events = logEvents(scheduler);
+    for (let i = 0; i < 20; i++) await scheduler.schedule(task, { id: `${i}` });
+    await scheduler.start();
+    await clock.advance('15m');
+    expect(events.of('saturated')).toEqual([]);
+  });
+});
+
+describe('a store that cannot be opened', () => {
+  async function warnings(listen: boolean): Promise<string[]> {
+    const { clock, store, scheduler: make } = createSetting();
+    const heard: string[] = [];
+    const onWarning = ({ name, message }: Error) => {
+      if (name === 'SchedWarning') heard.push(message);
+    };
+    process.on('warning', onWarning);
+    let isDown = true;
+    const down = interceptStore(store, async (call, proceed) => {
+      if (isDown) throw new Error('no such host');
+      return call === 'close' ? undefined : proceed();
+    });
+    const scheduler = make({ store: down });
+    if (listen) scheduler.on('storeError', () => {});
+    await scheduler.start();
+    await clock.advance('1m');
+    isDown = false;
+    await clock.advance('1m');
+    await scheduler.stop();
+    // Warnings come with the next turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', onWarning);
+    return heard;
+  }
+
+  test('is warned of once, when nobody listens', async () => {
+    expect(await warnings(false)).toEqual([
+      expect.stringMatching(/^The store "default" cannot be reached\..*storeError.*no such host/),
+    ]);
+  });
+
+  test('is not warned of when somebody does', async () => {
+    expect(await warnings(true)).toEqual([]);
+  });
+});
+
 describe('events of stores', () => {
   test('storeError and storeRecovered: which, what, how often and for how long', async () => {
     const { clock, store, handle, scheduler: make } = createSetting();
