@@ -474,3 +474,30 @@ describe('the stored form', () => {
     expect(codeOf(() => cron.parse({ kind: 'cron', ...json }, registry.parse))).toBe(code);
   });
 });
+
+describe('cron, written as elsewhere', () => {
+  it.each([
+    [
+      'TZ=Europe/Berlin 0 9 * * *',
+      'SCHED_CRON_UNSUPPORTED',
+      'Write cron: "0 9 * * *", timeZone: "Europe/Berlin".',
+    ],
+    [
+      ' CRON_TZ=UTC 0 9 * * *',
+      'SCHED_CRON_UNSUPPORTED',
+      'column 2: CRON_TZ does not belong to the expression. Write cron: "0 9 * * *", timeZone: "UTC".',
+    ],
+    ['@every 1h30m', 'SCHED_CRON_UNSUPPORTED', 'Write every: "1h30m" in place of cron.'],
+    ['@every', 'SCHED_CRON_UNSUPPORTED', 'Write every: "5m" in place of cron.'],
+    ['0 9 * * FRI#L', 'SCHED_CRON_SYNTAX', 'Write 1 to 5, or FRIL for the last in the month.'],
+    ['0 9 * * 5#l', 'SCHED_CRON_SYNTAX', 'Write 1 to 5, or 5L for the last in the month.'],
+  ])('%s is refused, with what to write here', (expression, code, advice) => {
+    let thrown: unknown;
+    try {
+      cron(expression);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toMatchObject({ code, message: expect.stringContaining(advice) });
+  });
+});

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { MemoryDataStore } from '@sched/memory';
 import { describe, expect, test } from 'vitest';
 import { createScheduler, cron, defineTask, every, isSchedError } from '../src/index.js';
@@ -85,6 +86,15 @@ describe('a test clock', () => {
       'The condition did not hold within 1h of virtual time.',
     );
     expect(clock.elapsed()).toBe(30 + 3_600_000);
+  });
+
+  test('leaves nothing behind on the signal of a sleep that is over', async () => {
+    const clock = createTestClock();
+    const { signal } = new AbortController();
+    for (let i = 0; i < 3; i++) void clock.sleep('1s', { signal });
+    expect(getEventListeners(signal, 'abort')).toHaveLength(3);
+    await clock.advance('1s');
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   test('sleeps in virtual time, for ever too, and wakes with the reason of an aborted signal', async () => {

@@ -165,24 +165,22 @@ export function createTestClock(
     async sleep(duration, { signal } = {}) {
       signal?.throwIfAborted();
       const hold = context.getStore();
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const timer =
+        duration === Number.POSITIVE_INFINITY
+          ? undefined
+          : addTimer(resolve, lengthMs(duration, 'duration'));
+      const onAbort = () => {
+        timers.remove(timer);
+        reject(signal?.reason);
+      };
+      signal?.addEventListener('abort', onAbort);
       addSleepers(1, hold);
       try {
-        await new Promise<void>((resolve, reject) => {
-          const timer =
-            duration === Number.POSITIVE_INFINITY
-              ? undefined
-              : addTimer(resolve, lengthMs(duration, 'duration'));
-          signal?.addEventListener(
-            'abort',
-            () => {
-              timers.remove(timer);
-              reject(signal.reason);
-            },
-            { once: true },
-          );
-        });
+        await promise;
       } finally {
         addSleepers(-1, hold);
+        signal?.removeEventListener('abort', onAbort);
       }
     },
   };

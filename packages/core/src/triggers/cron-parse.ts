@@ -161,11 +161,23 @@ function splitFields(expression: string): Piece[] {
   if (macro.startsWith('@')) {
     const expanded = macros[macro];
     if (expanded !== undefined) return splitFields(expanded);
+    const interval = /^@every\s*(.*)/.exec(macro)?.[1];
     throw refuse(
       { ...whole, column: text.indexOf('@') + 1 },
       /^@(?:reboot|every)\b/.test(macro) ? 'SCHED_CRON_UNSUPPORTED' : 'SCHED_CRON_SYNTAX',
       'there is no such name for a schedule',
-      `${Object.keys(macros).join(', ')}, or five fields`,
+      interval === undefined
+        ? `${Object.keys(macros).join(', ')}, or five fields`
+        : `every: ${show(interval || '5m')} in place of cron`,
+    );
+  }
+  const [prefix, name, zone = '', rest] = /^\s*((?:cron_)?tz)=(\S*)\s*(.*)/i.exec(text) ?? [];
+  if (prefix !== undefined) {
+    throw refuse(
+      { ...whole, column: prefix.search(/\S/) + 1 },
+      'SCHED_CRON_UNSUPPORTED',
+      `${name} does not belong to the expression`,
+      `cron: ${show(rest)}, timeZone: ${show(zone)}`,
     );
   }
   const words = [...text.matchAll(/\S+/g)];
@@ -207,6 +219,14 @@ function readDayOfWeek(entry: Piece, fields: CronFields): void {
   let occurrences = [1, 2, 3, 4, 5];
   if (name) {
     add(daysOfWeek, readValue(part(entry, name)));
+    if (nth?.toUpperCase() === 'L') {
+      throw refuse(
+        part(entry, nth, name.length + 1),
+        'SCHED_CRON_SYNTAX',
+        `${show(nth)} is not a whole number`,
+        `1 to 5, or ${name}L for the last in the month`,
+      );
+    }
     occurrences = [last ? LAST : readNumber(part(entry, nth ?? '', name.length + 1), 1, 5)];
   } else {
     addRange(entry, daysOfWeek);
