@@ -43,8 +43,8 @@ export const systemClock: Clock = {
   clearTimeout: (handle) => clearTimeout((handle as { timer?: number } | undefined)?.timer),
 };
 
-/** Does work that virtual time waits for. */
-export function held<T>(clock: Clock, work: () => Promise<T>): Promise<T> {
+/** Does work, and holds virtual time until it is done. */
+export function holdTime<T>(clock: Clock, work: () => Promise<T>): Promise<T> {
   return clock.hold ? clock.hold(work) : work();
 }
 

@@ -1,5 +1,17 @@
 /**
  * The body of a stored task: what the core remembers of it, as JSON text that an operator can read.
+ *
+ * - *occurrence*: one time on the schedule that the trigger makes. A one-off has one.
+ * - *nominal*: the time of an occurrence, as the schedule says it, without jitter or delay. It names the occurrence.
+ * - *runAt*: when the occurrence should run: its nominal time and jitter, or the time of the next attempt.
+ * - *passed*: said of an occurrence whose `runAt` is not after now.
+ * - *attempt*: one call of the handler for an occurrence. 1 is the first; retries count on.
+ * - *delivery*: one claim of the task by a worker. More than one for an attempt means that a worker vanished.
+ * - *edition*: a number that grows with each new trigger, and with each new payload of a one-off. A run that began
+ *   under an older one records its outcome, and leaves the schedule as it is now.
+ * - *backlogUntil*: occurrences up to this one have been decided to run, one by one. They are not asked about again.
+ * - *begunAt*: since when the task has been running without a break: attempts, and occurrences queued behind them.
+ * - *settled*: the outcome of a run, and what follows, are in the store.
  */
 
 import { isSchedError, SchedError } from './errors.js';
@@ -32,7 +44,7 @@ export type SkipReason = 'missed' | 'overlap' | 'paused' | 'superseded';
 export type RunOutcome = 'succeeded' | 'failed' | 'interrupted' | 'skipped';
 
 /** One entry of a task's history. Moments are epoch milliseconds by the store's clock. */
-export interface RunRecord {
+export interface RunEntry {
   readonly outcome: RunOutcome;
   readonly nominal: number;
   readonly at: number;
@@ -83,8 +95,8 @@ export interface TaskBody {
    * How a run ended whose lease was another worker's by then. Whoever claims the task next settles it so, unless its
    * edition, occurrence or attempt is another by then.
    */
-  readonly returned?: RunRecord & { readonly edition: number };
-  readonly last?: RunRecord;
+  readonly returned?: RunEntry & { readonly edition: number };
+  readonly last?: RunEntry;
 }
 
 export function writeBody(body: TaskBody): string {

@@ -3,7 +3,7 @@
  * failure a code; and keeps an idea of the store's clock.
  */
 
-import { type Clock, held } from './clock.js';
+import { type Clock, holdTime } from './clock.js';
 import type { DataStore } from './data-store.js';
 import { isSchedError, SchedError } from './errors.js';
 import { describeError } from './record.js';
@@ -176,7 +176,7 @@ export class StoreAccess {
         }, reject);
       });
     try {
-      return await held(this.#clock, answered);
+      return await holdTime(this.#clock, answered);
     } catch (error) {
       throw isSchedError(error) ? error : this.#unavailable(name, error);
     } finally {

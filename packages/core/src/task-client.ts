@@ -2,6 +2,7 @@
 
 import { distinctIds, readDeclarations, readGroup, type ScheduledTask, storeAll } from './bulk.js';
 import { checkLabel, checkMembers, invalid, wholeNumber } from './check.js';
+import { childOf } from './decisions/child.js';
 import {
   type Declaration,
   type DeclarationContext,
@@ -14,7 +15,6 @@ import { editorOf, type TaskChanges } from './edit.js';
 import { SchedError } from './errors.js';
 import type { Emitter, SchedulerEvents } from './events.js';
 import { type ListFilter, type PageRequest, readFilter } from './listing.js';
-import { childOf } from './policy.js';
 import { previewTimes } from './preview.js';
 import { readBody, writeBody } from './record.js';
 import { type Selection, selectorOf } from './selection.js';

@@ -4,9 +4,9 @@ import type { HistoryEntry, TaskRecord } from './data-store.js';
 import type { SchedError } from './errors.js';
 import { type PayloadCodec, readPayload } from './payload.js';
 import {
+  type RunEntry,
   type RunError,
   type RunOutcome,
-  type RunRecord,
   readBody,
   type SkipReason,
   type TaskBody,
@@ -106,17 +106,10 @@ export function describeTask(
 }
 
 export function describeEntry(entry: HistoryEntry): RunInfo {
-  return describeRun(JSON.parse(entry.body) as RunRecord);
+  return describeRun(JSON.parse(entry.body) as RunEntry);
 }
 
-function describeRun({
-  nominal,
-  lastNominal,
-  startedAt,
-  at,
-  retryAt,
-  ...rest
-}: RunRecord): RunInfo {
+function describeRun({ nominal, lastNominal, startedAt, at, retryAt, ...rest }: RunEntry): RunInfo {
   return {
     ...rest,
     nominal: new Date(nominal),

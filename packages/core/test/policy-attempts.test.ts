@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { conclude, retryDelayMs } from '../src/decisions/conclude.js';
 import { anyOf, at, every, type Policies } from '../src/index.js';
 import { resolvePolicies } from '../src/policies.js';
-import { conclude, retryDelayMs } from '../src/policy.js';
 import { writeBody } from '../src/record.js';
 import { minutes, type World, world } from './support/world.js';
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Decision } from '../src/decisions/decision.js';
 import type { Policies, Trigger } from '../src/index.js';
 import { defaultPolicies, type ResolvedPolicies, resolvePolicies } from '../src/policies.js';
-import type { Decision } from '../src/policy.js';
-import { type RunRecord, readBody, type TaskBody, writeBody } from '../src/record.js';
+import { type RunEntry, readBody, type TaskBody, writeBody } from '../src/record.js';
 import { declared } from './support/occurrences.js';
 import { type Attempt, type Ending, runTime, World } from './support/world.js';
 
@@ -121,7 +121,7 @@ class Auditor {
     }
   }
 
-  #audit({ records, spawn }: Decision, attempt: Attempt | undefined): void {
+  #audit({ entries: records, spawn }: Decision, attempt: Attempt | undefined): void {
     for (const record of records) {
       if (record.outcome === 'skipped') this.#auditSkipped(record, attempt);
       else this.#auditRun(record);
@@ -136,7 +136,7 @@ class Auditor {
     );
   }
 
-  #auditRun({ nominal, outcome, reason, attempt, retryAt, at, startedAt }: RunRecord): void {
+  #auditRun({ nominal, outcome, reason, attempt, retryAt, at, startedAt }: RunEntry): void {
     if (retryAt !== undefined) expect(attempt).toBeLessThanOrEqual(this.#policies.retry.limit);
     const stay = this.#busy.at(-1);
     if (stay && startedAt !== undefined) stay.to = retryAt ?? at;
@@ -146,7 +146,7 @@ class Auditor {
     else this.#account(nominal, outcome);
   }
 
-  #auditSkipped(record: RunRecord, attempt: Attempt | undefined): void {
+  #auditSkipped(record: RunEntry, attempt: Attempt | undefined): void {
     const { nominal, lastNominal = Number.NaN, count, reason } = record;
     const skipped = this.#moments.filter((n) => n >= nominal && n <= lastNominal);
     expect([skipped[0], skipped.at(-1), skipped.length]).toEqual([nominal, lastNominal, count]);

@@ -1,5 +1,5 @@
+import type { Claim } from '../decisions/claim.js';
 import type { RunEvent } from '../events.js';
-import type { Claim } from '../policy.js';
 import type { TaskDefinition } from '../task.js';
 import type { Run } from './run.js';
 

@@ -1,10 +1,10 @@
 /** Makes sense of claimed tasks. */
 
 import type { ClaimedTask, TaskRecord } from '../data-store.js';
+import type { Claim } from '../decisions/claim.js';
 import { isSchedError, SchedError } from '../errors.js';
 import { readPayload } from '../payload.js';
 import { defaultPolicies, type ResolvedPolicies } from '../policies.js';
-import type { Claim } from '../policy.js';
 import { describeError, readBody } from '../record.js';
 import { show } from '../show.js';
 import type { TaskDefinition } from '../task.js';

@@ -3,9 +3,11 @@
  * again until the store has answered.
  */
 
-import { type Clock, held as heldBy, soon } from '../clock.js';
+import { type Clock, holdTime, soon } from '../clock.js';
 import type { Settlement, TaskRecord } from '../data-store.js';
-import { type Claim, concludeEdited, type Decision, leaveWord } from '../policy.js';
+import type { Claim } from '../decisions/claim.js';
+import { concludeEdited, leaveWord } from '../decisions/conclude.js';
+import type { Decision } from '../decisions/decision.js';
 import { describeError } from '../record.js';
 import { isPassing, type StoreAccess } from '../store-access.js';
 import type { HeldTask } from './held-task.js';
@@ -130,7 +132,7 @@ export class Outbox {
   #schedule(): void {
     if (this.#isSending) return;
     this.#isSending = true;
-    this.#sending = heldBy(this.#clock, async () => {
+    this.#sending = holdTime(this.#clock, async () => {
       await new Promise<void>(soon);
       await this.#send();
     });
@@ -276,7 +278,7 @@ export class Outbox {
     const failed = { nominal, at: this.#access.estimateNow(), attempt: body.attempt, token, owner };
     const decision: Decision = {
       next: { status: 'failed', runAt: null, body: record.body },
-      records: [{ ...failed, outcome: 'failed', error: describeError(error) }],
+      entries: [{ ...failed, outcome: 'failed', error: describeError(error) }],
       spawn: [],
     };
     const ran = entry.ran && { ...entry.ran, decide: () => decision };
@@ -348,13 +350,13 @@ function decisionFor(claim: Claim, ran: EndedRun): Pick<Entry, 'claim' | 'decisi
 
 function settlementOf({ decision, claim }: Entry): Settlement {
   const { record, body, token } = claim;
-  const { next, records, spawn } = decision;
+  const { next, entries, spawn } = decision;
   return {
     id: record.id,
     token,
     revision: record.revision,
     next,
-    history: records.map((run, index) => ({
+    history: entries.map((run, index) => ({
       taskId: body.parent ?? record.id,
       id: body.parent === undefined ? `${token}.${index}` : `${record.id}/${token}.${index}`,
       at: run.at,

@@ -1,6 +1,7 @@
+import type { Claim } from '../decisions/claim.js';
+import type { Decision } from '../decisions/decision.js';
 import type { Emitter } from '../events.js';
-import type { Claim, Decision } from '../policy.js';
-import type { RunRecord } from '../record.js';
+import type { RunEntry } from '../record.js';
 import { runEventOf } from './held-task.js';
 
 /** Tells listeners what the store has just recorded. */
@@ -10,7 +11,7 @@ export function reportSettled(
   claim: Claim,
   decision: Decision,
 ): void {
-  for (const record of decision.records) reportRecord(events, store, claim, record, decision);
+  for (const record of decision.entries) reportRecord(events, store, claim, record, decision);
   for (const child of decision.spawn) {
     events.emit('spawned', {
       id: claim.record.id,
@@ -26,7 +27,7 @@ function reportRecord(
   events: Emitter,
   store: string,
   claim: Claim,
-  record: RunRecord,
+  record: RunEntry,
   decision: Decision,
 ): void {
   const { outcome, error, retryAt, at, nominal } = record;

@@ -2,10 +2,12 @@
  * One attempt: calls the handler, watches over it, and says how it ended. Knows nothing of the store.
  */
 
-import { type Clock, held } from '../clock.js';
+import { type Clock, holdTime } from '../clock.js';
+import type { Claim } from '../decisions/claim.js';
+import { replacedAt } from '../decisions/conclude.js';
+import type { Ending } from '../decisions/decision.js';
 import { SchedError, type SchedErrorCode } from '../errors.js';
 import { decodePayload, type PayloadCodec } from '../payload.js';
-import { type Claim, type Outcome, replacedAt } from '../policy.js';
 import { describeError, isPermanent } from '../record.js';
 import type { TaskDefinition } from '../task.js';
 
@@ -20,7 +22,7 @@ export interface RunOptions {
  * How a run ended. `lost`: nothing may be recorded, since the task is no longer this worker's.
  */
 export interface RunEnd {
-  readonly outcome: Outcome | { readonly kind: 'lost' };
+  readonly ending: Ending | { readonly kind: 'lost' };
   /** The handler has not ended, although its signal was aborted. */
   readonly isAbandoned: boolean;
 }
@@ -49,7 +51,7 @@ export class Run {
     this.startedAt = now;
     this.#clock = clock;
     this.#abortGraceMs = abortGraceMs;
-    this.ended = held(
+    this.ended = holdTime(
       clock,
       () =>
         new Promise((resolve) => {
@@ -59,9 +61,8 @@ export class Run {
             resolve(end);
           };
           this.#call(claim, task, codec).then(
-            () => this.#end({ outcome: { kind: 'succeeded' }, isAbandoned: false }),
-            (thrown: unknown) =>
-              this.#end({ outcome: this.#outcomeOf(thrown), isAbandoned: false }),
+            () => this.#end({ ending: { kind: 'succeeded' }, isAbandoned: false }),
+            (thrown: unknown) => this.#end({ ending: this.#endingOf(thrown), isAbandoned: false }),
           );
         }),
     );
@@ -73,7 +74,7 @@ export class Run {
     if (signal.aborted || this.#hasEnded) return;
     this.#timers.push(
       this.#clock.setTimeout(
-        () => this.#end({ outcome: this.#outcomeOf(reason), isAbandoned: true }),
+        () => this.#end({ ending: this.#endingOf(reason), isAbandoned: true }),
         this.#abortGraceMs,
       ),
     );
@@ -124,7 +125,7 @@ export class Run {
   }
 
   /** What a handler throws after its signal was aborted is a consequence; the reason is what counts. */
-  #outcomeOf(thrown: unknown): RunEnd['outcome'] {
+  #endingOf(thrown: unknown): RunEnd['ending'] {
     const { aborted, reason } = this.#controller.signal;
     const error = describeError(aborted ? reason : thrown);
     if (aborted) {

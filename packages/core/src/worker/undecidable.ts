@@ -1,5 +1,6 @@
-import { type Claim, type Decision, type Outcome, settled } from '../policy.js';
-import { describeError, type RunRecord, writeBody } from '../record.js';
+import type { Claim } from '../decisions/claim.js';
+import { type Decision, type Ending, settled } from '../decisions/decision.js';
+import { describeError, type RunEntry, writeBody } from '../record.js';
 
 /**
  * What to settle when a run has ended and nothing can be decided about what follows: a trigger of somebody else's
@@ -10,26 +11,26 @@ import { describeError, type RunRecord, writeBody } from '../record.js';
  */
 export function undecidable(
   { body, token, owner }: Claim,
-  outcome: Outcome,
+  ending: Ending,
   thrown: unknown,
   startedAt: number,
   now: number,
 ): Decision {
   const about = { nominal: body.nominal ?? startedAt, at: now, attempt: body.attempt };
   const { name, message, ...rest } = describeError(thrown);
-  const failed: RunRecord = {
+  const failed: RunEntry = {
     ...{ ...about, token, owner, outcome: 'failed' },
     error: { name, message: `What follows this run cannot be decided: ${message}`, ...rest },
   };
-  const ran: RunRecord = {
+  const ran: RunEntry = {
     ...{ ...about, token, owner, startedAt },
-    ...(outcome.kind === 'succeeded'
+    ...(ending.kind === 'succeeded'
       ? { outcome: 'succeeded' }
-      : { outcome: 'failed', error: outcome.error }),
+      : { outcome: 'failed', error: ending.error }),
   };
   return {
     next: { status: 'failed', runAt: null, body: writeBody({ ...settled(body), last: failed }) },
-    records: [ran, failed],
+    entries: [ran, failed],
     spawn: [],
   };
 }

@@ -9,9 +9,12 @@
 
 import { backoffMs } from '../backoff.js';
 import type { ClaimedTask, TaskRecord } from '../data-store.js';
+import { admit, cancelWaiting } from '../decisions/admit.js';
+import { type Claim, isSameRun } from '../decisions/claim.js';
+import { conclude } from '../decisions/conclude.js';
+import type { Decision } from '../decisions/decision.js';
 import { SchedError } from '../errors.js';
 import type { RunningTask } from '../events.js';
-import { admit, type Claim, cancelWaiting, conclude, type Decision, isSameRun } from '../policy.js';
 import type { StoreAccess } from '../store-access.js';
 import { Claimer } from './claimer.js';
 import type { WorkerContext } from './context.js';
@@ -420,7 +423,7 @@ export class Worker {
     });
   }
 
-  #onEnded(held: HeldTask, run: Run, { outcome, isAbandoned }: RunEnd): void {
+  #onEnded(held: HeldTask, run: Run, { ending, isAbandoned }: RunEnd): void {
     const { events, slots, settings } = this.#context;
     held.run = undefined;
     held.phase = 'settling';
@@ -433,29 +436,29 @@ export class Worker {
       events.emit('abandoned', { ...runEventOf(run.claim, this.#access.alias), error });
     }
     this.#running--;
-    if (outcome.kind === 'lost') {
+    if (ending.kind === 'lost') {
       this.#held.delete(held);
       // It was handed to this worker again while it was being aborted.
       if (!held.isLost) this.#considerAnew(held);
-    } else if (outcome.kind === 'stopped' && isAbandoned) {
+    } else if (ending.kind === 'stopped' && isAbandoned) {
       // The handler may still be at work: its task goes to nobody before its lease has run out.
       this.#held.delete(held);
     } else {
-      this.#outbox.conclude(held, this.#endedRun(run, outcome));
+      this.#outbox.conclude(held, this.#endedRun(run, ending));
     }
     slots.giveBack();
     if (this.#running === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
-  #endedRun({ claim, startedAt }: Run, outcome: Exclude<RunEnd['outcome'], { kind: 'lost' }>) {
+  #endedRun({ claim, startedAt }: Run, ending: Exclude<RunEnd['ending'], { kind: 'lost' }>) {
     const decide: EndedRun['decide'] = (latest) => {
       // What is recorded is the token that the handler was given.
       const current = { ...latest, token: claim.token };
       const now = this.#access.estimateNow();
       try {
-        return conclude(current, outcome, startedAt, now);
+        return conclude(current, ending, startedAt, now);
       } catch (error) {
-        return undecidable(current, outcome, error, startedAt, now);
+        return undecidable(current, ending, error, startedAt, now);
       }
     };
     return { claim, decide };
@@ -469,11 +472,11 @@ export class Worker {
   // Settling and losing
 
   #onSettled(held: HeldTask, claim: Claim, decision: Decision): void {
-    const { next, records, spawn } = decision;
+    const { next, entries, spawn } = decision;
     this.#held.delete(held);
     reportSettled(this.#context.events, this.#access.alias, claim, decision);
     const { body, policies } = claim;
-    const hasFailed = records.some((run) => run.outcome === 'failed' && run.retryAt === undefined);
+    const hasFailed = entries.some((run) => run.outcome === 'failed' && run.retryAt === undefined);
     if (body.parent !== undefined && hasFailed && policies.retry.whenExhausted === 'pause') {
       this.#pauser.add(body.parent);
     }

@@ -11,7 +11,7 @@ import type {
 } from '../../src/index.js';
 import type { ResolvedPolicies } from '../../src/policies.js';
 import { defaultPolicies } from '../../src/policies.js';
-import { type RunRecord, readBody, type TaskBody } from '../../src/record.js';
+import { type RunEntry, readBody, type TaskBody } from '../../src/record.js';
 import { createSchedule } from '../../src/schedule.js';
 import type { TriggerRegistry } from '../../src/trigger-registry.js';
 import type { ClusterLog, RunEvent, StoreEvent } from './cluster-log.js';
@@ -196,7 +196,7 @@ export function judge(
     }
     count('settlements');
     claimed.isSettled = true;
-    const records = settlement.history.map(({ body }) => JSON.parse(body) as RunRecord);
+    const records = settlement.history.map(({ body }) => JSON.parse(body) as RunEntry);
     const ran = claims.get(records[0]?.token ?? token) ?? claimed;
     ran.isSettled = true;
     // A run goes on when its worker claims the task once more, and leaves word when another worker has.
@@ -226,7 +226,7 @@ export function judge(
   }
 
   /** Nothing completes that did not run, and nothing completes twice. */
-  function judgeRun({ outcome, nominal }: RunRecord, claimed: Claimed): void {
+  function judgeRun({ outcome, nominal }: RunEntry, claimed: Claimed): void {
     count(outcome);
     const { life, body } = claimed;
     if (outcome !== 'succeeded') return;
@@ -249,7 +249,7 @@ export function judge(
     life: Life,
     name: string,
     after: TaskBody | null,
-    records: readonly RunRecord[],
+    records: readonly RunEntry[],
     settlement: Settlement,
   ): void {
     const { id, body } = life;
@@ -299,7 +299,7 @@ export function judge(
   function judgeSkip(
     life: Life,
     name: string,
-    { reason, nominal, lastNominal = nominal }: RunRecord,
+    { reason, nominal, lastNominal = nominal }: RunEntry,
   ): void {
     const { id } = life;
     // Those of the definition that it was claimed for: it may have been given to another since.

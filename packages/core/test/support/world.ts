@@ -1,17 +1,12 @@
 import type { NewTaskRecord, TaskRecord } from '../../src/data-store.js';
+import { admit } from '../../src/decisions/admit.js';
+import type { Claim } from '../../src/decisions/claim.js';
+import { conclude, concludeEdited, replacedAt } from '../../src/decisions/conclude.js';
+import type { Decision, Ending as RunEnding } from '../../src/decisions/decision.js';
 import { defaultPolicies, type Policies, resolvePolicies } from '../../src/policies.js';
 import {
-  admit,
-  type Claim,
-  conclude,
-  concludeEdited,
-  type Decision,
-  type Outcome,
-  replacedAt,
-} from '../../src/policy.js';
-import {
   bodyVersion,
-  type RunRecord,
+  type RunEntry,
   readBody,
   type TaskBody,
   writeBody,
@@ -30,7 +25,7 @@ export type LoosePolicies = { readonly [K in keyof Policies]?: Policies[K] | und
 export type Ending = 'succeed' | 'fail' | 'failForGood' | 'stop' | 'replace';
 
 const error = { name: 'Error', message: 'as told' };
-const outcomes: Readonly<Record<Ending, Outcome>> = {
+const outcomes: Readonly<Record<Ending, RunEnding>> = {
   succeed: { kind: 'succeeded' },
   fail: { kind: 'failed', error, permanent: false },
   failForGood: { kind: 'failed', error, permanent: true },
@@ -63,7 +58,7 @@ export class World {
   record: TaskRecord | undefined;
   trigger: Trigger;
   readonly children: NewTaskRecord[] = [];
-  readonly records: RunRecord[] = [];
+  readonly records: RunEntry[] = [];
   readonly #onSettled: NonNullable<WorldOptions['onSettled']>;
   #token = 0;
   #revision = 1;
@@ -222,7 +217,7 @@ export class World {
     this.record = next
       ? { ...record, ...next, paused: next.paused ?? paused, lease: null, deliveries: 0, revision }
       : undefined;
-    this.records.push(...decision.records);
+    this.records.push(...decision.entries);
     this.children.push(...spawn);
     this.#onSettled(decision, attempt);
   }
@@ -241,7 +236,7 @@ function tell({
   reason,
   attempt,
   retryAt,
-}: RunRecord): string {
+}: RunEntry): string {
   const minute = (at: number) => String(at / minuteMs);
   if (outcome === 'skipped') {
     const range =

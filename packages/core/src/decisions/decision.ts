@@ -1,0 +1,138 @@
+/** What the store shall do with a claimed task, and what every decision about one is made of. */
+
+import type { NewTaskRecord, Settlement } from '../data-store.js';
+import {
+  type RunEntry,
+  type RunError,
+  type SkipReason,
+  type TaskBody,
+  writeBody,
+} from '../record.js';
+import { type Claim, scheduleOf } from './claim.js';
+
+/** What the store shall do with a claimed task, and what is to be said about it. */
+export interface Decision {
+  readonly next: Settlement['next'];
+  readonly entries: readonly RunEntry[];
+  readonly spawn: readonly NewTaskRecord[];
+}
+
+/** How a run ended. */
+export type Ending =
+  | { readonly kind: 'succeeded' }
+  | { readonly kind: 'failed'; readonly error: RunError; readonly permanent: boolean }
+  /** A newer occurrence fell due, and `overlap: 'replace'` says that it comes first. */
+  | { readonly kind: 'replaced'; readonly error: RunError }
+  /** The scheduler stopped: the same attempt is to be made elsewhere. */
+  | { readonly kind: 'stopped'; readonly error: RunError };
+
+/** How far occurrences that will not run are counted. Beyond, the number tells nobody anything. */
+const countLimit = 1000;
+
+/** Overlap: what follows an occurrence whose last attempt has ended. */
+export function follow(
+  claim: Claim,
+  nominal: number,
+  ran: RunEntry,
+  begunAt: number,
+  now: number,
+): Decision {
+  const { body, policies } = claim;
+  const { mode } = policies.overlap;
+  const schedule = scheduleOf(claim);
+  const pause = ran.outcome === 'failed' && policies.retry.whenExhausted === 'pause';
+  const step = (to: number | null, queuedUntil?: number, ...skipped: RunEntry[]) =>
+    proceed(claim, to, {
+      ...(queuedUntil !== undefined && { backlogUntil: queuedUntil, begunAt }),
+      ...{ last: ran, entries: [ran, ...skipped], pause },
+    });
+
+  const next = schedule.next(nominal);
+  if (next === null || schedule.runAt(next) > now) return step(next);
+  const latest = Math.max(next, schedule.lastPassed(now) ?? next);
+  const runLatest = () => {
+    const before = latest > next ? schedule.previous(latest) : null;
+    if (before === null) return step(latest, latest);
+    return step(latest, latest, skip(claim, 'superseded', next, before, now));
+  };
+  if (ran.reason === 'superseded') return runLatest();
+
+  // Some may have been queued before. What passed since they were is for overlap, if the task was running all along.
+  const queuedUntil = Math.max(nominal, body.backlogUntil ?? nominal);
+  const fresh = schedule.next(queuedUntil);
+  const hasOverlap = fresh !== null && schedule.runAt(fresh) > begunAt;
+  if (hasOverlap && mode === 'queueAll') return step(next, latest);
+  if (next <= queuedUntil) return step(next, queuedUntil);
+  // It passed before the task began to run: nothing could run it then, and catch-up decides when it is claimed.
+  if (!hasOverlap) return step(next);
+  if (mode === 'queueOne' || mode === 'replace') return runLatest();
+  return step(schedule.next(latest), undefined, skip(claim, 'overlap', next, latest, now));
+}
+
+/** Moves a task on to the occurrence `nominal`, or ends it when there is none. */
+export function proceed(
+  claim: Claim,
+  nominal: number | null,
+  step: {
+    readonly entries: readonly RunEntry[];
+    readonly backlogUntil?: number;
+    readonly begunAt?: number;
+    readonly last?: RunEntry;
+    readonly pause?: boolean;
+    readonly children?: readonly string[];
+  },
+): Decision {
+  const { body, policies } = claim;
+  const { begunAt: _begunAt, backlogUntil: _backlogUntil, isLast: _isLast, ...rest } = body;
+  const { entries, backlogUntil, begunAt, last, children, pause } = step;
+  const isQueued = nominal !== null && backlogUntil !== undefined && nominal <= backlogUntil;
+  const text = () =>
+    writeBody({
+      ...settled(rest),
+      nominal,
+      attempt: 1,
+      ...(isQueued && { backlogUntil }),
+      ...(isQueued && begunAt !== undefined && { begunAt }),
+      ...(last && { last }),
+      ...(children && { children }),
+    });
+  if (nominal === null) {
+    const isKeptFailed = last?.outcome === 'failed' && body.parent === undefined;
+    const status = isKeptFailed ? 'failed' : 'finished';
+    const isKept = isKeptFailed || (policies.keepFinished && body.parent === undefined);
+    return { next: isKept ? { status, runAt: null, body: text() } : null, entries, spawn: [] };
+  }
+  const runAt = scheduleOf(claim).runAt(nominal);
+  return {
+    next: { status: 'scheduled', runAt, body: text(), ...(pause && { paused: true as const }) },
+    entries,
+    spawn: [],
+  };
+}
+
+export function skip(
+  claim: Claim,
+  reason: SkipReason,
+  from: number,
+  to: number,
+  now: number,
+): RunEntry {
+  const schedule = scheduleOf(claim);
+  let count = 1;
+  let nominal: number | null = from;
+  while (count < countLimit) {
+    nominal = schedule.next(nominal);
+    if (nominal === null || nominal > to) break;
+    count++;
+  }
+  return { outcome: 'skipped', reason, nominal: from, lastNominal: to, count, at: now };
+}
+
+/** A body without what was said to, and of, the run that has ended. */
+export function settled({
+  cancelToken: _cancelToken,
+  returned: _returned,
+  ...body
+}: TaskBody): TaskBody {
+  return body;
+}
