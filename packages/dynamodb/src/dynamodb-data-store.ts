@@ -123,12 +123,12 @@ export class DynamoDBDataStore implements DataStore {
 
   async list(request: ListRequest): Promise<ListResult> {
     checkTextsOf(request);
-    return list(this.#open(), request);
+    return list(this.#open(), request, this.#now());
   }
 
   async count(filter: TaskFilter): Promise<number> {
     checkTextsOf(filter);
-    return count(this.#open(), filter);
+    return count(this.#open(), filter, this.#now());
   }
 
   async remove(selector: TaskSelector): Promise<number> {

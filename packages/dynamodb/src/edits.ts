@@ -171,9 +171,9 @@ export async function extend(
     session,
     records.keyOf(id),
     {
-      condition: [...isHeld, '#expiresAt > :now'],
+      condition: isHeld,
       set: ['#expiresAt = :expiresAt', '#wakeAt = :wakeAt'],
-      values: { token, now, expiresAt, wakeAt: expiresAt + settings.maxClockSkewMs },
+      values: { token, expiresAt, wakeAt: expiresAt + settings.maxClockSkewMs },
     },
     'ALL_NEW',
   );

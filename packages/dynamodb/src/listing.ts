@@ -15,7 +15,7 @@ const lookAt = 200;
 /** How many queries one page of a listing makes at most. */
 const queriesPerPage = 20;
 /** What a filter looks at. */
-const filtered = '#sk, #name, #queue, #group, #status, #paused, #due';
+const filtered = '#sk, #name, #queue, #group, #status, #paused, #due, #owner, #expiresAt';
 
 /** The tasks of these ids, by id; as they are, not as they were a moment ago. */
 export async function read(
@@ -100,6 +100,7 @@ function tasksOf(
 export async function list(
   session: Session,
   { after = '0.', limit, ...filter }: ListRequest,
+  now: number,
 ): Promise<ListResult> {
   const { records, call } = session;
   const [, first, id = ''] = /^(\d{1,3})\.(.*)$/s.exec(after) ?? [];
@@ -123,7 +124,7 @@ export async function list(
       ...tasksOf(session, place, last),
     });
     const found = 'group' in place ? await current(session, Items) : Items.map(decode(session));
-    const matching = found.filter((task) => matches(task, filter));
+    const matching = found.filter((task) => matches(task, filter, now));
     tasks.push(...matching.slice(0, wanted));
     if (matching.length > wanted) last = tasks.at(-1)?.id ?? last;
     else if (LastEvaluatedKey) last = textOf(LastEvaluatedKey, 'sk') ?? last;
@@ -149,7 +150,7 @@ function placesOf({ records }: Session, { group }: TaskFilter) {
   return Array.from({ length: records.shards }, (_, shard) => ({ shard }));
 }
 
-export async function count(session: Session, filter: TaskFilter): Promise<number> {
+export async function count(session: Session, filter: TaskFilter, now: number): Promise<number> {
   const { group, ...others } = filter;
   const isFiltered = group === null || Object.values(others).some((member) => member !== undefined);
   const counts = placesOf(session, filter).map(async (place) => {
@@ -162,7 +163,7 @@ export async function count(session: Session, filter: TaskFilter): Promise<numbe
     const texts = 'group' in place ? {} : { ProjectionExpression: filtered };
     for await (const { items } of query(session, tasksOf(session, place, '', texts))) {
       const tasks = 'group' in place ? await current(session, items) : items.map(decode(session));
-      sum += tasks.filter((task) => matches(task, filter)).length;
+      sum += tasks.filter((task) => matches(task, filter, now)).length;
     }
     return sum;
   });
@@ -219,12 +220,13 @@ export async function history(
   return [...added.values()].slice(0, Math.min(limit, historyLimit)).map(({ entry }) => entry);
 }
 
-function matches(task: TaskRecord, filter: TaskFilter): boolean {
+function matches(task: TaskRecord, filter: TaskFilter, now: number): boolean {
   return (
     (filter.group === undefined || task.group === filter.group) &&
     (filter.name === undefined || task.name === filter.name) &&
     (filter.queue === undefined || task.queue === filter.queue) &&
     (filter.status === undefined || task.status === filter.status) &&
-    (filter.paused === undefined || task.paused === filter.paused)
+    (filter.paused === undefined || task.paused === filter.paused) &&
+    (filter.leased === undefined || now < (task.lease?.expiresAt ?? now) === filter.leased)
   );
 }

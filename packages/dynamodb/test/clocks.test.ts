@@ -32,11 +32,26 @@ await describeOn('dynamodb', 'processes whose clocks differ', (server) => {
     clock.now = 2998;
     expect(await ahead.claim(claimAll)).toMatchObject({ tasks: [], nextWakeAt: 3499 });
     clock.now = 2999;
-    expect(await behind.extend([leaseOf(task)], 1000)).toEqual(['lost']);
     expect(await ahead.claim(claimAll)).toMatchObject({
       tasks: [{ id: 'a', lapsedOwner: 'me', lease: { expiresAt: 4499 }, wakeAt: 4999 }],
     });
+    expect(await behind.extend([leaseOf(task)], 1000)).toEqual(['lost']);
     expect(await behind.settle([settlement(task)])).toEqual(['lost']);
+  });
+
+  test('a lease that is over for its owner and not yet for others is revived with the same allowance', async () => {
+    const { clock, behind, ahead } = await pair(maxClockSkewMs);
+    await behind.insert([record('a')]);
+    const task = await claimOne(behind);
+    clock.now = 2100;
+    expect(await behind.count({ leased: true })).toBe(0);
+    expect(await behind.extend([leaseOf(task)], 1000)).toEqual([task.revision]);
+    expect(await behind.get(['a'])).toMatchObject([{ lease: { expiresAt: 3100 }, wakeAt: 3600 }]);
+    expect(await behind.count({ leased: true })).toBe(1);
+    clock.now = 3099;
+    expect((await ahead.claim(claimAll)).tasks).toEqual([]);
+    clock.now = 3100;
+    expect((await ahead.claim(claimAll)).tasks).toHaveLength(1);
   });
 
   test('the same where the owner is ahead', async () => {

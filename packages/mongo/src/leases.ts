@@ -14,17 +14,16 @@ export async function extendLeases(
   leases: readonly LeaseRef[],
   leaseMs: number,
 ): Promise<(number | 'lost')[]> {
-  const now = await clock.now();
-  const live = { expiresAt: { $gt: now } };
+  const expiresAt = (await clock.now()) + leaseMs;
   const answers: (number | 'lost')[] = [];
   for (const part of inParts(leases, idOf)) {
     const writes = grouped(part, () => '').map(({ filter }) => ({
-      updateMany: { filter: { ...filter, ...live }, update: extended(now + leaseMs) },
+      updateMany: { filter, update: extended(expiresAt) },
     }));
     await session.run((options) => session.tasks.bulkWrite(writes, { ...options, ordered: false }));
     const ids = part.map(({ id }) => id);
     const projection = { token: 1, revision: 1 };
-    const found = await session.find(session.tasks, { _id: { $in: ids }, ...live }, { projection });
+    const found = await session.find(session.tasks, { _id: { $in: ids } }, { projection });
     const held = new Map((found as TaskDocument[]).map((task) => [task._id, task]));
     for (const { id, token } of part) {
       const task = held.get(id);

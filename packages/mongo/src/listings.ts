@@ -3,17 +3,22 @@ import type { MongoDocument } from './client.js';
 import { checkTexts, toRecord } from './documents.js';
 import { matching } from './pipelines.js';
 import type { Session } from './session.js';
+import type { StoreClock } from './store-clock.js';
 
 /** How many tasks one page looks at, so that it is answered in time however few of them match. */
 const horizon = 10_000;
 
 /** Pages through the tasks that match, in the order of their ids. */
-export async function listTasks(session: Session, request: ListRequest): Promise<ListResult> {
-  const { after, limit, group, name, queue, status, paused } = request;
+export async function listTasks(
+  session: Session,
+  clock: StoreClock,
+  request: ListRequest,
+): Promise<ListResult> {
+  const { after, limit, group, name, queue, status, paused, leased } = request;
   checkTexts(after);
-  const where = toFilter(request);
+  const where = await toFilter(request, clock);
   const from = after === undefined ? {} : { _id: { $gt: after } };
-  const isRare = [name, queue, status, paused].some((each) => each !== undefined);
+  const isRare = [name, queue, status, paused, leased].some((each) => each !== undefined);
   let last: string | undefined;
   if (isRare || group === null) {
     const all = { ...(group === undefined || group === null ? {} : { group }), ...from };
@@ -32,13 +37,17 @@ export async function listTasks(session: Session, request: ListRequest): Promise
 }
 
 /** How many tasks match. */
-export async function countTasks({ tasks, run }: Session, filter: TaskFilter): Promise<number> {
-  const where = toFilter(filter);
+export async function countTasks(
+  { tasks, run }: Session,
+  clock: StoreClock,
+  filter: TaskFilter,
+): Promise<number> {
+  const where = await toFilter(filter, clock);
   return run((options) => tasks.countDocuments(where, options));
 }
 
-function toFilter(filter: TaskFilter): MongoDocument {
-  const { name, queue, group, status } = filter;
+async function toFilter(filter: TaskFilter, clock: StoreClock): Promise<MongoDocument> {
+  const { name, queue, group, status, leased } = filter;
   checkTexts(name, queue, group, status);
-  return matching(filter);
+  return matching(filter, leased === undefined ? 0 : await clock.now());
 }

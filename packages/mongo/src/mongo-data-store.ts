@@ -169,11 +169,13 @@ export class MongoDataStore implements DataStore {
   }
 
   async list(request: ListRequest): Promise<ListResult> {
-    return listTasks(this.#open().session, request);
+    const { session, clock } = this.#open();
+    return listTasks(session, clock, request);
   }
 
   async count(filter: TaskFilter): Promise<number> {
-    return countTasks(this.#open().session, filter);
+    const { session, clock } = this.#open();
+    return countTasks(session, clock, filter);
   }
 
   async remove(selector: TaskSelector): Promise<number> {

@@ -137,12 +137,17 @@ export function replaced(document: TaskDocument): MongoDocument[] {
   return [{ $replaceWith: { $mergeObjects: [kept, literal(document)] } }];
 }
 
-/** The tasks that a listing means. */
-export function matching({ group, name, queue, status, paused }: TaskFilter): MongoDocument {
+/** The tasks that a listing means at this time. */
+export function matching(
+  { group, name, queue, status, paused, leased }: TaskFilter,
+  now: number,
+): MongoDocument {
+  const live = { $gt: now };
   return {
     ...(name === undefined ? {} : { name }),
     ...(queue === undefined ? {} : { queue }),
     ...(paused === undefined ? {} : { paused }),
+    ...(leased === undefined ? {} : { expiresAt: leased ? live : { $not: live } }),
     ...(group === undefined ? {} : { group: group ?? { $exists: false } }),
     status: status ?? { $in: visible },
   };

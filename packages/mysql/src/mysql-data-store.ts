@@ -143,14 +143,15 @@ export class MysqlDataStore implements DataStore {
     const isPicky = group === null || Object.values(rest).some((value) => value !== undefined);
     const [end] = isPicky ? await session.all(...this.#sql.horizon(filter, after)) : [];
     const last = end ? String(end[0]) : null;
-    const rows = await session.all(...this.#sql.list(filter, after, last, Math.trunc(limit) + 1));
+    const list = this.#sql.list(filter, this.#time(), after, last, Math.trunc(limit) + 1);
+    const rows = await session.all(...list);
     const tasks = rows.slice(0, limit).map(toRecord);
     const next = rows.length > limit ? (tasks.at(-1)?.id ?? null) : last;
     return { tasks, next };
   }
 
   async count(filter: TaskFilter): Promise<number> {
-    const [row] = await this.#open().session.all(...this.#sql.count(filter));
+    const [row] = await this.#open().session.all(...this.#sql.count(filter, this.#time()));
     return Number(row?.[0]);
   }
 

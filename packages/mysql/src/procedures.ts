@@ -212,9 +212,9 @@ END`;
     extend: procedure(
       `DECLARE ends BIGINT DEFAULT moment + JSON_EXTRACT(request, '$.leaseMs');`,
       `SELECT j.p, t.revision FROM ${leases} ${join}
-  WHERE t.lease_token = j.token AND t.lease_expires_at > moment ${lock};
+  WHERE t.lease_token = j.token ${lock};
   UPDATE ${leases} ${join} SET t.lease_expires_at = ends
-  WHERE t.lease_token = j.token AND t.lease_expires_at > moment;`,
+  WHERE t.lease_token = j.token;`,
     ),
 
     release: procedure(

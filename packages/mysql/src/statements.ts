@@ -21,7 +21,7 @@ export function createStatements(p: string) {
 
     /** Where a page of a listing has to end, or nothing where it need not. */
     horizon({ group }: TaskFilter, after: string): Statement {
-      const [where, values] = conditions(typeof group === 'string' ? { group } : {});
+      const [where, values] = conditions(typeof group === 'string' ? { group } : {}, null);
       return [
         `SELECT id FROM ${p}_tasks AS t FORCE INDEX (${indexOf(group)})
         WHERE id > ? ${where} ORDER BY id LIMIT ${horizon}, 1`,
@@ -30,8 +30,14 @@ export function createStatements(p: string) {
       ];
     },
 
-    list(filter: TaskFilter, after: string, last: string | null, limit: number): Statement {
-      const [where, values] = conditions(filter);
+    list(
+      filter: TaskFilter,
+      time: number | null,
+      after: string,
+      last: string | null,
+      limit: number,
+    ): Statement {
+      const [where, values] = conditions(filter, time);
       const end = last === null ? [] : [last];
       return [
         `SELECT ${columns} FROM ${p}_tasks AS t FORCE INDEX (${indexOf(filter.group)})
@@ -42,8 +48,8 @@ export function createStatements(p: string) {
       ];
     },
 
-    count(filter: TaskFilter): Statement {
-      const [where, values] = conditions(filter);
+    count(filter: TaskFilter, time: number | null): Statement {
+      const [where, values] = conditions(filter, time);
       return [`SELECT COUNT(*) FROM ${p}_tasks AS t WHERE TRUE ${where}`, ...values];
     },
 
@@ -60,7 +66,10 @@ export function createStatements(p: string) {
 export type Statements = ReturnType<typeof createStatements>;
 
 /** A filter as the end of a WHERE clause. */
-function conditions(filter: TaskFilter): [string, MysqlValue[]] {
+function conditions(
+  { leased, ...filter }: TaskFilter,
+  time: number | null,
+): [string, MysqlValue[]] {
   const values: MysqlValue[] = [];
   const all = Object.entries({
     group: 'group_name',
@@ -69,11 +78,15 @@ function conditions(filter: TaskFilter): [string, MysqlValue[]] {
     status: 'status',
     paused: 'paused',
   }).map(([key, column]) => {
-    const value = filter[key as keyof TaskFilter];
+    const value = filter[key as keyof typeof filter];
     if (value === undefined) return '';
     if (value === null) return `AND t.${column} IS NULL `;
     values.push(typeof value === 'boolean' ? Number(value) : value);
     return `AND t.${column} = ? `;
   });
+  if (leased !== undefined) {
+    all.push(`AND (t.lease_expires_at > ${timeOr('?')}) IS ${leased ? '' : 'NOT '}TRUE `);
+    values.push(time);
+  }
   return [all.join(''), values];
 }

@@ -164,7 +164,7 @@ export class PostgresDataStore implements DataStore {
     const from = after === undefined ? '' : `${after}\u0001`;
     const rows = await this.#open().session.all<[string | null, ...TaskRow]>(
       this.#sql.list(filter),
-      { ...filter, from, limit },
+      { ...filter, from, limit, now: this.#time() },
     );
     const tasks = rows.flatMap(([, ...row]) => (row[0] === null ? [] : [toRecord(row)]));
     const page = tasks.slice(0, limit);
@@ -173,7 +173,10 @@ export class PostgresDataStore implements DataStore {
   }
 
   async count(filter: TaskFilter): Promise<number> {
-    return one(await this.#open().session.all<number>(this.#sql.count(filter), filter));
+    const { session } = this.#open();
+    return one(
+      await session.all<number>(this.#sql.count(filter), { ...filter, now: this.#time() }),
+    );
   }
 
   async remove(selector: TaskSelector): Promise<number> {

@@ -39,13 +39,13 @@ export function createStatements(p: string) {
     )`;
 
   /** The tasks of a list of leases that are still held so, locked, with their positions in the list. */
-  const held = (distinct: string, columns: string, and = '') => `held AS (
+  const held = (distinct: string, columns: string) => `held AS (
       SELECT l.ordinality - 1 AS position, t.* FROM (
         SELECT ${distinct} * FROM ROWS FROM (json_to_recordset($1::json) AS (
           id text, token bigint, "deferUntil" bigint
         )) WITH ORDINALITY ORDER BY id COLLATE "C", token, ordinality ${items('$1')}
-      ) AS l, clock, LATERAL (
-        SELECT id, ${columns} FROM ${tasks} WHERE id = l.id AND lease_token = l.token ${and} FOR UPDATE
+      ) AS l, LATERAL (
+        SELECT id, ${columns} FROM ${tasks} WHERE id = l.id AND lease_token = l.token FOR UPDATE
       ) AS t
     )`;
 
@@ -118,7 +118,7 @@ export function createStatements(p: string) {
 
     claim: `SELECT a::text FROM ${p}_claim($1, $2) AS a`,
 
-    extend: `WITH ${clock}, ${held('', 'revision', 'AND lease_expires_at > now')},
+    extend: `WITH ${clock}, ${held('', 'revision')},
     extended AS (
       UPDATE ${tasks} AS t SET lease_expires_at = now + $3::bigint FROM held, clock
       WHERE ${locked('held')} AND t.id = held.id
@@ -154,9 +154,12 @@ function selection(selector: TaskSelector): string {
   return `JOIN ${idsIn("$1::json->'ids'")} AS i ON t.id = i.id WHERE true`;
 }
 
-/** A filter as the end of a WHERE clause, its values being members of `$1`. */
-function conditions(filter: TaskFilter): string {
-  return Object.entries({
+/** A filter as the end of a WHERE clause, its values being members of `$1`, and so is the injected time. */
+function conditions({ leased, ...filter }: TaskFilter): string {
+  // Within a SELECT, because the clock is to be read once and not for each task.
+  const now = `(SELECT ${timeOr("($1::json->>'now')::bigint")})`;
+  const isLeased = `AND (lease_expires_at > ${now}) IS ${leased ? '' : 'NOT '}TRUE `;
+  const all = Object.entries({
     group: 'group_name',
     name: 'name',
     queue: 'queue',
@@ -164,9 +167,10 @@ function conditions(filter: TaskFilter): string {
     paused: 'paused::text',
   })
     .map(([key, column]) => {
-      const value = filter[key as keyof TaskFilter];
+      const value = filter[key as keyof typeof filter];
       if (value === undefined) return '';
       return `AND ${column} ${value === null ? 'IS NULL' : `= $1::json->>'${key}'`} `;
     })
     .join('');
+  return leased === undefined ? all : all + isLeased;
 }

@@ -89,12 +89,13 @@ export function prefixOf(group: string | null | undefined): string {
 }
 
 /** The members of an envelope that a listing asks for beside a group, which has an index; null where absent. */
-export function encodeFilter({ group, name, queue, status, paused }: TaskFilter): string {
+export function encodeFilter({ group, name, queue, status, paused, leased }: TaskFilter): string {
   checkText(`${name} ${queue}`);
   return JSON.stringify({
     ...{ name, queue, status },
     group: group === null ? null : undefined,
     paused: paused === false ? null : paused,
+    leased: leased === false ? null : leased,
   });
 }
 

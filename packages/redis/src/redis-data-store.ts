@@ -126,6 +126,7 @@ export class RedisDataStore implements DataStore {
     }
     const [first = '0', serial = '0'] = after.split('.');
     const conditions = encodeFilter(filter);
+    const time = await this.#timeFor(session, filter);
     const tasks: TaskRecord[] = [];
     let [shard, from] = [Number(first), serial];
     for (let count = 0; shard < session.shards; count++) {
@@ -136,7 +137,7 @@ export class RedisDataStore implements DataStore {
       // Where nothing else is asked for, whatever the index gives matches.
       const look = conditions === '{}' ? wanted : batchSize;
       const args = [prefixOf(filter.group), from, wanted, look, conditions, 1];
-      const page = await session.run<Page>(scripts.list, shard, '', args);
+      const page = await session.run<Page>(scripts.list, shard, time, args);
       const [next, ids, envelopes, bodies] = page;
       for (const [index, id] of ids.entries()) {
         tasks.push(decodeTask(id, envelopes[index] ?? '', bodies[index] ?? ''));
@@ -148,12 +149,13 @@ export class RedisDataStore implements DataStore {
 
   async count(filter: TaskFilter): Promise<number> {
     const [prefix, conditions] = [prefixOf(filter.group), encodeFilter(filter)];
+    const time = await this.#timeFor(this.#open(), filter);
     return this.#sumOfShards(async (session, shard) => {
       if (conditions === '{}') return Number(await session.run(scripts.size, shard, '', [prefix]));
       let [sum, from] = [0, '0'];
       do {
         const args = [prefix, from, batchSize, batchSize, conditions, ''];
-        const [next, count] = await session.run<[string, number]>(scripts.list, shard, '', args);
+        const [next, count] = await session.run<[string, number]>(scripts.list, shard, time, args);
         sum += Number(count);
         from = next;
       } while (from !== '');
@@ -263,6 +265,11 @@ export class RedisDataStore implements DataStore {
   #time(): string {
     const { clock } = this.#settings;
     return clock ? String(clock()) : '';
+  }
+
+  /** The time by which leases are live, which is one for all scripts of a call; nothing where it does not matter. */
+  async #timeFor(session: Session, { leased }: TaskFilter): Promise<string> {
+    return leased === undefined ? '' : timeOf(session, 0, this.#time());
   }
 
   /**

@@ -62,6 +62,7 @@ local candidates = page(prefix, from, ':', look)
 local isMore = #candidates == look
 for i, envelope in ipairs(inBulk('HMGET', tasks, candidates)) do
   local task, matches = envelope and decode(envelope) or {}, envelope
+  task.leased = tonumber(task.expiresAt or now) > now or nil
   for key, value in pairs(filter) do
     if task[key] ~= (value ~= cjson.null and value or nil) then matches = false end
   end
@@ -168,9 +169,9 @@ local expiresAt, answers = text(now + nextArg()), {}
 while position < #ARGV do
   local id, token = nextArg(), nextArg()
   local task = find(id)
-  local isLive = task and task.token == token and tonumber(task.expiresAt) > now
-  push(answers, isLive and task.revision or '')
-  if isLive then
+  local isHeld = task and task.token == token
+  push(answers, isHeld and task.revision or '')
+  if isHeld then
     task.expiresAt = expiresAt
     put(id, task)
   end

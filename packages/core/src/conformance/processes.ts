@@ -129,6 +129,12 @@ export const processCases: readonly CaseDefinition[] = [
         'tasks whose leases have run out are claimed by another process',
         patience,
       );
+      same(await store.count({ leased: true }), 3, 'leases are live by the clock of the store');
+      same(
+        await listAll(store, { leased: false }),
+        [],
+        'leases are live by the clock of the store',
+      );
       const ids = tasks.map(({ id }) => id);
       const stale = async () => [
         ...(await child.extend(tasks.map(leaseOf), 60_000)),
