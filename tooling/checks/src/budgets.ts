@@ -18,10 +18,10 @@ export const budgets: Budget[] = [
       '@sched/memory': ['MemoryDataStore'],
     },
     // First thought to be 15 kB. What it took since: policies that decide the same again after a
-    // crash, a worker that outlives any fault of a store, and errors that say what to do: which of
+    // crash, a worker that outlives any fault of a store and stalls of its own, and errors that say what to do: which of
     // the known options a misspelt one was meant to be. Users on a server gain more by these than
     // by the bytes; what may not grow unnoticed is their sum.
-    maxBytes: 29_000,
+    maxBytes: 32_000,
   },
   {
     what: 'the scheduler alone: no store, no combinations',
@@ -29,12 +29,12 @@ export const budgets: Budget[] = [
     // It has every, cron and their time zones in it, 5 kB of this, so that schedule(task, { cron })
     // works in every process without naming the kind. Whoever schedules with them has them in the
     // bundle anyway.
-    maxBytes: 27_000,
+    maxBytes: 30_000,
   },
   {
     what: 'one trigger: every',
     imports: { '@sched/core': ['every'] },
-    maxBytes: 3_300,
+    maxBytes: 3_400,
   },
   {
     what: 'moving between stores: copyTasks',
