@@ -207,8 +207,9 @@ export interface TaskFilter {
   readonly status?: TaskStatus;
   readonly paused?: boolean;
   /**
-   * Whether the task has a lease that is live: `now < lease.expiresAt`, whatever the lease adds to its `wakeAt`. To have
-   * none and to have one that has run out is the same. Paused and ended tasks have leases like any other.
+   * Whether the task has a lease that is live: `now < lease.expiresAt`, whatever a store without a clock adds to the
+   * `wakeAt`. To have none and to have one that has run out is the same. Paused and ended tasks have leases like any
+   * other.
    */
   readonly leased?: boolean;
 }
