@@ -24,7 +24,9 @@ export function checkMembers<T>(
   code: SchedErrorCode = 'SCHED_ARGUMENT_INVALID',
 ): T {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new SchedError(code, `${what} must be an object, not ${show(value)}.`);
+    const kind = value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
+    // The value itself is not shown: it may be the URL of a database, with a password.
+    throw new SchedError(code, `${what} must be an object, not ${kind}.`);
   }
   for (const name of Object.keys(value)) {
     if (known.includes(name)) continue;

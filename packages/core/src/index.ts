@@ -40,6 +40,7 @@ export type {
   ScheduleOptions,
   TaskSettings,
 } from './declaration.js';
+export { importDriver } from './driver.js';
 export type { CalendarDuration, Duration, Time } from './duration.js';
 export type { TaskChanges } from './edit.js';
 export { errorCodes, isSchedError, SchedError, type SchedErrorCode } from './errors.js';

@@ -86,7 +86,7 @@ const calls: Record<string, [message: RegExp, call: (it: Scheduler) => unknown]>
   ],
   'schedule(…, { task })': [/"task"/, (it) => it.schedule(task, { task } as object)],
   "schedule(…, 'payload')": [
-    /^The options of schedule must be an object, not "payload"\./,
+    /^The options of schedule must be an object, not string\./,
     (it) => it.schedule(task, 'payload' as never),
   ],
   "schedule('email')": [

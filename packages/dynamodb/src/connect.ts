@@ -1,3 +1,4 @@
+import { importDriver } from '@sched/core';
 import type { Call, Command, DynamoDBClientLike, OwnClient } from './client.js';
 import type { Settings } from './options.js';
 
@@ -11,7 +12,10 @@ export interface Connection {
 const timeouts = { connectionTimeout: 5000, requestTimeout: 10_000, throwOnRequestTimeout: true };
 
 export async function connect({ client, connection }: Settings): Promise<Connection> {
-  const driver = await import('@aws-sdk/client-dynamodb');
+  const driver = await importDriver(
+    '@aws-sdk/client-dynamodb',
+    () => import('@aws-sdk/client-dynamodb'),
+  );
   // A call whose answer was lost is reported, not made again in silence: the core knows how to go on.
   const own: OwnClient | undefined = client
     ? undefined

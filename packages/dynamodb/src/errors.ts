@@ -18,7 +18,6 @@ const throttled =
 
 /** What errors mean, by their name, code and message. */
 const meanings: readonly [RegExp, SchedErrorCode, string][] = [
-  [/ERR_MODULE_NOT_FOUND/, 'SCHED_STORE_CONFIG', 'Install @aws-sdk/client-dynamodb.'],
   // It passes when whoever provides them does so again.
   [/^ExpiredToken/, 'SCHED_STORE_UNAVAILABLE', 'Renew the credentials.'],
   [/Region is missing|Invalid region|hostname component/, 'SCHED_STORE_CONFIG', 'Set region.'],

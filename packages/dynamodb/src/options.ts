@@ -1,6 +1,6 @@
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import type { DataStoreOptions } from '@sched/core';
-import { SchedError } from '@sched/core';
+import { checkMembers, SchedError } from '@sched/core';
 import type { DynamoDBClientLike } from './client.js';
 
 interface CommonOptions extends DataStoreOptions {
@@ -51,6 +51,23 @@ export interface DynamoDBConnectionOptions extends CommonOptions {
 
 export type DynamoDBDataStoreOptions = DynamoDBClientOptions | DynamoDBConnectionOptions;
 
+const optionNames = [
+  'client',
+  'region',
+  'endpoint',
+  'connection',
+  'tableName',
+  'namespace',
+  'shards',
+  'migrate',
+  'skipTableCreate',
+  'maxClockSkewMs',
+  'maxIndexLagMs',
+  'clock',
+  'historyLimit',
+  'historyMaxAgeMs',
+] satisfies readonly (keyof DynamoDBDataStoreOptions)[];
+
 /** The options with their defaults, checked. */
 export interface Settings {
   readonly client: DynamoDBClientLike | undefined;
@@ -84,7 +101,7 @@ export function readOptions(options: DynamoDBDataStoreOptions): Settings {
     maxIndexLagMs = clock ? 0 : 1000,
     historyLimit = 100,
     historyMaxAgeMs = 7 * 24 * 3_600_000,
-  } = options;
+  } = checkMembers('The options of DynamoDBDataStore', options, optionNames, 'SCHED_STORE_CONFIG');
   check(
     client === undefined || [region, endpoint, connection].every((each) => each === undefined),
     'region, endpoint and connection cannot be given along with client.',

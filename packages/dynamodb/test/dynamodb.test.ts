@@ -47,6 +47,8 @@ describe('options', () => {
     ['client', { client, region: 'eu-west-1' }],
     ['client', { client, endpoint: 'http://127.0.0.1' }],
     ['client', { client, connection: { credentials } }],
+    ['must be an object', null as never],
+    ['Did you mean tableName', { tablename: 'x' }],
     ['client', { client: {} }],
     ['client', { client: secret }],
     ['endpoint', { endpoint: 'localhost:8000', connection: { credentials } }],

@@ -19,7 +19,7 @@ import type {
   TaskStatus,
   WakeUp,
 } from '@sched/core';
-import { SchedError } from '@sched/core';
+import { checkMembers, SchedError } from '@sched/core';
 import { RunHistory } from './run-history.js';
 import { WakeHeap } from './wake-heap.js';
 
@@ -43,6 +43,12 @@ interface StoredTask {
   wakeAt: number | null;
   position: number;
 }
+
+const optionNames = [
+  'clock',
+  'historyLimit',
+  'historyMaxAgeMs',
+] satisfies readonly (keyof DataStoreOptions)[];
 
 /**
  * Tasks in the memory of one process. The reference implementation of the contract: every other store behaves like
@@ -73,7 +79,11 @@ export class MemoryDataStore implements DataStore {
 
   /** @throws SchedError `SCHED_STORE_CONFIG` when an option is out of range */
   constructor(options: DataStoreOptions = {}) {
-    const { clock = Date.now, historyLimit = 100, historyMaxAgeMs = 7 * 24 * 3_600_000 } = options;
+    const {
+      clock = Date.now,
+      historyLimit = 100,
+      historyMaxAgeMs = 7 * 24 * 3_600_000,
+    } = checkMembers('The options of MemoryDataStore', options, optionNames, 'SCHED_STORE_CONFIG');
     checkAtLeast('historyLimit', historyLimit, 0);
     checkAtLeast('historyMaxAgeMs', historyMaxAgeMs, 1);
     this.#clock = clock;

@@ -128,6 +128,12 @@ test.each([
   expect(String(error)).toContain(name);
 });
 
+test('refuses an option that there is not', () => {
+  expect(() => new MemoryDataStore({ historylimit: 5 } as object)).toThrow(
+    'The options of MemoryDataStore must not have a member "historylimit". Did you mean historyLimit?',
+  );
+});
+
 describe('history', () => {
   const maxAgeMs = 100;
   const append = (history: RunHistory, taskId: string, at: number) =>

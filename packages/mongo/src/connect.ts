@@ -1,4 +1,4 @@
-import { SchedError } from '@sched/core';
+import { importDriver, SchedError } from '@sched/core';
 import type { MongoClientLike, MongoDatabaseLike } from './client.js';
 import { storeError } from './errors.js';
 import type { Settings } from './options.js';
@@ -30,7 +30,7 @@ export async function connect(settings: Settings): Promise<Connection> {
   try {
     let client = settings.client;
     if (!client) {
-      const { MongoClient } = await import('mongodb');
+      const { MongoClient } = await importDriver('mongodb', () => import('mongodb'));
       const own = new MongoClient(settings.url, { ...defaults, ...settings.options });
       close = () => own.close();
       await own.connect();

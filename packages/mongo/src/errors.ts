@@ -19,7 +19,6 @@ interface WriteError {
 
 /** What errors mean, by their class, code and message. https://www.mongodb.com/docs/manual/reference/error-codes/ */
 const meanings: readonly [RegExp, SchedErrorCode, string][] = [
-  [/^ERR_MODULE_NOT_FOUND/, 'SCHED_STORE_CONFIG', 'Install mongodb.'],
   [
     /^Mongo(Server|BulkWrite|WriteConcern)\w* (18|33|8000) /,
     'SCHED_STORE_CONFIG',

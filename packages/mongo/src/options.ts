@@ -1,5 +1,5 @@
 import type { DataStoreOptions } from '@sched/core';
-import { SchedError } from '@sched/core';
+import { checkMembers, SchedError } from '@sched/core';
 import type { MongoClientLike, MongoDocument } from './client.js';
 import { isClient } from './client.js';
 
@@ -45,6 +45,20 @@ export interface MongoClientOptions extends CommonOptions {
 
 export type MongoDataStoreOptions = MongoUrlOptions | MongoClientOptions;
 
+const optionNames = [
+  'url',
+  'options',
+  'client',
+  'database',
+  'namespace',
+  'collection',
+  'migrate',
+  'writeConcern',
+  'clock',
+  'historyLimit',
+  'historyMaxAgeMs',
+] satisfies readonly (keyof MongoDataStoreOptions)[];
+
 /** The options with their defaults, checked. */
 export interface Settings {
   /** The option that says where the database is, for messages. */
@@ -75,7 +89,7 @@ export function readOptions(given: MongoDataStoreOptions): Settings {
     clock,
     historyLimit = 100,
     historyMaxAgeMs = 7 * 24 * 3_600_000,
-  } = given;
+  } = checkMembers('The options of MongoDataStore', given, optionNames, 'SCHED_STORE_CONFIG');
   check((url === undefined) !== (client === undefined), 'Give either url or client.');
   check(client === undefined || isClient(client), 'client must be a MongoClient of mongodb.');
   // What stands in the URL is not shown, for it may hold a password.

@@ -11,6 +11,13 @@ const secret = 'correct-horse-battery';
 describe('options', () => {
   test.each([
     ['neither url nor client', {}, /either url or client/],
+    ['no object', `mongodb://u:${secret}@localhost`, /must be an object, not string/],
+    ['nothing', undefined, /must be an object, not undefined/],
+    [
+      'what there is not',
+      { url: 'mongodb://localhost', colection: 'x' },
+      /Did you mean collection/,
+    ],
     ['both', { url: 'mongodb://localhost', client: { db: () => {} } }, /either url or client/],
     ['a client that is none', { client: {} }, /client must be/],
     ['another scheme', { url: `postgres://u:${secret}@localhost` }, /url must look like/],

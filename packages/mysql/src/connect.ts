@@ -1,4 +1,4 @@
-import { SchedError } from '@sched/core';
+import { importDriver, SchedError } from '@sched/core';
 import type { MysqlConnection, MysqlPool } from './client.js';
 import { isPool } from './client.js';
 import { storeError } from './errors.js';
@@ -31,7 +31,7 @@ export async function connect(settings: Settings): Promise<Connected> {
   try {
     let client = settings.pool;
     if (!client) {
-      const { createPool } = await import('mysql2/promise');
+      const { createPool } = await importDriver('mysql2', () => import('mysql2/promise'));
       const pool = createPool({ ...defaults, ...settings.connection, ...fixed });
       close = () => pool.end();
       client = pool;

@@ -22,7 +22,16 @@ const meanings: readonly [RegExp, SchedErrorCode, string][] = [
     'SCHED_STORE_UNSUPPORTED',
     'The server does not know what @sched/mysql needs: its README says which do.',
   ],
-  [/^(1044|1142|1143|1227|1370|1419) /, 'SCHED_STORE_CONFIG', 'Grant it to the user.'],
+  [
+    /^(1044|1142|1143|1227|1370) /,
+    'SCHED_STORE_CONFIG',
+    'Grant it to the user. To create the tables once takes GRANT CREATE, CREATE ROUTINE, ALTER ROUTINE, EXECUTE, SELECT, INSERT, UPDATE, DELETE on the database.',
+  ],
+  [
+    /^1419 /,
+    'SCHED_STORE_CONFIG',
+    'With binary logging, CREATE ROUTINE is not enough: set log_bin_trust_function_creators on the server, or open the store once as a user with SUPER.',
+  ],
   [/^(1046|1049) /, 'SCHED_STORE_CONFIG', 'Check database.'],
   [
     /^(1290|1792|1836) /,
@@ -36,7 +45,6 @@ const meanings: readonly [RegExp, SchedErrorCode, string][] = [
   ],
   [/^(1045|1251|1698|1820|1862|3118|4151) |AUTH/, 'SCHED_STORE_CONFIG', 'Check user and password.'],
   [/^3159 |SSL|TLS|CERT|SIGNATURE|EPROTO/, 'SCHED_STORE_CONFIG', 'Check ssl.'],
-  [/ERR_MODULE_NOT_FOUND/, 'SCHED_STORE_CONFIG', 'Install mysql2.'],
   [/^\d* ?E[A-Z]+ /, 'SCHED_STORE_UNAVAILABLE', 'Check host and port.'],
 ];
 

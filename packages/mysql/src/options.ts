@@ -1,5 +1,5 @@
 import type { DataStoreOptions } from '@sched/core';
-import { SchedError } from '@sched/core';
+import { checkMembers, SchedError } from '@sched/core';
 import type {
   MysqlCallbacks,
   MysqlConnection,
@@ -45,6 +45,17 @@ export interface MysqlPoolOptions extends CommonOptions {
 
 export type MysqlDataStoreOptions = MysqlUrlOptions | MysqlConnectOptions | MysqlPoolOptions;
 
+const optionNames = [
+  'url',
+  'connection',
+  'pool',
+  'namespace',
+  'migrate',
+  'clock',
+  'historyLimit',
+  'historyMaxAgeMs',
+] satisfies readonly (keyof MysqlDataStoreOptions)[];
+
 /** The options with their defaults, checked. */
 export interface Settings {
   /** The option that says where the database is, for messages. */
@@ -69,7 +80,7 @@ export function readOptions(options: MysqlDataStoreOptions): Settings {
     clock,
     historyLimit = 100,
     historyMaxAgeMs = 7 * 24 * 3_600_000,
-  } = options;
+  } = checkMembers('The options of MysqlDataStore', options, optionNames, 'SCHED_STORE_CONFIG');
   const sources = { url, connection, pool: given };
   const [source, second] = Object.keys(sources).filter(
     (key) => sources[key as keyof typeof sources] !== undefined,

@@ -1,4 +1,4 @@
-import { SchedError } from '@sched/core';
+import { importDriver, SchedError } from '@sched/core';
 import type { Client } from 'pg';
 import type { PgClient, PgPool, PgQueryable } from './client.js';
 import { isPool } from './client.js';
@@ -31,8 +31,9 @@ export async function connect(settings: Settings): Promise<Connection> {
   try {
     let client = settings.pool;
     if (!client) {
-      const { default: pg } = await import('pg');
-      const pool = new pg.Pool({ ...defaults, ...settings.connection });
+      const { default: pg } = await importDriver('pg', () => import('pg'));
+      // A script that only schedules ends by itself; a worker has timers that keep its process.
+      const pool = new pg.Pool({ allowExitOnIdle: true, ...defaults, ...settings.connection });
       // The pool has dropped the connection by then, and makes another for the next call.
       pool.on('error', () => {});
       close = () => pool.end();
@@ -89,7 +90,7 @@ async function prepare(source: PgQueryable, settings: Settings): Promise<boolean
 
 /** A connection to listen on, not connected yet. */
 export async function createListener(settings: Settings): Promise<Client> {
-  const { default: pg } = await import('pg');
+  const { default: pg } = await importDriver('pg', () => import('pg'));
   const { pool, connection, listen } = settings;
   // A pool's options are handed on as they are: it keeps the password where a copy would not find it.
   if (pool && !listen) return new pg.Client((pool as PgPool).options);

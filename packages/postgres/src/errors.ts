@@ -20,7 +20,6 @@ const meanings: readonly [RegExp, SchedErrorCode, string][] = [
     'SCHED_STORE_CONFIG',
     'Check ssl, user, and pg_hba.conf of the server.',
   ],
-  [/^ERR_MODULE_NOT_FOUND/, 'SCHED_STORE_CONFIG', 'Install pg.'],
   [/^E[A-Z_]+ /, 'SCHED_STORE_UNAVAILABLE', 'Check host and port.'],
 ];
 

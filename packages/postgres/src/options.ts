@@ -1,5 +1,5 @@
 import type { DataStoreOptions } from '@sched/core';
-import { SchedError } from '@sched/core';
+import { checkMembers, SchedError } from '@sched/core';
 import type { PgConnectionOptions, PgPool, PgQueryable } from './client.js';
 import { isQueryable } from './client.js';
 
@@ -51,6 +51,20 @@ export type PostgresDataStoreOptions =
   | PostgresConnectionOptions
   | PostgresPoolOptions;
 
+const optionNames = [
+  'url',
+  'connection',
+  'pool',
+  'listen',
+  'schema',
+  'namespace',
+  'migrate',
+  'pooler',
+  'clock',
+  'historyLimit',
+  'historyMaxAgeMs',
+] satisfies readonly (keyof PostgresDataStoreOptions)[];
+
 /** The options with their defaults, checked. */
 export interface Settings {
   /** The option that says where the database is, for messages. */
@@ -85,7 +99,7 @@ export function readOptions(options: PostgresDataStoreOptions): Settings {
     clock,
     historyLimit = 100,
     historyMaxAgeMs = 7 * 24 * 3_600_000,
-  } = options;
+  } = checkMembers('The options of PostgresDataStore', options, optionNames, 'SCHED_STORE_CONFIG');
   const given = { url, connection, pool };
   const [source, second] = Object.keys(given).filter(
     (key) => given[key as keyof typeof given] !== undefined,

@@ -1,4 +1,4 @@
-import { SchedError } from '@sched/core';
+import { importDriver, SchedError } from '@sched/core';
 import type { OwnClient, RedisClient, RedisCommands } from './client.js';
 import type { DriverError } from './errors.js';
 import { isClosed, isForbidden, isWithoutDatabase, storeError } from './errors.js';
@@ -75,7 +75,7 @@ async function connectClient({ source, options }: Settings): Promise<Connection>
 async function makeClient(options: RedisDataStoreOptions): Promise<RedisClient & OwnClient> {
   const { url, connection, cluster, database } = options;
   const { lazyConnect, replyMapping } = ownOptions;
-  const { Redis, Cluster } = await import('ioredis');
+  const { Redis, Cluster } = await importDriver('ioredis', () => import('ioredis'));
   if (cluster) {
     const redisOptions = { ...ownOptions, ...cluster.options?.redisOptions, replyMapping };
     // No delay means no second try, for the reason given above.

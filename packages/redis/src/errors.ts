@@ -14,7 +14,6 @@ const meanings: readonly [RegExp, SchedErrorCode, string][] = [
   [/MOVED|CROSSSLOT/, 'SCHED_STORE_CONFIG', 'Use cluster, or give a Cluster as client.'],
   [/EPROTO|_SSL|_TLS|CERT|secure TLS/, 'SCHED_STORE_CONFIG', 'Check tls.'],
   [/WRONGTYPE/, 'SCHED_STORE_SCHEMA', 'Choose another namespace or keyPrefix.'],
-  [/ERR_MODULE_NOT_FOUND/, 'SCHED_STORE_CONFIG', 'Install ioredis.'],
   [
     /^E[A-Z_]+ |no connection|startup nodes/,
     'SCHED_STORE_UNAVAILABLE',

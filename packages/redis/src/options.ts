@@ -1,5 +1,5 @@
 import type { DataStoreOptions } from '@sched/core';
-import { SchedError } from '@sched/core';
+import { checkMembers, SchedError } from '@sched/core';
 import type { ClusterNode, ClusterOptions, RedisOptions } from 'ioredis';
 import type { RedisClient } from './client.js';
 
@@ -85,6 +85,23 @@ export type RedisDataStoreOptions =
 /** Which option says where the server is. */
 type Source = 'client' | 'url' | 'connection' | 'cluster';
 
+const optionNames = [
+  'client',
+  'url',
+  'connection',
+  'cluster',
+  'database',
+  'namespace',
+  'keyPrefix',
+  'shards',
+  'migrate',
+  'allowEviction',
+  'onWarning',
+  'clock',
+  'historyLimit',
+  'historyMaxAgeMs',
+] satisfies readonly (keyof RedisDataStoreOptions)[];
+
 /** The options with their defaults, checked. */
 export interface Settings {
   readonly source: Source;
@@ -102,6 +119,7 @@ export interface Settings {
 
 /** @throws SchedError `SCHED_STORE_CONFIG`, naming the setting */
 export function readOptions(options: RedisDataStoreOptions): Settings {
+  checkMembers('The options of RedisDataStore', options, optionNames, 'SCHED_STORE_CONFIG');
   const {
     namespace = 'sched',
     keyPrefix = '',

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { DataStoreOptions } from '@sched/core';
-import { SchedError } from '@sched/core';
+import { checkMembers, SchedError } from '@sched/core';
 import type { SqliteDatabase } from './client.js';
 import { createSession } from './session.js';
 
@@ -36,6 +36,18 @@ export interface SqliteDatabaseOptions extends CommonOptions {
 
 export type SqliteDataStoreOptions = SqlitePathOptions | SqliteDatabaseOptions;
 
+const optionNames = [
+  'path',
+  'database',
+  'synchronous',
+  'namespace',
+  'migrate',
+  'busyTimeoutMs',
+  'clock',
+  'historyLimit',
+  'historyMaxAgeMs',
+] satisfies readonly (keyof SqliteDataStoreOptions)[];
+
 /** The options with their defaults, checked. */
 export interface Settings {
   /** An absolute path or `:memory:`, to be opened, or the user's own connection. */
@@ -60,7 +72,7 @@ export function readOptions(options: SqliteDataStoreOptions): Settings {
     clock = Date.now,
     historyLimit = 100,
     historyMaxAgeMs = 7 * 24 * 3_600_000,
-  } = options;
+  } = checkMembers('The options of SqliteDataStore', options, optionNames, 'SCHED_STORE_CONFIG');
   check(
     /^(?!sqlite(_|$))[a-z_][a-z0-9_]{0,30}$/.test(namespace),
     `namespace must be 1 to 31 of a-z, 0-9 and _, and begin neither with a digit nor with sqlite_; not ${JSON.stringify(namespace)}.`,

@@ -35,6 +35,7 @@ describe('options', () => {
   test.each<[string, Record<string, unknown>]>([
     ['path', {}],
     ['database', { path, database }],
+    ['Did you mean namespace', { path, namespce: 'x' }],
     ['path', { path: '' }],
     ['path', { path: 7 }],
     ['path', { path: 'a\0b' }],
