@@ -1,3 +1,4 @@
+import { invalid } from './check.js';
 import type { SchedError } from './errors.js';
 import type { RunError, SkipReason } from './record.js';
 
@@ -98,6 +99,30 @@ export interface SchedulerEvents {
   stopped: { readonly owner: string };
 }
 
+const eventNames: Readonly<Record<keyof SchedulerEvents, true>> = {
+  scheduled: true,
+  removed: true,
+  paused: true,
+  resumed: true,
+  claimed: true,
+  started: true,
+  succeeded: true,
+  failed: true,
+  retried: true,
+  interrupted: true,
+  skipped: true,
+  spawned: true,
+  deferred: true,
+  lost: true,
+  saturated: true,
+  abandoned: true,
+  storeError: true,
+  storeRecovered: true,
+  listenerError: true,
+  ready: true,
+  stopped: true,
+};
+
 /** A listener may be asynchronous; nobody waits for it. */
 export type Listener<E> = (event: E) => unknown;
 type AnyListener = (name: keyof SchedulerEvents, event: unknown) => unknown;
@@ -107,12 +132,17 @@ export class Emitter {
   readonly #listeners = new Map<keyof SchedulerEvents | '*', Set<AnyListener>>();
 
   on<K extends keyof SchedulerEvents>(name: K, listener: Listener<SchedulerEvents[K]>): () => void {
+    if (!Object.hasOwn(eventNames, name)) {
+      throw invalid('The event', name, `one of ${Object.keys(eventNames).join(', ')}`);
+    }
+    checkListener(listener);
     return this.#add(name, (_name, event) => listener(event as SchedulerEvents[K]));
   }
 
   onAny(
     listener: <K extends keyof SchedulerEvents>(name: K, event: SchedulerEvents[K]) => unknown,
   ): () => void {
+    checkListener(listener);
     return this.#add('*', listener as AnyListener);
   }
 
@@ -157,4 +187,8 @@ export class Emitter {
       }
     }
   }
+}
+
+function checkListener(listener: unknown): void {
+  if (typeof listener !== 'function') throw invalid('The listener', listener, 'a function');
 }

@@ -1,8 +1,9 @@
 /** Everything that can be asked of the tasks in one store. */
 
 import { distinctIds, readDeclarations, readGroup, type ScheduledTask, storeAll } from './bulk.js';
-import { checkLabel, checkMembers, invalid, wholeNumber } from './check.js';
+import { checkId, checkLabel, checkMembers, childIdBytes, invalid, wholeNumber } from './check.js';
 import { childOf } from './decisions/child.js';
+import { settled } from './decisions/decision.js';
 import {
   type Declaration,
   type DeclarationContext,
@@ -99,6 +100,7 @@ export class TaskClient {
 
   /** The task of that id, or undefined. */
   async get(id: string): Promise<TaskInfo | undefined> {
+    checkId(id, childIdBytes);
     const now = await this.#access.now();
     const record = await this.#records.get(id);
     return record && describeTask(record, this.#context.codec, now);
@@ -199,6 +201,7 @@ export class TaskClient {
    * @throws SchedError `SCHED_TASK_NOT_FOUND`
    */
   async cancel(id: string): Promise<boolean> {
+    checkId(id, childIdBytes);
     if (this.#context.cancel(this.#access.alias, id)) return true;
     const now = await this.#access.now();
     let wasRunning = false;
@@ -226,7 +229,7 @@ export class TaskClient {
       }
       const nominal = body.nominal ?? body.last?.nominal ?? now;
       const text = writeBody({
-        ...{ ...body, nominal, attempt: 1, backlogUntil: nominal },
+        ...{ ...settled(body), nominal, attempt: 1, backlogUntil: nominal },
         // One that failed before its schedule was over goes on with it.
         ...(body.nominal === null && { isLast: true as const }),
       });
@@ -237,6 +240,7 @@ export class TaskClient {
 
   /** What became of a task's runs, newest first. Empty when the store keeps no history. */
   async history(id: string, limit = 100): Promise<readonly RunInfo[]> {
+    checkId(id, childIdBytes);
     wholeNumber('limit', limit, 1);
     const entries = await this.#access.call('history', (store) => store.history(id, limit));
     return entries.map(describeEntry);

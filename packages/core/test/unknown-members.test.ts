@@ -8,6 +8,7 @@ import {
   every,
   type Scheduler,
 } from '../src/index.js';
+import { createTestClock } from '../src/testing/index.js';
 
 const store = () => new MemoryDataStore();
 const task = defineTask<unknown>('task');
@@ -58,6 +59,16 @@ const mistakes: Record<string, [code: string, message: RegExp, call: () => unkno
     'SCHED_TRIGGER_INVALID',
     /"until"\. It may have: anchor, start, end/,
     () => every('5m', { until: 0 } as object),
+  ],
+  'createTestClock(…, { patient })': [
+    'SCHED_ARGUMENT_INVALID',
+    /^The options of createTestClock must not have a member "patient"\. Did you mean patience\?/,
+    () => createTestClock(0, { patient: '1s' } as object),
+  ],
+  'sleep(…, signal)': [
+    'SCHED_ARGUMENT_INVALID',
+    /^The options of sleep must not have a member "abort"/,
+    () => createTestClock().sleep('1s', { abort: new AbortController().signal } as object),
   ],
   'copyTasks(…, { groups })': [
     'SCHED_ARGUMENT_INVALID',
@@ -149,6 +160,15 @@ const calls: Record<string, [message: RegExp, call: (it: Scheduler) => unknown]>
     /^paused must be true or absent where state is "paused"/,
     (it) => it.count({ state: 'paused', paused: false }),
   ],
+  "on('suceeded')": [
+    /^The event must be one of scheduled, .*succeeded.*, not "suceeded"/,
+    (it) => it.on('suceeded' as 'succeeded', () => {}),
+  ],
+  "on('failed')": [
+    /^The listener must be a function, not undefined/,
+    (it) => it.on('failed', undefined as never),
+  ],
+  'onAny({})': [/^The listener must be a function/, (it) => it.onAny({} as never)],
   'pause({ groups })': [
     /Which tasks\? Give an id, an array of ids/,
     (it) => it.pause({ groups: 'a' } as never),
@@ -157,6 +177,17 @@ const calls: Record<string, [message: RegExp, call: (it: Scheduler) => unknown]>
     /Which tasks\? Give an id, an array of ids/,
     (it) => it.remove({ group: 'a', id: 'b' } as never),
   ],
+};
+
+/** Ids of a wrong kind. */
+const badIds: Record<string, (it: Scheduler) => unknown> = {
+  'get(undefined)': (it) => it.get(undefined as never),
+  'history(5)': (it) => it.history(5 as never),
+  'cancel({})': (it) => it.cancel({} as never),
+  'runNow(null)': (it) => it.runNow(null as never),
+  'retry([])': (it) => it.retry([] as never),
+  'update("")': (it) => it.update('', {}),
+  'remove([undefined])': (it) => it.remove([undefined as never]),
 };
 
 describe('A member that there is not', () => {
@@ -177,4 +208,10 @@ describe('A member that there is not', () => {
       expect(await it.count()).toBe(0);
     },
   );
+
+  it.each(Object.entries(badIds))('%s is refused as an id', async (_, call) => {
+    await using it = createScheduler({ store: store(), tasks: [task] });
+    const error = await (async () => call(it))().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'SCHED_ID_INVALID' });
+  });
 });

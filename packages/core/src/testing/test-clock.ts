@@ -3,6 +3,7 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { checkMembers } from '../check.js';
 import type { Clock } from '../clock.js';
 import { type Duration, parseDurationMs, parseTime, type Time } from '../duration.js';
 import { createTimerQueue, type Timer } from './timer-queue.js';
@@ -65,7 +66,7 @@ export function createTestClock(
   options: TestClockOptions = {},
 ): TestClock {
   const epoch = parseTime(start, 'start');
-  const { patience = 5000 } = options;
+  const { patience = 5000 } = checkMembers('The options of createTestClock', options, ['patience']);
   const patienceMs = parseDurationMs(patience, 'patience');
   const timers = createTimerQueue();
   const context = new AsyncLocalStorage<Hold>();
@@ -162,7 +163,8 @@ export function createTestClock(
       if (await condition()) return;
       throw new Error(`The condition did not hold within ${within} of virtual time.`);
     },
-    async sleep(duration, { signal } = {}) {
+    async sleep(duration, options = {}) {
+      const { signal } = checkMembers('The options of sleep', options, ['signal']);
       signal?.throwIfAborted();
       const hold = context.getStore();
       const { promise, resolve, reject } = Promise.withResolvers<void>();
