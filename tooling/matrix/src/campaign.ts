@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import type { RunInfo, Scheduler, TaskInfo } from '@sched/core';
+import type { ListFilter, RunInfo, Scheduler, TaskInfo } from '@sched/core';
 import { createScheduler, isSchedError } from '@sched/core';
 import { type JournalEntry, readJournals } from './journal.ts';
 import type { TestPlace, TestStore } from './stores.ts';
@@ -98,7 +98,10 @@ async function runIn(
       } else await schedule(tasks);
     }
     const deadline = performance.now() + limitMs;
-    const countLeft = () => client.insist(() => scheduler.count({ status: 'scheduled' }));
+    const count = (filter: ListFilter) => client.insist(() => scheduler.count(filter));
+    // The ended ones last, so that one that ends in between is not counted as left.
+    const countLeft = async () =>
+      (await count({})) - (await count({ state: 'finished' })) - (await count({ state: 'failed' }));
     while ((await countLeft()) > 0 && workers.problems.length === 0) {
       if (performance.now() > deadline) break;
       await setTimeout(100);
