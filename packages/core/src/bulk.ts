@@ -1,6 +1,6 @@
 /** Many tasks scheduled with few calls to the store. */
 
-import { invalid } from './check.js';
+import { checkMembers, invalid } from './check.js';
 import { yieldToEventLoop } from './clock.js';
 import type { NewTaskRecord, TaskRecord } from './data-store.js';
 import {
@@ -9,6 +9,7 @@ import {
   type Draft,
   keepsMoment,
   newRecord,
+  optionNames,
   readDeclaration,
   redeclare,
 } from './declaration.js';
@@ -53,7 +54,8 @@ export async function readDeclarations(
 export function distinctIds(declarations: readonly Declaration[]): ReadonlySet<string> {
   if (!Array.isArray(declarations)) throw invalid('declarations', declarations, 'an array');
   const ids = new Set<string>();
-  for (const { id } of declarations) {
+  for (const declaration of declarations) {
+    const { id } = checkMembers('A declaration', declaration, ['task', ...optionNames()]);
     if (id === undefined || ids.has(id)) {
       const problem = id === undefined ? 'has no id' : `uses the id "${id}" a second time`;
       throw new SchedError(

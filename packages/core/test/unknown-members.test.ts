@@ -116,6 +116,7 @@ const calls: Record<string, [message: RegExp, call: (it: Scheduler) => unknown]>
     /^declarations must be an array/,
     (it) => it.scheduleMany({ task } as never),
   ],
+  'sync([null])': [/^A declaration must be an object, not null/, (it) => it.sync([null as never])],
   'sync(task)': [/^declarations must be an array/, (it) => it.sync({ task } as never)],
   'sync(…, { name })': [
     /^The options of sync must not have a member "groups"\. Did you mean group\?/,
