@@ -192,9 +192,9 @@ export class TaskClient {
   }
 
   /**
-   * Aborts the run of a task, wherever it runs: in this process at once, elsewhere at its worker's next heartbeat (every
-   * third of a lease). If a worker has claimed the task but not started it, prevents the start. The run counts as failed
-   * and is not retried. Returns whether a worker had the task.
+   * Aborts the run of a task, wherever it runs: in this process at once, elsewhere at its worker's next heartbeat, a
+   * third of a lease at most. If a worker has claimed the task but not started it, prevents the start. The run counts
+   * as failed and is not retried. Returns whether a worker had the task.
    *
    * @throws SchedError `SCHED_TASK_NOT_FOUND`
    */
