@@ -83,7 +83,7 @@ export interface SchedulerEvents {
   /** A handler did not end after its signal was aborted. Its slot is free for others. */
   abandoned: RunEvent & { readonly error: SchedError };
 
-  /** A call to a store failed. The worker goes on trying. */
+  /** A call to a store failed. The worker keeps trying. */
   storeError: {
     readonly store: string;
     readonly call: string;

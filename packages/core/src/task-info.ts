@@ -22,7 +22,7 @@ import type { TriggerJson } from './trigger.js';
  */
 export type TaskState = 'scheduled' | 'running' | 'paused' | 'finished' | 'failed';
 
-/** One run of a task, or a number of occurrences that did not run. */
+/** One run of a task, or several occurrences that did not run. */
 export interface RunInfo {
   readonly outcome: RunOutcome;
   /** The occurrence; for `skipped`, the first of them. */

@@ -66,7 +66,7 @@ export class PageCopier {
     for (const [task, there] of conflicts) await this.#resolve(task, there);
   }
 
-  /** @returns the tasks that no worker has or had */
+  /** @returns the tasks that may be copied: those without a reason to leave them */
   async #leaveOwned(page: readonly TaskRecord[]): Promise<readonly TaskRecord[]> {
     const isAnyLeased = page.some(({ lease }) => lease !== null);
     const now = isAnyLeased ? await this.#from.call('now', (store) => store.now()) : 0;

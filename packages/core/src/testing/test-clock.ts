@@ -18,7 +18,7 @@ import { createTimerQueue, type Timer } from './timer-queue.js';
 export interface TestClock extends Clock {
   /** The virtual time, in epoch milliseconds. */
   now(): number;
-  /** How many timers are pending. None are once every scheduler that uses this clock has stopped. */
+  /** How many timers are pending. 0 once every scheduler that uses this clock has stopped. */
   readonly pendingTimers: number;
   /**
    * Lets time pass, and runs everything that becomes due meanwhile. `0` runs only what is due already.

@@ -1,7 +1,7 @@
 import { checkLabel, invalid, wholeNumber } from '../check.js';
 import { type Duration, parseDurationMs } from '../duration.js';
 
-/** How tasks are run. */
+/** How a scheduler runs tasks. */
 export interface WorkerOptions {
   /** How many handlers run at once, across all stores. Default 10. */
   readonly concurrency?: number;

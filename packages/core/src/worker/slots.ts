@@ -3,7 +3,7 @@ import type { Clock } from '../clock.js';
 /** Slots count as saturated when no handler has ended for this long. Doubles with each report. */
 const patienceMs = 60_000;
 
-/** The places in which handlers run, shared by the workers of all stores of a scheduler. */
+/** Limits how many handlers run at once. The workers of all stores of a scheduler share the slots. */
 export class Slots {
   readonly #clock: Clock;
   readonly #onSaturated: (forMs: number) => void;

@@ -27,7 +27,7 @@ export class Waker {
   #timer: unknown;
   /** When to wake the worker, by the store's clock. */
   #wakeAt = Number.POSITIVE_INFINITY;
-  /** The earliest moment asked for since `forget`. */
+  /** The earliest moment that `wakeAt` was called with since `forget`. */
   #wanted = Number.POSITIVE_INFINITY;
   /** The moments to which this worker has deferred tasks that it cannot run. */
   readonly #deferrals = new Set<number>();
