@@ -1,4 +1,4 @@
-/** Many tasks scheduled with few calls to the store. */
+/** Schedules many tasks with few calls to the store. */
 
 import { checkMembers, invalid } from './check.js';
 import { yieldToEventLoop } from './clock.js';
@@ -18,22 +18,23 @@ import { checkPayload } from './payload.js';
 import { readBody } from './record.js';
 import type { TaskRecords } from './task-records.js';
 
-/** What came of scheduling a task. */
+/** The result of scheduling a task. */
 export interface ScheduledTask {
   readonly id: string;
-  /** `unchanged`: it was there already, and is what was declared, or `onConflict` is `keep`. */
+  /** `unchanged`: the task exists and is already as declared, or `onConflict` is `keep`. */
   readonly outcome: 'created' | 'updated' | 'replaced' | 'unchanged';
 }
 
 type OnStored = (draft: Draft, outcome: ScheduledTask['outcome']) => void;
 
-/** How many records are sent in one call. */
+/** How many records to send in one call. */
 const batchSize = 500;
-/** How many updates of a batch are under way at once. */
+/** How many updates of a batch to make at once. */
 const updatesAtOnce = 10;
 
 /**
- * Checks declarations: at once what their caller could change afterwards, and then their payloads by their schemas.
+ * Checks declarations. First reads all of them synchronously, because the caller could change them afterwards. Then
+ * checks their payloads by their schemas.
  *
  * @throws SchedError when one is not valid
  */
@@ -50,7 +51,7 @@ export async function readDeclarations(
   return drafts;
 }
 
-/** @throws SchedError `SCHED_ARGUMENT_INVALID` when one has no id, or that of another */
+/** @throws SchedError `SCHED_ARGUMENT_INVALID` when a declaration has no id, or the id of another one */
 export function distinctIds(declarations: readonly Declaration[]): ReadonlySet<string> {
   if (!Array.isArray(declarations)) throw invalid('declarations', declarations, 'an array');
   const ids = new Set<string>();
@@ -69,9 +70,9 @@ export function distinctIds(declarations: readonly Declaration[]): ReadonlySet<s
 }
 
 /**
- * The tasks that are there already, of those that are declared.
+ * Reads the declared tasks that exist already.
  *
- * @throws SchedError `SCHED_TASK_EXISTS` when one of them is of another group than its declaration
+ * @throws SchedError `SCHED_TASK_EXISTS` when one of them has another group than its declaration
  */
 export async function readGroup(
   records: TaskRecords,
@@ -89,7 +90,7 @@ export async function readGroup(
 }
 
 function assertSameGroup({ id, group }: Draft, record: TaskRecord | undefined): void {
-  // One of no group may be taken over: it was scheduled by hand.
+  // A task without a group may be taken over: somebody scheduled it by hand.
   if (!record || record.group === null || record.group === group) return;
   throw new SchedError(
     'SCHED_TASK_EXISTS',
@@ -98,11 +99,11 @@ function assertSameGroup({ id, group }: Draft, record: TaskRecord | undefined): 
 }
 
 /**
- * Stores the tasks that are new, and changes those that are not what is declared.
+ * Stores new tasks, and changes existing ones that differ from their declaration.
  *
- * @param onStored is told of each task once the store has it
- * @param known the tasks that are there already, as far as they have been read; nothing else tells that one is
- * @returns what came of each, in their order
+ * @param onStored called for each task once the store has it
+ * @param known the existing tasks that have been read already; there may be others
+ * @returns the result for each draft, in their order
  * @throws SchedError `SCHED_TRIGGER_NEVER`, before anything is stored, and `SCHED_TASK_EXISTS`
  */
 export async function storeAll(
@@ -125,8 +126,8 @@ export async function storeAll(
 }
 
 /**
- * The records to insert; null for a task that is known to be there, and for a schedule that has come to its end and is
- * declared again as it is stored.
+ * Makes the records to insert. Null for a task that is known to exist, and for a schedule without occurrences left that
+ * is declared again as it is stored.
  */
 async function newRecords(
   records: TaskRecords,
@@ -180,7 +181,7 @@ async function storeBatch(
       records.wake(record);
     } else present.push(draft);
   });
-  // One id may be there twice: each of its declarations builds on what the one before has made of the task.
+  // One id may be declared twice. Apply its declarations in order: each builds on the result of the one before.
   const inTurn = new Map<string, Draft[]>();
   for (const draft of present) inTurn.set(draft.id, [...(inTurn.get(draft.id) ?? []), draft]);
   const unread = [...inTurn.keys()].filter((id) => !known.has(id) && mustBeRead(inTurn.get(id)));
@@ -197,14 +198,14 @@ async function storeBatch(
       }
     }
   };
-  // A transaction has one connection, on which calls are made one after another.
+  // A transaction has one connection, so make its calls one after another.
   const takers = Array.from({ length: records.isInTransaction ? 1 : updatesAtOnce }, () =>
     takeTurns().catch((error: unknown) => {
       queue.length = 0;
       throw error;
     }),
   );
-  // Nothing is under way any more when this call fails.
+  // Wait for all, so that nothing is still under way when this call fails.
   const failed = (await Promise.allSettled(takers)).find(({ status }) => status === 'rejected');
   if (failed) throw (failed as PromiseRejectedResult).reason;
   return drafts.map((draft) => ({ id: draft.id, outcome: outcomes.get(draft) ?? 'unchanged' }));
@@ -238,7 +239,7 @@ async function storeExisting(
     if (!isChanged) return 'unchanged';
     return onConflict === 'replace' ? 'replaced' : 'updated';
   }
-  // It was removed in the meantime.
+  // The task was removed in the meantime.
   const record = newRecord(draft, now);
   const isNew = await records.insert([record]);
   if (!isNew.has(record)) return storeExisting(records, draft, undefined);

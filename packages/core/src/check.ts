@@ -1,4 +1,4 @@
-/** What core and the adapters check of the objects, names and numbers that users give. */
+/** Checks of the objects, names and numbers that users give to core and the adapters. */
 
 import { SchedError, type SchedErrorCode } from './errors.js';
 import { show } from './show.js';
@@ -9,13 +9,12 @@ export function invalid(what: string, value: unknown, wanted: string): SchedErro
 }
 
 /**
- * Checks that a value is an object and has no other members than those that are known: a misspelt option would
- * otherwise be passed over without a word.
+ * Checks that a value is an object and has only known members. Otherwise a misspelt option would be ignored silently.
  *
- * @param what names the object in the message, as in `The options of schedule`
- * @param code of the error that is thrown. Default `SCHED_ARGUMENT_INVALID`
+ * @param what the name of the object in the message, such as `The options of schedule`
+ * @param code the code of the error to throw. Default `SCHED_ARGUMENT_INVALID`
  * @returns the value
- * @throws SchedError of that code, which names the known member that is spelt most like an unknown one
+ * @throws SchedError with that code. For an unknown member, it suggests the known one with the most similar spelling
  */
 export function checkMembers<T>(
   what: string,
@@ -39,7 +38,7 @@ export function checkMembers<T>(
   return value;
 }
 
-/** The choice that is spelt most like a name: at most a third of its letters differ. */
+/** The choice with the spelling most similar to a name. At most a third of the letters may differ. */
 function nearest(name: string, choices: readonly string[]): string | undefined {
   let best: string | undefined;
   let fewest = Math.ceil(name.length / 3) + 1;
@@ -50,7 +49,7 @@ function nearest(name: string, choices: readonly string[]): string | undefined {
   return best;
 }
 
-/** How many letters must be added, removed or exchanged to turn one text into the other: the Levenshtein distance. */
+/** The Levenshtein distance: how many letters to add, remove or replace to turn one text into the other. */
 function differences(a: string, b: string): number {
   let row = Array.from(b, (_, index) => index + 1);
   for (let i = 0; i < a.length; i++) {
@@ -64,7 +63,7 @@ function differences(a: string, b: string): number {
   return row.at(-1) ?? a.length;
 }
 
-/** @throws SchedError `SCHED_ARGUMENT_INVALID` when it is none of them */
+/** @throws SchedError `SCHED_ARGUMENT_INVALID` when the value is none of the choices */
 export function oneOf<T>(what: string, value: T, choices: readonly T[]): T {
   if (choices.includes(value)) return value;
   throw invalid(
@@ -74,7 +73,7 @@ export function oneOf<T>(what: string, value: T, choices: readonly T[]): T {
   );
 }
 
-/** @throws SchedError `SCHED_ARGUMENT_INVALID` when it is not a whole number from `minimum` to `maximum` */
+/** @throws SchedError `SCHED_ARGUMENT_INVALID` when the value is not a whole number from `minimum` to `maximum` */
 export function wholeNumber(
   what: string,
   value: number,
@@ -97,7 +96,7 @@ export function checkLabel(what: string, value: string): void {
   if (problem) throw new SchedError('SCHED_ARGUMENT_INVALID', `${what} ${problem}.`);
 }
 
-/** How long the id of a task is at the most that was given an occurrence of another: it is made from that one's id. */
+/** The longest id of a task that runs an occurrence of another. It is made from the other's id, so it is longer. */
 export const childIdBytes = 300;
 
 /**

@@ -1,4 +1,4 @@
-/** What users ask to be scheduled: checked, and put into the form of a record. */
+/** Checks what users want to schedule, and turns it into records. */
 
 import { checkId, checkLabel, checkMembers, invalid, oneOf } from './check.js';
 import type { NewTaskRecord, TaskRecord } from './data-store.js';
@@ -20,45 +20,45 @@ import { sameJson, type TriggerRegistry } from './trigger-registry.js';
 import { readWhen, type Timing, triggerOf, type When, whenNames } from './when.js';
 
 /**
- * What happens when a task with the same id exists:
+ * What to do when a task with the same id exists:
  *
- * - `update` (default): it becomes what is declared. Where that is what it is already, nothing changes: an overdue run
- *   stays due. Its next run is kept unless a time is given, other than `in`, that is not the task's already.
- * - `keep`: it stays as it is.
- * - `replace`: it is scheduled anew, as if it had not been there.
- * - `error`: `SCHED_TASK_EXISTS` is thrown.
+ * - `update` (default): make it what is declared. If it is that already, nothing changes: an overdue run stays due. The
+ *   next run changes only when a time other than `in` is given that differs from the task's.
+ * - `keep`: leave it as it is.
+ * - `replace`: schedule it anew, as if it had not existed.
+ * - `error`: throw `SCHED_TASK_EXISTS`.
  *
- * None of them resumes a paused task, or disturbs a run in progress.
+ * None of them resumes a paused task or disturbs a run in progress.
  */
 export type OnConflict = 'update' | 'keep' | 'replace' | 'error';
 
-/** What is said of a task besides its payload. */
+/** Everything that a declaration says about a task, except its payload. */
 export interface TaskSettings extends When, Policies {
   /**
    * Up to 255 bytes, unique in the store. Default: a random one.
    *
-   * With an id of its own a call is safe to repeat, for as long as the task is there: without a time, or with `in`, an
-   * existing task keeps the moment of its run, also while it is running. A task that has run is removed, and the id is
-   * free again, unless `keepFinished` is set.
+   * With an id, a call is safe to repeat as long as the task exists: without a time, or with `in`, an existing task
+   * keeps the moment of its run, also while it is running. After its last run a task is removed and its id is free
+   * again, unless `keepFinished` is set.
    */
   readonly id?: string;
   readonly queue?: string;
   readonly group?: string;
   /**
-   * Once, when nobody has called for so long: each call with the same id puts the run off again, and replaces the
-   * payload. A run in progress goes on, and one more follows. Instead of another time; needs an `id`.
+   * Run once, when nobody has made this call for that long: each call with the same id defers the run again, and
+   * replaces the payload. A run in progress goes on, and one more follows. Excludes any other time; needs an `id`.
    */
   readonly debounce?: Duration;
   readonly onConflict?: OnConflict;
 }
 
-/** Options of `schedule`: what to run and when. Policies that are given override the definition's. */
+/** Options of `schedule`: what to run and when. Policies given here override the definition's. */
 export type ScheduleOptions<Input = void> = TaskSettings &
   (undefined extends Input
     ? { readonly payload?: NoInfer<Input> }
     : { readonly payload: NoInfer<Input> });
 
-/** A task to be scheduled: the options of `schedule`, and the task's definition. */
+/** A task to schedule: the options of `schedule`, and the task's definition. */
 export type Declaration<Input = unknown> = ScheduleOptions<Input> & {
   readonly task: TaskDefinition<Input, unknown>;
 };
@@ -72,10 +72,10 @@ const ownNames = [
   'onConflict',
 ] satisfies readonly (keyof ScheduleOptions)[];
 
-/** The members of {@link ScheduleOptions}. A function, as bundlers keep a list that spreads others. */
+/** The members of {@link ScheduleOptions}. A function, because bundlers cannot remove a list that spreads others. */
 export const optionNames = (): string[] => [...ownNames, ...whenNames, ...policyNames];
 
-/** A declaration that has passed all checks but that of the payload by the task's schema. */
+/** A declaration that has passed all checks except that of its payload by the task's schema. */
 export interface Draft {
   readonly id: string;
   readonly definition: TaskDefinition;
@@ -159,9 +159,9 @@ export function definitionOf(
 }
 
 /**
- * The record of a task that is new, or scheduled anew.
+ * Makes the record of a task that is new or scheduled anew.
  *
- * @throws SchedError `SCHED_TRIGGER_NEVER` when it would never run
+ * @throws SchedError `SCHED_TRIGGER_NEVER` when the task would never run
  */
 export function newRecord(draft: Draft, now: number, edition = 1): NewTaskRecord {
   const { id, definition, queue, group, payload, policies } = draft;
@@ -184,7 +184,7 @@ export function newRecord(draft: Draft, now: number, edition = 1): NewTaskRecord
   };
 }
 
-/** What is to change in a stored task, or null for nothing. */
+/** What to change in a stored task; null for nothing. */
 export type Change = Partial<Omit<NewTaskRecord, 'id' | 'paused'>> | null;
 
 /** What changes when a task is declared again. */
@@ -199,7 +199,7 @@ export function redeclare(draft: Draft, record: TaskRecord, now: number): Change
   const { definition, queue, group, payload, policies } = draft;
   const { name } = definition;
   const { payload: _payload, encoded: _encoded, policies: _policies, ...rest } = body;
-  // A one-off has no next run to hold the new payload: a run in progress with the old one must not be its last.
+  // A one-off has no next run. The new edition makes it run again after a run in progress with the old payload.
   const isNews = body.trigger.kind === 'at' && !isSamePayload(draft, body);
   const text = writeBody({
     ...rest,
@@ -215,13 +215,13 @@ export function redeclare(draft: Draft, record: TaskRecord, now: number): Change
   return isUnchanged ? null : { name, queue, group, body: text };
 }
 
-/** Whether a task that is declared again is still to run when it was to. */
+/** Whether a task that is declared again keeps the moment of its next run. */
 export function keepsMoment({ timing, isDebounced }: Draft, { trigger }: TaskBody): boolean {
   if ('trigger' in timing) return sameJson(trigger, timing.trigger.toJSON());
   return !isDebounced;
 }
 
-/** What changes when a task is given another trigger. */
+/** What changes when a task gets another trigger. */
 export function withTrigger(body: TaskBody, id: string, trigger: Trigger, now: number) {
   const { begunAt: _begunAt, backlogUntil: _backlogUntil, isLast: _isLast, ...rest } = body;
   const { nominal, runAt } = occurrenceOf(id, trigger, now);
@@ -248,13 +248,13 @@ function occurrenceOf(id: string, trigger: Trigger, now: number) {
   );
 }
 
-/** Whether the handler is given the same. A codec may write the same in another way each time, as encryption does. */
+/** Compares decoded payloads, because a codec may encode one payload differently each time, as encryption does. */
 function isSamePayload({ payload, codec }: Draft, body: TaskBody): boolean {
   try {
     const [given, stored] = [payload, body].map((each) => ({ value: readPayload(each, codec) }));
     return sameJson(given ?? {}, stored ?? {});
   } catch {
-    // What cannot be read, or compared, here.
+    // A payload cannot be read or compared here, so compare the encoded texts.
     return payload.encoded?.text === body.encoded?.text;
   }
 }

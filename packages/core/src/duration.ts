@@ -1,6 +1,4 @@
-/**
- * Lengths of time and moments, as users write them.
- */
+/** Reads durations and moments as users write them. */
 
 import { SchedError } from './errors.js';
 import { show } from './show.js';
@@ -9,13 +7,13 @@ import { show } from './show.js';
  * A length of time: a whole number of milliseconds, or text of whole numbers with units, the largest unit first:
  * `'250ms'`, `'90s'`, `'5m'`, `'1h30m'`, `'2d'`, `'1w'`. Units are `w`, `d`, `h`, `m`, `s` and `ms`.
  *
- * Always more than zero and at most 100 years ({@link MAX_DURATION_MS}).
+ * More than zero and at most 100 years ({@link MAX_DURATION_MS}).
  */
 export type Duration = number | string;
 
 /**
- * A length of time in parts, each a whole number that is not negative. Years, months, weeks and days are those of a
- * calendar, whose length in milliseconds depends on where they begin; the rest is exact.
+ * A length of time in parts, each a non-negative whole number. Years, months, weeks and days are calendar units, whose
+ * length in milliseconds depends on where they begin. The other units are exact.
  */
 export interface CalendarDuration {
   readonly years?: number;
@@ -41,16 +39,16 @@ export interface Interval {
 /** A day of 24 hours. */
 export const DAY_MS = 86_400_000;
 
-/** The longest duration that is accepted: 100 years of 365.25 days. Anything longer is taken for a slip of the pen. */
+/** The longest accepted duration: 100 years of 365.25 days. A longer one is probably a mistake. */
 export const MAX_DURATION_MS = 36_525 * DAY_MS;
 
-/** The first moment that is accepted: the beginning of the year 1, in UTC. */
+/** The first accepted moment: the beginning of the year 1, in UTC. */
 export const MIN_TIME = -62_135_596_800_000;
 
-/** The last moment that is accepted: the end of the year 9999, in UTC. */
+/** The last accepted moment: the end of the year 9999, in UTC. */
 export const MAX_TIME = 253_402_300_799_999;
 
-/** What a unit counts, and how many of it. */
+/** The part that each unit counts in, and how many of it one unit is. */
 const units: Readonly<Record<string, readonly [part: keyof Interval, factor: number]>> = {
   years: ['months', 12],
   months: ['months', 1],
@@ -68,17 +66,17 @@ const durationText =
 /** The parts of ISO 8601 text that name a moment: local date and time, and the offset that makes it one. */
 const timeText = /^(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(?:Z|[+-]\d\d:\d\d)$/;
 
-/** How long an interval is on average: exactly, when it has no months. A Gregorian month has 146,097 / 4,800 days. */
+/** The mean length of an interval; exact when it has no months. A Gregorian month has 146,097 / 4,800 days. */
 export function meanMs(interval: Interval): number {
   return (interval.months * 30.436875 + interval.days) * DAY_MS + interval.milliseconds;
 }
 
 /**
- * Reads a length of time whose days and weeks are those of a calendar.
+ * Reads a length of time whose days and weeks are calendar units.
  *
  * @param what the name of the option or argument, for the error
- * @throws SchedError `SCHED_DURATION_INVALID` when it is not a whole number of milliseconds, or text, or parts, that
- *   make up more than nothing and at most 100 years
+ * @throws SchedError `SCHED_DURATION_INVALID` unless it is a whole number of milliseconds, text or parts, and more than
+ *   zero and at most 100 years
  */
 export function parseInterval(value: Duration | CalendarDuration, what: string): Interval {
   const interval = { months: 0, days: 0, milliseconds: 0 };
@@ -104,18 +102,18 @@ export function parseInterval(value: Duration | CalendarDuration, what: string):
  * Reads an exact length of time, in which a day has 24 hours.
  *
  * @param what the name of the option or argument, for the error
- * @returns a positive integer number of milliseconds, at most {@link MAX_DURATION_MS}
+ * @returns a positive whole number of milliseconds, at most {@link MAX_DURATION_MS}
  * @throws SchedError `SCHED_DURATION_INVALID` for anything that is not a {@link Duration}: zero, negative, fractions
  *   of a millisecond, not finite, absurdly long, other text
  */
 export function parseDurationMs(value: Duration, what: string): number {
-  // An object would be a length in calendar units, which has no exact number of milliseconds.
+  // An object may have calendar units, which have no exact number of milliseconds.
   if (typeof value === 'object') throw invalidDuration(value, what);
   return meanMs(parseInterval(value, what));
 }
 
 /**
- * Reads how long to wait, which unlike other lengths of time may be nothing.
+ * Reads how long to wait. Unlike other durations, it may be zero.
  *
  * @throws SchedError as {@link parseDurationMs}
  */
@@ -135,18 +133,18 @@ function invalidDuration(value: unknown, what: string): SchedError {
 }
 
 /**
- * Reads a moment. Text must carry `Z` or an offset: without one it would name another moment on each machine.
+ * Reads a moment. Text must have `Z` or an offset: without one it would mean another moment on each machine.
  *
  * @param what the name of the option or argument, for the error
  * @returns integer epoch milliseconds, from {@link MIN_TIME} to {@link MAX_TIME}
  * @throws SchedError `SCHED_TIME_INVALID` for anything that is not a {@link Time}: an invalid `Date`, a fraction of a
- *   millisecond, text of another form or without an offset, a date that the calendar lacks, a year outside 1 to 9999
+ *   millisecond, text of another form or without an offset, a date that does not exist, a year outside 1 to 9999
  */
 export function parseTime(value: Time, what: string): number {
   let at: number;
   if (typeof value === 'string') {
     const local = timeText.exec(value)?.[1];
-    // `Date` turns 30 February into 1 March instead of refusing it, so the text must come back as it went in.
+    // `Date` turns 30 February into 1 or 2 March instead of refusing it, so check that the text comes back unchanged.
     const written = new Date(`${local}Z`);
     at =
       written.getTime() >= MIN_TIME && written.toISOString().startsWith(`${local}`)

@@ -1,4 +1,4 @@
-/** What users change about a task that is stored. */
+/** Changes that users make to stored tasks. */
 
 import { checkLabel, checkMembers } from './check.js';
 import type { TaskRecord } from './data-store.js';
@@ -8,7 +8,7 @@ import { checkTogether, type Policies, policyNames, resolvePolicies } from './po
 import { type TaskBody, writeBody } from './record.js';
 import { readWhen, triggerOf, type When, whenNames } from './when.js';
 
-/** What can be changed about a task. Members that are absent stay as they are. */
+/** The changes to a task. Absent members stay as they are. */
 export interface TaskChanges extends When, Policies {
   readonly payload?: unknown;
   readonly queue?: string;
@@ -18,7 +18,7 @@ export interface TaskChanges extends When, Policies {
 const ownNames = ['payload', 'queue', 'group'] satisfies readonly (keyof TaskChanges)[];
 
 /**
- * Checks changes, and gives what makes them in a record.
+ * Checks changes, and returns the function that applies them to a record.
  *
  * @throws SchedError when anything is not valid
  */
@@ -64,8 +64,8 @@ export function editorOf(id: string, changes: TaskChanges, context: DeclarationC
 }
 
 /**
- * Encodes a payload at once, as its owner may change it afterwards. Only the record says which definition the task has,
- * and so whether there is a schema: both ways are tried.
+ * Encodes a payload at once, because the caller may change it afterwards. Tries it with and without a schema, because
+ * only the record says which definition the task has.
  */
 function encoderOf(
   id: string,

@@ -1,11 +1,11 @@
 /**
  * Errors with stable codes.
  *
- * A code is part of the public interface: it never changes its meaning, and a message may be reworded freely. Every
- * message says what was wrong and what to do about it, and no message ever contains a password.
+ * A code is part of the public interface: its meaning never changes. Messages may be reworded freely. Every message
+ * says what is wrong and what to do about it, and never contains a password.
  */
 
-/** Every code there is, with what it means. `docs/errors.md` is the same table for readers. */
+/** All codes and their meanings. `docs/errors.md` has the same table for readers. */
 export const errorCodes = {
   SCHED_ARGUMENT_INVALID: 'An argument or option is of the wrong form.',
   SCHED_ID_INVALID: 'A task id is empty, longer than 255 bytes, or holds control characters.',
@@ -76,8 +76,8 @@ export class SchedError extends Error {
 }
 
 /**
- * Whether a value is a {@link SchedError}, also one from another copy of this package in the same process, where
- * `instanceof` would say no.
+ * Whether a value is a {@link SchedError}. Also recognises one from another copy of this package in the same process,
+ * where `instanceof` would not.
  *
  * @param code when given, the error must also carry this code
  */
@@ -90,7 +90,7 @@ export function isSchedError(value: unknown, code?: SchedErrorCode): value is Sc
       (code === undefined || (value as SchedError).code === code)
     );
   } catch {
-    // Somebody threw a thing that cannot even be looked at, such as a revoked proxy.
+    // Somebody threw a value whose members cannot be read, such as a revoked proxy.
     return false;
   }
 }

@@ -2,16 +2,16 @@ import { invalid } from './check.js';
 import type { SchedError } from './errors.js';
 import type { RunError, SkipReason } from './record.js';
 
-/** What every event about a task says of it. */
+/** The members of every event about a task. */
 export interface TaskEvent {
   readonly id: string;
   /** The task definition. */
   readonly name: string;
-  /** Alias of the store that the task lives in. */
+  /** The alias of the task's store. */
   readonly store: string;
 }
 
-/** What every event about a run says of it. */
+/** The members of every event about a run. */
 export interface RunEvent extends TaskEvent {
   readonly queue: string;
   readonly nominal: Date;
@@ -26,21 +26,21 @@ export interface RunningTask extends RunEvent {
   readonly startedAt: Date;
 }
 
-/** Everything that happens, by name. */
+/** All events, by name. */
 export interface SchedulerEvents {
-  /** A task was stored, changed, or found unchanged, by this scheduler. */
+  /** This scheduler stored a task, changed it, or found it unchanged. */
   scheduled: TaskEvent & { readonly outcome: 'created' | 'updated' | 'replaced' | 'unchanged' };
   removed: { readonly store: string; readonly count: number };
   paused: { readonly store: string; readonly count: number };
   resumed: { readonly store: string; readonly count: number };
 
-  /** The worker took a task. `lapsedOwner` had it before and vanished. */
+  /** The worker claimed a task. `lapsedOwner` had it before and vanished. */
   claimed: RunEvent & { readonly lapsedOwner: string | null };
-  /** Its handler is being called. */
+  /** The worker calls the task's handler. */
   started: RunEvent & { readonly latenessMs: number };
   /** The handler returned, and the store has recorded it. */
   succeeded: RunEvent & { readonly durationMs: number; readonly nextRunAt: Date | null };
-  /** The handler failed for good, and the store has recorded it. `nextRunAt` is that of the next occurrence. */
+  /** The handler failed for good, and the store has recorded it. `nextRunAt` is for the next occurrence. */
   failed: RunEvent & {
     readonly durationMs: number;
     readonly error: RunError;
@@ -52,13 +52,13 @@ export interface SchedulerEvents {
     readonly error: RunError;
     readonly retryAt: Date;
   };
-  /** The run was aborted for no fault of its own: the scheduler stopped, or a newer occurrence replaced it. */
+  /** The run was aborted, but nothing is wrong with it: the scheduler stopped, or a newer occurrence replaced it. */
   interrupted: RunEvent & {
     readonly durationMs: number;
     readonly error: RunError;
     readonly nextRunAt: Date | null;
   };
-  /** Occurrences that will not run, and why. */
+  /** Occurrences will not run. */
   skipped: TaskEvent & {
     readonly reason: SkipReason;
     readonly from: Date;
@@ -66,25 +66,25 @@ export interface SchedulerEvents {
     /** How many, counted up to 1,000. */
     readonly count: number;
   };
-  /** An occurrence was given a task of its own, so that it can run beside others of its schedule, or `runNow` made one. */
+  /** An occurrence got a task of its own, so that it can run beside others of its schedule, or `runNow` created one. */
   spawned: TaskEvent & { readonly childId: string; readonly nominal: Date };
-  /** A task that nobody here can run was put back for later. Reported once for each state of the task. */
+  /** The worker cannot run a task, and put it back for later. Reported once for each state of the task. */
   deferred: TaskEvent & {
     readonly reason: 'noHandler' | 'unreadable';
     readonly until: Date;
     readonly error: SchedError;
   };
-  /** The lease of a task was lost. If it was running, its signal has been aborted. */
+  /** The lease of a task was lost. The signal of a run in progress is aborted. */
   lost: TaskEvent & { readonly token: number };
   /**
-   * All slots are taken, and no handler has ended for `forMs`: a minute, and again after twice as long each time. `runs`
-   * are those that hold them. Give their tasks a `timeout`, or the worker more `concurrency`.
+   * All slots are taken, and no handler has ended for `forMs`. Reported after a minute, and again after twice as long
+   * each time. `runs` hold the slots. Give their tasks a `timeout`, or the worker more `concurrency`.
    */
   saturated: { readonly forMs: number; readonly runs: readonly RunningTask[] };
-  /** A handler did not end after its signal was aborted; its slot was given to others. */
+  /** A handler did not end after its signal was aborted. Its slot is free for others. */
   abandoned: RunEvent & { readonly error: SchedError };
 
-  /** A call to a store failed. The worker goes on trying. */
+  /** A call to a store failed. The worker keeps trying. */
   storeError: {
     readonly store: string;
     readonly call: string;
@@ -123,11 +123,11 @@ const eventNames: Readonly<Record<keyof SchedulerEvents, true>> = {
   stopped: true,
 };
 
-/** A listener may be asynchronous; nobody waits for it. */
+/** May be asynchronous, but nobody waits for it. */
 export type Listener<E> = (event: E) => unknown;
 type AnyListener = (name: keyof SchedulerEvents, event: unknown) => unknown;
 
-/** A typed emitter. Listeners are called at once, in the order in which they were added; what they throw stops here. */
+/** A typed emitter. Calls listeners at once, in the order in which they were added, and catches what they throw. */
 export class Emitter {
   readonly #listeners = new Map<keyof SchedulerEvents | '*', Set<AnyListener>>();
 
@@ -146,7 +146,7 @@ export class Emitter {
     return this.#add('*', listener as AnyListener);
   }
 
-  /** Whether anybody listens for events of that name. */
+  /** Whether any listener gets events of that name. */
   isHeard(name: keyof SchedulerEvents): boolean {
     return Boolean(this.#listeners.get(name)?.size || this.#listeners.get('*')?.size);
   }
@@ -178,7 +178,7 @@ export class Emitter {
     for (const listener of listeners) {
       try {
         const result = listener(name, event);
-        // Whatever can be waited for: promises come from other realms and libraries, too.
+        // Check for `then`, not for a class: promises may come from other realms and libraries.
         if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
           Promise.resolve(result).catch(report);
         }

@@ -1,19 +1,19 @@
-/** Which tasks `list`, `listPage` and `count` are about. */
+/** The filters of `list`, `listPage` and `count`. */
 
 import { checkLabel, checkMembers, invalid, oneOf } from './check.js';
 import type { TaskFilter } from './data-store.js';
 import type { TaskState } from './task-info.js';
 
-/** What a task must be to be listed or counted. Without a member, whatever it is. */
+/** Which tasks to list or count. An absent member matches all. */
 export interface ListFilter {
-  /** `null`: of no group. */
+  /** `null` matches tasks without a group. */
   readonly group?: string | null;
   /** The task definition. */
   readonly name?: string;
   readonly queue?: string;
-  /** As `get` shows it: `running` and `paused` exclude each other, and a task that is due is `scheduled`. */
+  /** As `get` shows it. `running` and `paused` exclude each other, and a due task is `scheduled`. */
   readonly state?: TaskState;
-  /** Whether it is paused; also while a run is still in progress. */
+  /** Whether the task is paused, also while a run is still in progress. */
   readonly paused?: boolean;
 }
 
@@ -32,7 +32,7 @@ const filterNames = [
   'paused',
 ] as const satisfies readonly (keyof ListFilter)[];
 
-/** What a record is whose task is in a state. */
+/** The records whose tasks are in each state. */
 const recordsIn: Readonly<Record<TaskState, TaskFilter>> = {
   scheduled: { status: 'scheduled', leased: false, paused: false },
   paused: { status: 'scheduled', leased: false, paused: true },
@@ -42,7 +42,7 @@ const recordsIn: Readonly<Record<TaskState, TaskFilter>> = {
 };
 
 /**
- * @param others the members that the call takes besides those of the filter
+ * @param others members that the call accepts besides those of the filter
  * @throws SchedError `SCHED_ARGUMENT_INVALID`
  */
 export function readFilter(filter: ListFilter, others: readonly string[] = []): TaskFilter {

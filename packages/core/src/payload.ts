@@ -1,8 +1,8 @@
 /**
- * Payloads on their way into the store and out of it.
+ * Writes payloads to the store and reads them back.
  *
- * A payload is checked in the form in which it will come back: encoded, decoded, and only then validated. What passes
- * is sure to mean the same to the handler, in another process and next month.
+ * Checks a payload in the form in which it will come back: encodes it, decodes it, and only then validates it. So a
+ * payload that passes means the same to the handler, in another process and next month.
  */
 
 import { SchedError } from './errors.js';
@@ -19,17 +19,17 @@ export interface PayloadCodec {
   decode(text: string): unknown;
 }
 
-/** Where a payload stands in the body of a task. */
+/** The members of a task's body that hold its payload. */
 export type StoredPayload = Pick<TaskBody, 'payload' | 'encoded'>;
 
-/** How deep a payload may be nested: far more than anyone writes, and far less than overflows a stack anywhere. */
+/** How deep a payload may be nested: far deeper than anyone needs, but not deep enough to overflow a stack. */
 const maxDepth = 500;
 
 /**
- * Gives what to store of a payload. Done at once, so that what its owner changes afterwards does not count.
+ * Makes the stored form of a payload. Synchronous, so that later changes by the caller have no effect.
  *
- * @param of names the task in messages
- * @param hasSchema whether a schema decides what objects may be written as
+ * @param of the name of the task, for messages
+ * @param hasSchema whether a schema decides how objects may be written
  * @throws SchedError `SCHED_PAYLOAD_NOT_JSON`, `SCHED_PAYLOAD_TOO_LARGE`, or `SCHED_PAYLOAD_INVALID` when the codec
  *   cannot encode it
  */
@@ -42,7 +42,7 @@ export function encodePayload(
 ): StoredPayload {
   if (payload === undefined) return {};
   const text = codec ? encodeBy(codec, of, payload) : toJson(of, payload, hasSchema);
-  // No character takes more than three bytes, so most payloads need no counting.
+  // A UTF-16 unit takes at most three bytes, so most payloads need no counting.
   const bytes = text.length * 3 <= maxBytes ? 0 : new TextEncoder().encode(text).length;
   if (bytes > maxBytes) {
     throw new SchedError(
@@ -68,7 +68,7 @@ export async function checkPayload(
 }
 
 /**
- * Gives the payload that is stored in a body, as the handler is to see it: a copy, which it may change as it likes.
+ * Reads a stored payload for the handler: validated, and a copy, which the handler may change.
  *
  * @throws SchedError `SCHED_PAYLOAD_INVALID` when the schema refuses it, `SCHED_RECORD_UNREADABLE` when it was
  *   encoded by another codec
@@ -87,7 +87,7 @@ export async function decodePayload(
 }
 
 /**
- * Gives the payload that is stored in a body, unvalidated.
+ * Reads a stored payload, without validation.
  *
  * @throws SchedError `SCHED_RECORD_UNREADABLE` when it was encoded by another codec, or this one cannot decode it
  */
@@ -154,7 +154,7 @@ async function validate(task: TaskDefinition, value: unknown): Promise<unknown> 
   });
 }
 
-/** JSON text of a value, provided that nothing is lost by it. */
+/** Writes a value as JSON. Throws when this would lose anything. */
 function toJson(taskName: string, payload: unknown, hasSchema: boolean): string {
   let fault: NonJson | undefined;
   let cause: unknown;
@@ -162,7 +162,7 @@ function toJson(taskName: string, payload: unknown, hasSchema: boolean): string 
     fault = findNonJson(payload, [], hasSchema, new Set());
     if (!fault) return JSON.stringify(payload);
   } catch (error) {
-    // Whatever getters, proxies and toJSON methods throw.
+    // Getters, proxies and toJSON methods may throw anything.
     cause = error;
     fault = { path: [], problem: `throws: ${describeError(error).message}` };
   }
@@ -174,22 +174,22 @@ function toJson(taskName: string, payload: unknown, hasSchema: boolean): string 
   );
 }
 
-/** A long path is known by its end. */
+/** Shortens a long path to its end, which says most. */
 function shorten(path: string): string {
   return path.length > 100 ? `…${path.slice(-100)}` : path;
 }
 
-/** What is wrong with a value, and the way to it from the payload. */
+/** What is wrong with a value, and the path to it from the payload. */
 interface NonJson {
   readonly path: readonly string[];
   readonly problem: string;
 }
 
 /**
- * Finds what JSON cannot hold in a value; undefined when it can hold everything.
+ * Finds the first part of a value that JSON cannot hold; undefined when there is none.
  *
- * With a schema, objects may say themselves how they are written (`toJSON`, as dates do) and may be of any class: the
- * schema decides whether what comes back is what it wants. Without one, only plain objects come back as they were.
+ * With a schema, objects may be of any class and may have a `toJSON` method, as dates do: the schema decides whether
+ * the result is right. Without a schema, only plain objects are allowed, because only they come back unchanged.
  */
 function findNonJson(
   given: unknown,
@@ -217,7 +217,7 @@ function findNonJson(
   }
   parents.add(value);
   for (const [key, member] of members) {
-    // In an object, an absent member and an undefined one mean the same to every reader of JSON.
+    // JSON leaves out an undefined member of an object. It reads back as undefined all the same.
     if (member === undefined && !isArray) continue;
     const fault = findNonJson(member, [...path, key], hasSchema, parents);
     if (fault) return fault;
@@ -226,7 +226,7 @@ function findNonJson(
   return undefined;
 }
 
-/** What an object has, beyond its members, that would not come back. */
+/** What an object has besides its members that would not come back; undefined when nothing. */
 function faultOf(value: object, size: number): string | undefined {
   const prototype: unknown = Object.getPrototypeOf(value);
   const isPlain =

@@ -1,15 +1,15 @@
 /**
- * What a task does when something out of the ordinary happens: an attempt fails, a run takes too long, occurrences
- * were missed, or fall due while the task is still running.
+ * What a task does when something unusual happens: an attempt fails, a run takes too long, or occurrences are missed or
+ * become due while the task is still running.
  *
- * A definition sets defaults for its tasks, and each task may override them when it is scheduled.
+ * A definition sets defaults for its tasks. Each task may override them when it is scheduled.
  */
 
 import { checkMembers, invalid, oneOf, wholeNumber } from './check.js';
 import { type Duration, parseDurationMs } from './duration.js';
 import { SchedError } from './errors.js';
 
-/** What happens when a handler throws or times out. */
+/** What to do when a handler throws or times out. */
 export interface RetryPolicy {
   /** How many attempts may follow the first. 0 means none. Default 3. */
   readonly limit?: number;
@@ -19,77 +19,77 @@ export interface RetryPolicy {
   readonly min?: Duration;
   /** The longest delay. Default 1 hour. */
   readonly max?: Duration;
-  /** The share of a delay, from 0 to 1, that chance may take off, so that failures do not retry in step. Default 0.2. */
+  /** Shortens each delay at random by up to this share of it, 0 to 1, so that retries spread out. Default 0.2. */
   readonly jitter?: number;
   /**
    * What a recurring task does when its attempts are exhausted: `continue` with the next occurrence (the default), or
-   * `pause`. A one-off is kept as `failed` in any case.
+   * `pause`. A one-off always stays as `failed`.
    */
   readonly whenExhausted?: 'continue' | 'pause';
 }
 
-/** What happens to occurrences that fall due while the task itself is running. */
+/** What to do with occurrences that become due while the task itself is running. */
 export type OverlapMode = 'skip' | 'queueOne' | 'queueAll' | 'allow' | 'replace';
 
 export interface OverlapPolicy {
   /**
-   * - `skip` (default): they are skipped.
-   * - `queueOne`: the latest of them runs afterwards.
-   * - `queueAll`: all of them run afterwards, one after another.
-   * - `allow`: they run beside it, each as a task of its own.
-   * - `replace`: the run is aborted, and the latest of them runs.
+   * - `skip` (default): skip them.
+   * - `queueOne`: run the latest of them afterwards.
+   * - `queueAll`: run all of them afterwards, one after another.
+   * - `allow`: run them at the same time, each as a task of its own.
+   * - `replace`: abort the run in progress, and run the latest of them.
    */
   readonly mode: OverlapMode;
-  /** For `allow`: how many runs there may be at once; what is over is skipped. Default: any number. */
+  /** For `allow`: how many may run at once. Skips occurrences beyond that. Default: any number. */
   readonly maxRunning?: number;
 }
 
-/** What happens to occurrences that passed while nothing could run them. */
+/** What to do with occurrences that passed while nothing could run them. */
 export type CatchUpMode = 'none' | 'latest' | 'all';
 
 export interface CatchUpPolicy {
   /**
-   * - `none`: an occurrence that is more than `grace` late is skipped.
-   * - `latest` (default): only the latest runs.
-   * - `all`: all of them run, one after another.
+   * - `none`: skip an occurrence that is more than `grace` late.
+   * - `latest` (default): run only the latest.
+   * - `all`: run all of them, one after another.
    */
   readonly mode: CatchUpMode;
-  /** Occurrences older than this are skipped. Default: however old. */
+  /** Skip occurrences older than this. Default: no limit. */
   readonly window?: Duration;
-  /** For `all`: how many may run, the latest ones; at most 10,000. Default: all, however many. */
+  /** For `all`: run only this many of the latest; at most 10,000. Default: no limit. */
   readonly limit?: number;
   /**
-   * How late still counts as on time: for `none`, and for retries and queued occurrences, which are part of the run
-   * before them as long as they begin on time. Default 1 minute.
+   * How late still counts as on time. Applies to `none`, and to retries and queued occurrences, which are part of the
+   * run before them as long as they begin on time. Default 1 minute.
    */
   readonly grace?: Duration;
 }
 
 /**
- * `atLeastOnce` (default): a run whose worker vanished runs again. `atMostOnce`: it does not, and counts as failed;
- * nor is a failed attempt retried.
+ * `atLeastOnce` (default): repeat a run whose worker vanished. `atMostOnce`: do not repeat it but count it as failed,
+ * and never retry a failed attempt.
  */
 export type Delivery = 'atLeastOnce' | 'atMostOnce';
 
 /** The policies of a task, as users write them. */
 export interface Policies {
-  /** A number is short for `{ limit }`. */
+  /** A number means `{ limit }`. */
   readonly retry?: number | RetryPolicy;
-  /** How long one attempt may run before its signal is aborted. Default: as long as it likes. */
+  /** How long one attempt may run before its signal is aborted. Default: no limit. */
   readonly timeout?: Duration;
   readonly overlap?: OverlapMode | OverlapPolicy;
   readonly catchUp?: CatchUpMode | CatchUpPolicy;
   readonly delivery?: Delivery;
   /**
-   * How often an occurrence may be handed to a worker that then vanishes, before it is failed: it probably kills its
-   * process. Default 5.
+   * How often an occurrence may be given to a worker that then vanishes, before it counts as failed: it probably kills
+   * its process. Default 5.
    */
   readonly maxDeliveries?: number;
-  /** Whether a task that has no occurrence left is kept as `finished` instead of being removed. Default false. */
+  /** Whether to keep a task without occurrences left as `finished` instead of removing it. Default false. */
   readonly keepFinished?: boolean;
 }
 
-/** Policies as they are stored and used: every choice made, every length in milliseconds. */
+/** Policies as they are stored and used: with all defaults filled in, and all durations in milliseconds. */
 export interface ResolvedPolicies {
   readonly retry: {
     readonly limit: number;
@@ -142,11 +142,11 @@ export const policyNames = [
 
 const retryNames = ['limit', 'backoff', 'min', 'max', 'jitter', 'whenExhausted'];
 
-/** The latest so many occurrences are found one by one. */
+/** The highest `limit`: catch-up finds the latest occurrences one by one. */
 const catchUpLimit = 10_000;
 
 /**
- * Checks policies and puts them into the stored form. Only what was given is in the result.
+ * Checks policies and converts them to the stored form. The result has only the policies that were given.
  *
  * @throws SchedError `SCHED_ARGUMENT_INVALID` or `SCHED_DURATION_INVALID`, naming the member
  */
@@ -171,7 +171,7 @@ export function resolvePolicies(policies: Policies): Partial<ResolvedPolicies> {
 }
 
 /**
- * Checks policies that come from several places: the definition, the call, the stored task.
+ * Checks that policies from several places (the definition, the call, the stored task) fit together.
  *
  * @throws SchedError `SCHED_ARGUMENT_INVALID` when they contradict each other
  */

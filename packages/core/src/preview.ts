@@ -5,7 +5,7 @@ import type { Trigger } from './trigger.js';
 import type { TriggerRegistry } from './trigger-registry.js';
 import { readWhen, triggerOf, type When, whenNames } from './when.js';
 
-/** The next `count` times at which a task of that id would run, were it declared at `from`. */
+/** The next `count` times at which a task with that id would run if it were declared at `from`. */
 export function previewTimes(
   when: Trigger | When,
   count: number,

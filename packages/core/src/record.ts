@@ -1,24 +1,24 @@
 /**
- * The body of a stored task: what the core remembers of it, as JSON text that an operator can read.
+ * The body of a stored task: what the core stores about it, as JSON text that an operator can read.
  *
  * - *occurrence*: one time on the schedule that the trigger makes. A one-off has one.
- * - *nominal*: the time of an occurrence, as the schedule says it, without jitter or delay. It names the occurrence.
- * - *runAt*: when the occurrence should run: its nominal time and jitter, or the time of the next attempt.
- * - *passed*: said of an occurrence whose `runAt` is not after now.
- * - *attempt*: one call of the handler for an occurrence. 1 is the first; retries count on.
+ * - *nominal*: the scheduled time of an occurrence, without jitter or delay. It identifies the occurrence.
+ * - *runAt*: when the occurrence should run: its nominal time plus jitter, or the time of the next attempt.
+ * - *passed*: an occurrence has passed when its `runAt` is not after now.
+ * - *attempt*: one call of the handler for an occurrence. The first is 1; retries count up.
  * - *delivery*: one claim of the task by a worker. More than one for an attempt means that a worker vanished.
  * - *edition*: a number that grows with each new trigger, and with each new payload of a one-off. A run that began
- *   under an older one records its outcome, and leaves the schedule as it is now.
- * - *backlogUntil*: occurrences up to this one have been decided to run, one by one. They are not asked about again.
+ *   under an older edition records its outcome, and leaves the schedule as it is now.
+ * - *backlogUntil*: all occurrences up to this one will run, one by one. Policies do not decide about them again.
  * - *begunAt*: since when the task has been running without a break: attempts, and occurrences queued behind them.
- * - *settled*: the outcome of a run, and what follows, are in the store.
+ * - *settled*: a task is settled when the outcome of its run, and what follows, are in the store.
  */
 
 import { isSchedError, SchedError } from './errors.js';
 import type { ResolvedPolicies } from './policies.js';
 import type { Json, TriggerJson } from './trigger.js';
 
-/** The version of the body that this code writes, and the newest that it can read. */
+/** The version of the body that this code writes, and the newest version that it can read. */
 export const bodyVersion = 1;
 
 /** An error as it is stored and reported. */
@@ -26,7 +26,7 @@ export interface RunError {
   /** The error's class, or `Error`. */
   readonly name: string;
   readonly message: string;
-  /** The error's own `code`, where it has one. */
+  /** The error's own `code`, if it has one. */
   readonly code?: string;
 }
 
@@ -38,12 +38,12 @@ export type SkipReason = 'missed' | 'overlap' | 'paused' | 'superseded';
  *
  * - `succeeded`: the handler returned.
  * - `failed`: it threw, timed out, was cancelled or vanished. With `retryAt`, another attempt follows.
- * - `interrupted`: the scheduler stopped, or a newer occurrence replaced the run; nothing is wrong with it.
- * - `skipped`: these occurrences never ran; `reason` says why.
+ * - `interrupted`: the scheduler stopped, or a newer occurrence replaced the run. Nothing is wrong with the run.
+ * - `skipped`: these occurrences never ran. `reason` says why.
  */
 export type RunOutcome = 'succeeded' | 'failed' | 'interrupted' | 'skipped';
 
-/** One entry of a task's history. Moments are epoch milliseconds by the store's clock. */
+/** One entry of a task's history. Times are epoch milliseconds by the store's clock. */
 export interface RunEntry {
   readonly outcome: RunOutcome;
   readonly nominal: number;
@@ -55,45 +55,45 @@ export interface RunEntry {
   readonly error?: RunError;
   readonly retryAt?: number;
   readonly reason?: SkipReason;
-  /** For `skipped`: the last of the occurrences, of which `nominal` is the first. */
+  /** For `skipped`: the last of the occurrences. `nominal` is the first. */
   readonly lastNominal?: number;
   /** For `skipped`: how many, counted up to 1,000. */
   readonly count?: number;
-  /** The task that ran, where it is not the one whose history this is. */
+  /** The task that ran, if it is not the one that this history belongs to. */
   readonly childId?: string;
 }
 
-/** What the core remembers of a task beyond the envelope. */
+/** What the core stores about a task besides the envelope. */
 export interface TaskBody {
   readonly v: number;
   readonly trigger: TriggerJson;
   /** When this trigger was declared, by the store's clock. */
   readonly declaredAt: number;
-  /** Grows with each new trigger, so that a run in progress can tell that its schedule is no longer the current one. */
+  /** See above. Shows a run in progress that its schedule is no longer the current one. */
   readonly edition: number;
-  /** The payload, as JSON. Absent when there is none, or when a codec has encoded it. */
+  /** The payload as JSON. Absent when there is none, or when a codec has encoded it. */
   readonly payload?: Json;
   readonly encoded?: { readonly codec: string; readonly text: string };
   /** Overrides of the definition's policies. */
   readonly policies?: Partial<ResolvedPolicies>;
-  /** The occurrence that `runAt` is about; null when there is none left. */
+  /** The occurrence that `runAt` is for; null when none is left. */
   readonly nominal: number | null;
   readonly attempt: number;
-  /** Since when the task has been running, while more attempts or queued occurrences follow. */
+  /** Since when the task has been running. Present while more attempts or queued occurrences follow. */
   readonly begunAt?: number;
-  /** Up to here occurrences that have passed are to run one by one: catch-up or overlap has been decided already. */
+  /** Occurrences up to this one will run one by one: catch-up or overlap has decided about them already. */
   readonly backlogUntil?: number;
-  /** No occurrence follows this one, whatever the trigger says: those that did have been skipped. */
+  /** No occurrence follows this one, whatever the trigger says: later ones have been skipped already. */
   readonly isLast?: true;
-  /** The tasks that were given occurrences of this one, as far as they may still be running. */
+  /** The tasks that run occurrences of this one and may not have ended. */
   readonly children?: readonly string[];
-  /** The task of which this one is an occurrence. */
+  /** The task that this one runs an occurrence of. */
   readonly parent?: string;
-  /** The token under which somebody asked for the run to be cancelled. */
+  /** The token of the claim whose run somebody asked to cancel. */
   readonly cancelToken?: number;
   /**
-   * How a run ended whose lease was another worker's by then. Whoever claims the task next settles it so, unless its
-   * edition, occurrence or attempt is another by then.
+   * How a run ended after another worker had taken over its lease. The next worker that claims the task settles it with
+   * this, unless its edition, occurrence or attempt has changed by then.
    */
   readonly returned?: RunEntry & { readonly edition: number };
   readonly last?: RunEntry;
@@ -103,9 +103,7 @@ export function writeBody(body: TaskBody): string {
   return JSON.stringify(body);
 }
 
-/**
- * @throws SchedError `SCHED_RECORD_UNREADABLE` when a newer version wrote it, or it is damaged
- */
+/** @throws SchedError `SCHED_RECORD_UNREADABLE` when a newer version wrote the body, or it is damaged */
 export function readBody(text: string): TaskBody {
   try {
     const body: Partial<TaskBody> | null = JSON.parse(text);
@@ -140,7 +138,7 @@ function unreadable(why: string, cause?: unknown): SchedError {
   });
 }
 
-/** What is kept of a thrown value, whatever it is: reading it may throw, too. */
+/** Describes any thrown value. Reading its members may throw, too. */
 export function describeError(thrown: unknown): RunError {
   const read = (key: 'name' | 'message' | 'code'): string | undefined => {
     try {
@@ -159,7 +157,7 @@ export function describeError(thrown: unknown): RunError {
   };
 }
 
-/** Whether a handler threw something that says that no further attempt will help. */
+/** Whether a thrown value says that another attempt will not help. */
 export function isPermanent(thrown: unknown): boolean {
   try {
     return (thrown as { readonly permanent?: unknown } | null | undefined)?.permanent === true;
@@ -177,7 +175,7 @@ function printed(thrown: unknown): string {
   }
 }
 
-/** Errors are kept in every record of a failure, so a message of megabytes must not be. */
+/** Every entry of a failure holds its error, so a message must not take megabytes. */
 function shorten(text: string): string {
   return text.length > 2000 ? `${text.slice(0, 2000)}…` : text;
 }

@@ -1,23 +1,23 @@
-/** The occurrences of a task: its trigger, in the light of what the trigger depends on. */
+/** The occurrences of a task: its trigger, applied to what the trigger depends on. */
 
 import type { TaskBody } from './record.js';
 import { show } from './show.js';
 import { jitteredTime, type Trigger, type TriggerContext } from './trigger.js';
 import { invalidTrigger } from './triggers/check.js';
 
-/** Occurrences in the only order that there is: each should run before the next one is due. */
+/** Occurrences in order: each should run before the next one is due. */
 export interface Schedule {
   next(after: number): number | null;
   previous(before: number): number | null;
-  /** The moment at which an occurrence should run: its nominal time and its jitter, which is kept short of the next. */
+  /** When an occurrence should run: its nominal time plus its jitter, which ends before the next occurrence. */
   runAt(nominal: number): number;
   /** The last occurrence that has passed. */
   lastPassed(now: number): number | null;
 }
 
 /**
- * The schedule that a trigger makes. Its members throw what the trigger throws, and `SCHED_TRIGGER_INVALID` where it
- * breaks the contract: a trigger that names the same moment again would have the task run without end.
+ * Makes the schedule of a trigger. Its members throw what the trigger throws, and `SCHED_TRIGGER_INVALID` when the
+ * trigger breaks the contract: one that names the same moment again would make the task run without end.
  */
 export function createSchedule(trigger: Trigger, context: TriggerContext): Schedule {
   const check = (found: number | null, isBeyond: boolean) => {
@@ -37,7 +37,7 @@ export function createSchedule(trigger: Trigger, context: TriggerContext): Sched
   const runAt = (nominal: number) => {
     const { jitterMs = 0 } = trigger;
     if (!(jitterMs > 0)) return nominal;
-    // They would overtake each other otherwise.
+    // With more jitter, an occurrence could run after the next one.
     const untilNextMs = (next(nominal) ?? Number.POSITIVE_INFINITY) - nominal;
     return jitteredTime({ jitterMs: Math.min(jitterMs, untilNextMs - 1) }, nominal, context);
   };
@@ -52,19 +52,19 @@ export function createSchedule(trigger: Trigger, context: TriggerContext): Sched
   };
 }
 
-/** A task's first occurrence when its trigger is declared now, or null when there is none. */
+/** The first occurrence of a task whose trigger is declared now; null when there is none. */
 export function firstOccurrence(
   trigger: Trigger,
   context: TriggerContext,
   now: number,
 ): { readonly nominal: number; readonly runAt: number } | null {
   const schedule = createSchedule(trigger, context);
-  // A one-off whose time has passed runs at once; a schedule waits for its next occurrence.
+  // A one-off in the past runs at once. A recurring schedule waits for its next occurrence.
   const nominal = schedule.next(now - 1) ?? (namesMoments(trigger) ? schedule.previous(now) : null);
   return nominal === null ? null : { nominal, runAt: schedule.runAt(nominal) };
 }
 
-/** Whether a trigger is made of nothing but moments, each of them named by whoever made it. */
+/** Whether a trigger consists only of moments that its author named one by one. */
 function namesMoments({ kind, parts = [] }: Trigger): boolean {
   return kind === 'at' || (parts.length > 0 && parts.every(namesMoments));
 }

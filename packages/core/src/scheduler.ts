@@ -19,15 +19,14 @@ import { Slots } from './worker/slots.js';
 import { Worker } from './worker/worker.js';
 
 export interface SchedulerOptions extends WorkerOptions {
-  /** Where the tasks live: a store, or several by alias, of which the first is the default. */
+  /** The store of the tasks, or several by alias. The first is the default. */
   readonly store: DataStore | Readonly<Record<string, DataStore>>;
-  /** The definitions of the tasks that are scheduled or run here. */
+  /** The definitions of the tasks that this process schedules or runs. */
   readonly tasks?: readonly TaskDefinition[];
   /**
-   * The kinds of trigger that stored tasks may have, beside `at`, `every` and `cron`: combinations, such as `[anyOf]`,
-   * and kinds of your own. Those of triggers that are used in a call are added by it. A process that only runs what
-   * others have scheduled has to name them: the store holds no more of a kind than its name, and a bundler leaves out
-   * what is not imported.
+   * The kinds of trigger that stored tasks may have, besides `at`, `every` and `cron`: combinations, such as `[anyOf]`,
+   * and your own kinds. A call that uses a trigger adds its kinds. A process that only runs what others have scheduled
+   * must name them, because the store holds only the name of a kind, and bundlers leave out what is not imported.
    */
   readonly triggers?: readonly TriggerKind[];
   /** Replaces the encoding of payloads. */
@@ -51,9 +50,9 @@ const ownNames = [
 export interface StoreReport {
   readonly name: string;
   readonly isUp: boolean;
-  /** How long it took to answer, in milliseconds. */
+  /** How long the store took to answer, in milliseconds. */
   readonly latencyMs: number;
-  /** The store's clock less this machine's, in milliseconds; null when it did not answer. */
+  /** The store's clock minus this machine's, in milliseconds; null when the store did not answer. */
   readonly clockOffsetMs: number | null;
   readonly error: SchedError | null;
 }
@@ -67,7 +66,7 @@ export interface Health {
   readonly waiting: number;
   /** Outcomes that the store has not confirmed yet. */
   readonly settling: number;
-  /** What is running, the longest first. */
+  /** The runs in progress. The longest comes first. */
   readonly runs: readonly RunningTask[];
   readonly stores: Readonly<Record<string, StoreReport>>;
 }
@@ -124,9 +123,9 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
   }
 
   /**
-   * The tasks of one of several stores.
+   * The client for one of several stores.
    *
-   * @throws SchedError `SCHED_ARGUMENT_INVALID` when there is no store of that alias
+   * @throws SchedError `SCHED_ARGUMENT_INVALID` when no store has that alias
    */
   store(alias: string): TaskClient {
     const client = this.#clients.get(alias);
@@ -135,10 +134,10 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
   }
 
   /**
-   * Begins to run tasks. A store that cannot be reached is tried again until it can. Resolves, too, when `stop` comes
-   * in the middle of it.
+   * Starts to run tasks. Retries a store that cannot be reached until it can. Also resolves when `stop` is called
+   * meanwhile.
    *
-   * @throws SchedError when a store can never work as it is set up; `SCHED_CLOSED` after `stop`
+   * @throws SchedError when a store can never work with its settings; `SCHED_CLOSED` after `stop`
    */
   async start(): Promise<void> {
     if (this.#state !== 'running') {
@@ -155,7 +154,7 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
     const failures = opened.map((result) =>
       result.status === 'rejected' ? (result.reason as unknown) : undefined,
     );
-    // It may have been stopped meanwhile, and calls given up for that.
+    // `stop` may have been called meanwhile, which gives up the calls under way.
     if (this.#state !== 'running') return;
     for (const failure of failures) {
       if (failure === undefined || isPassing(failure)) continue;
@@ -173,9 +172,9 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
   }
 
   /**
-   * Stops for good. Takes no more tasks, gives back those that have not begun, and waits for those that are running. At
-   * the deadline their signals are aborted; what does not end then is left to its lease, and runs again elsewhere.
-   * Stores that nobody else in this process uses are closed.
+   * Stops for good. Claims no more tasks, gives back those that have not started, and waits for the running ones.
+   * Aborts their signals at the deadline. A task that still does not end keeps its lease until it expires, and runs
+   * again elsewhere. Closes the stores that nobody else in this process uses.
    *
    * @param options.deadline how long handlers may go on. Default 30 s
    */
@@ -190,12 +189,12 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
     await this.stop();
   }
 
-  /** Calls `listener` for each event of that name. Gives a function that ends it. */
+  /** Calls `listener` for each event of that name. Returns a function that removes the listener. */
   on<K extends keyof SchedulerEvents>(name: K, listener: Listener<SchedulerEvents[K]>): () => void {
     return this.#context.events.on(name, listener);
   }
 
-  /** Calls `listener` for every event: for logs and metrics. Gives a function that ends it. */
+  /** Calls `listener` for every event, for logs and metrics. Returns a function that removes the listener. */
   onAny(
     listener: <K extends keyof SchedulerEvents>(name: K, event: SchedulerEvents[K]) => unknown,
   ): () => void {
@@ -239,7 +238,7 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
     }
   }
 
-  /** Nothing fails visibly while a store is down, so that those who do not listen are told once. */
+  /** Warns those who do not listen for `storeError`, because nothing fails visibly while a store is down. */
   #warn(alias: string, { code, message }: SchedError): void {
     if (this.#context.events.isHeard('storeError')) return;
     globalThis.process?.emitWarning?.(
@@ -251,7 +250,7 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
   async #stop(deadlineMs: number): Promise<void> {
     this.#state = 'stopping';
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop(deadlineMs)));
-    // A store that cannot even be closed has nothing left that is worth reporting to the caller.
+    // Ignore failures: if a store cannot even be closed, the caller can do nothing about it.
     await Promise.allSettled([...this.#accesses.values()].map((access) => access.close()));
     this.#context.slots.stop();
     this.#state = 'stopped';
@@ -265,8 +264,8 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
 }
 
 /**
- * Makes a scheduler. It connects to its store with the first call that needs it, and runs nothing before `start()`: a
- * process may schedule without running, and run without scheduling.
+ * Creates a scheduler. It connects to its store at the first call that needs it, and runs nothing before `start()`. So
+ * a process may schedule without running tasks, and run tasks without scheduling.
  *
  * @throws SchedError `SCHED_ARGUMENT_INVALID`, `SCHED_DURATION_INVALID` or `SCHED_TASK_DUPLICATE`
  */

@@ -1,10 +1,10 @@
-/** Which tasks a call means. */
+/** Which tasks a call is about. */
 
 import { checkId, checkLabel, childIdBytes } from './check.js';
 import type { TaskSelector } from './data-store.js';
 import { SchedError } from './errors.js';
 
-/** Some tasks: one id, several, all of a group, or all there are. */
+/** Some tasks: one id, several ids, all tasks of a group, or all tasks. */
 export type Selection =
   | string
   | readonly string[]

@@ -1,6 +1,6 @@
 /**
- * How the core talks to a data store: it opens it once, whoever asks first; bounds the time of every call; gives every
- * failure a code; and keeps an idea of the store's clock.
+ * How the core calls a data store: opens it once, at the first call; limits the time of every call; gives every failure
+ * a code; and estimates the store's clock.
  */
 
 import { type Clock, holdTime } from './clock.js';
@@ -8,25 +8,25 @@ import type { DataStore } from './data-store.js';
 import { isSchedError, SchedError } from './errors.js';
 import { describeError } from './record.js';
 
-/** What the schedulers of this process have to do with a store, so that the last one to stop closes it. */
+/** How many schedulers of this process use a store, so that the last one to stop closes it. */
 interface Sharing {
   users: number;
-  /** Under way: who opens it next has to wait. */
+  /** Present while the store is being closed. The next one to open it waits for this. */
   closing: Promise<void> | undefined;
 }
 
 const sharings = /* @__PURE__ */ new WeakMap<DataStore, Sharing>();
 
-/** How long an idea of the store's time is good enough. Clocks that are not set drift apart by less than 1 in 1,000. */
+/** How long an estimate of the store's time is good enough. Clocks that nobody sets drift by less than 1 in 1,000. */
 const timeIsGoodMs = 60_000;
 
-/** How long a store may take to close. What it has to say then is of no interest to anybody. */
+/** How long a store may take to close. */
 const closeTimeoutMs = 5000;
 
 export interface CallOptions<T> {
-  /** Is given the answer that comes after the call has been given up. */
+  /** Called with the answer if it comes after the call was given up. */
   readonly onLate?: (answer: T) => void;
-  /** Gives the call up earlier than others. */
+  /** Gives the call up after this time, if that is earlier than usual. */
   readonly timeoutMs?: number;
 }
 
@@ -35,17 +35,17 @@ export class StoreAccess {
   readonly store: DataStore;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  /** What gives up the calls that are under way. */
+  /** For each call under way, a function that gives it up. */
   readonly #underWay = new Set<(error: SchedError) => void>();
   #opening: Promise<void> | undefined;
   #isOpen: boolean;
   #isUser = false;
   #isClosed = false;
-  /** The store's time less the clock's, never too large: see `noteTime`. */
+  /** The store's time minus the clock's. Never too large: see `noteTime`. */
   #offset: number | undefined;
   #notedAt = Number.NEGATIVE_INFINITY;
 
-  /** @param isOpen whether the store needs no opening, and is for others to close */
+  /** @param isOpen whether the store is open already, and others close it */
   constructor(alias: string, store: DataStore, clock: Clock, timeoutMs: number, isOpen = false) {
     this.alias = alias;
     this.#isOpen = isOpen;
@@ -55,10 +55,10 @@ export class StoreAccess {
   }
 
   /**
-   * Makes a call, opening the store first when nobody has.
+   * Makes a call. Opens the store first if necessary.
    *
-   * @throws SchedError always: the store's own, or `SCHED_STORE_TIMEOUT`, or `SCHED_STORE_UNAVAILABLE` around whatever
-   *   else a store threw, or `SCHED_CLOSED`
+   * @throws SchedError and nothing else: the store's own, `SCHED_STORE_TIMEOUT`, `SCHED_CLOSED`, or
+   *   `SCHED_STORE_UNAVAILABLE` around anything else that the store threw
    */
   async call<T>(
     name: string,
@@ -79,7 +79,7 @@ export class StoreAccess {
     await this.#opening;
   }
 
-  /** Gives up what is under way, and closes the store unless another scheduler of this process uses it. */
+  /** Gives up the calls under way, and closes the store unless another scheduler of this process uses it. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -96,13 +96,13 @@ export class StoreAccess {
     await sharing.closing;
   }
 
-  /** The same store inside a transaction of the user's, which needs no opening. */
+  /** The same store inside the user's transaction, where it needs no opening. */
   withTransaction(tx: unknown): StoreAccess {
     const inside = this.store.withTransaction(tx);
     return new StoreAccess(this.alias, inside, this.#clock, this.#timeoutMs, true);
   }
 
-  /** The store's time, asked for only when nothing has told it for a while. */
+  /** The store's time. Asks the store only if no recent answer has told it. */
   async now(): Promise<number> {
     const askedAt = this.#clock.elapsed();
     if (askedAt - this.#notedAt > timeIsGoodMs) {
@@ -112,21 +112,21 @@ export class StoreAccess {
   }
 
   /**
-   * The store's time as far as it is known. Never ahead of it, so that nothing is taken to have passed that has not:
-   * the answer that told it was on its way for a while.
+   * An estimate of the store's time. Never ahead of it, so that nothing seems to have passed before it has. May lag a
+   * little, because the answer that told it took some time to arrive.
    */
   estimateNow(): number {
     return Math.floor(this.#clock.elapsed() + (this.#offset ?? 0));
   }
 
-  /** What was learnt of the store's time may be wrong by now: this machine was suspended, or a clock was set. */
+  /** Makes `now` ask the store again, because this machine was suspended or a clock was set. */
   forgetTime(): void {
     this.#notedAt = Number.NEGATIVE_INFINITY;
   }
 
   /**
-   * Learns the store's time from an answer that has just come in. What an earlier answer told is kept where both agree:
-   * this one may have been on its way for longer, or have waited for a busy process.
+   * Learns the store's time from an answer that has just arrived. Keeps the earlier offset while this answer is
+   * consistent with it: this one may have taken longer to arrive, or have waited for a busy process.
    *
    * @param askedAt when the store was asked, by this machine's clock
    */
@@ -140,7 +140,7 @@ export class StoreAccess {
 
   async #open(): Promise<void> {
     const sharing = sharingOf(this.store);
-    // From here on: a store that did not answer may be open all the same.
+    // Count this user before opening, because a store that does not answer may be open all the same.
     if (!this.#isUser) sharing.users++;
     this.#isUser = true;
     await sharing.closing?.catch(() => {});
@@ -205,7 +205,7 @@ export function isDataStore(value: unknown): value is DataStore {
   return typeof (value as DataStore | null | undefined)?.claim === 'function';
 }
 
-/** Whether a call that failed so may succeed when it is made again. */
+/** Whether a call that failed with this error may succeed when repeated. */
 export function isPassing(error: unknown): boolean {
   return (
     isSchedError(error, 'SCHED_STORE_UNAVAILABLE') || isSchedError(error, 'SCHED_STORE_TIMEOUT')

@@ -1,4 +1,4 @@
-/** Everything that can be asked of the tasks in one store. */
+/** The calls of users that are about the tasks of one store. */
 
 import { distinctIds, readDeclarations, readGroup, type ScheduledTask, storeAll } from './bulk.js';
 import { checkId, checkLabel, checkMembers, childIdBytes, invalid, wholeNumber } from './check.js';
@@ -26,7 +26,7 @@ import { TaskRecords } from './task-records.js';
 import type { Trigger } from './trigger.js';
 import type { When } from './when.js';
 
-/** What `scheduleMany` and `sync` take: declarations, each with the payload that its own task wants. */
+/** The declarations that `scheduleMany` and `sync` take. Each has the payload type of its own task. */
 export type Declarations<Inputs extends readonly unknown[]> = {
   readonly [Index in keyof Inputs]: Declaration<Inputs[Index]>;
 };
@@ -38,14 +38,14 @@ export interface SyncResult {
   readonly removed: readonly string[];
 }
 
-/** What the client needs of the scheduler that it belongs to. */
+/** What the client needs from its scheduler. */
 export interface ClientContext extends DeclarationContext {
   readonly events: Emitter;
-  /** A task of this store, in that queue or in any, is due then. */
+  /** Wakes the worker of a store at this time, because a task of that queue, or of any, is due then. */
   wakeAt(store: string, queue: string | null, time: number): void;
-  /** A task of this store, in that queue or in any, will be due when a transaction of the user's is committed. */
+  /** Like `wakeAt`, but the task becomes visible only when the user's transaction commits, at an unknown time. */
   lookSoon(store: string, queue: string | null): void;
-  /** Aborts a run in this process, or has it not begin. Says whether there was one. */
+  /** Aborts a run in this process, or prevents its start. Returns whether there was one. */
   cancel(store: string, id: string): boolean;
 }
 
@@ -67,13 +67,13 @@ export class TaskClient {
   /**
    * Schedules a task.
    *
-   * Safe to repeat with the same id for as long as the task is there, at every start of a program or after a lost
-   * answer: see {@link ScheduleOptions}. Without an id, each call makes another task.
+   * Safe to repeat with the same id as long as the task exists, at every start of a program or after a lost answer: see
+   * {@link ScheduleOptions}. Without an id, each call creates another task.
    *
-   * @param options what to run and when: `{ payload, id, cron, timeZone, … }`. The payload is checked against the task's
-   *   schema, in the form in which it is stored
-   * @throws SchedError when anything is not valid (nothing is stored then), `SCHED_TASK_EXISTS`, or
-   *   `SCHED_STORE_UNAVAILABLE` and `SCHED_STORE_TIMEOUT`, after which it may have been stored or not
+   * @param options what to run and when: `{ payload, id, cron, timeZone, … }`. The task's schema checks the payload in
+   *   the form in which it is stored
+   * @throws SchedError when anything is not valid (nothing is stored then); `SCHED_TASK_EXISTS`;
+   *   `SCHED_STORE_UNAVAILABLE` or `SCHED_STORE_TIMEOUT`, after which the task may have been stored or not
    */
   async schedule<Input>(
     task: TaskDefinition<Input, unknown>,
@@ -87,7 +87,7 @@ export class TaskClient {
   }
 
   /**
-   * Schedules many tasks with few calls to the store. All are checked before the first is stored.
+   * Schedules many tasks with few calls to the store. Checks all before it stores the first.
    *
    * @param declarations the options of {@link schedule}, each with its task: `[{ task, payload, id, cron, … }]`
    * @throws as {@link schedule}
@@ -98,7 +98,7 @@ export class TaskClient {
     return this.#scheduleAll(declarations);
   }
 
-  /** The task of that id, or undefined. */
+  /** The task with that id, or undefined. */
   async get(id: string): Promise<TaskInfo | undefined> {
     checkId(id, childIdBytes);
     const now = await this.#access.now();
@@ -106,7 +106,7 @@ export class TaskClient {
     return record && describeTask(record, this.#context.codec, now);
   }
 
-  /** The tasks that match, read page by page while they are iterated. */
+  /** The tasks that match. Reads them page by page during the iteration. */
   async *list(filter: ListFilter = {}): AsyncGenerator<TaskInfo, void, undefined> {
     let after: string | null | undefined;
     do {
@@ -140,7 +140,7 @@ export class TaskClient {
   }
 
   /**
-   * Changes a task, whatever it is doing. A run in progress goes on as it began, and the change holds from the next.
+   * Changes a task, whatever its state. A run in progress goes on unchanged; the change applies from the next run on.
    *
    * @throws SchedError `SCHED_TASK_NOT_FOUND`, or when anything is not valid
    */
@@ -150,22 +150,22 @@ export class TaskClient {
     await this.#records.edit(id, (record, body) => edit(record, body, now));
   }
 
-  /** Stops tasks from running until they are resumed. A run in progress goes on. Gives how many changed. */
+  /** Stops tasks from running until they are resumed. A run in progress goes on. Returns how many tasks changed. */
   async pause(selection: Selection): Promise<number> {
     return this.#setPaused(selection, true);
   }
 
   /**
-   * Lets paused tasks run again. What a recurring task missed while it was paused is skipped; a one-off that fell due
-   * runs now. Gives how many changed.
+   * Lets paused tasks run again. A recurring task skips what it missed during the pause; a one-off that became due runs
+   * now. Returns how many tasks changed.
    */
   async resume(selection: Selection): Promise<number> {
     return this.#setPaused(selection, false);
   }
 
   /**
-   * Removes tasks, whatever they are doing. The signal of a run in progress is aborted when its worker notices. Gives
-   * how many there were.
+   * Removes tasks, whatever their state. A run in progress gets its signal aborted when its worker notices. Returns how
+   * many tasks were removed.
    */
   async remove(selection: Selection): Promise<number> {
     const selector = selectorOf(selection);
@@ -175,8 +175,8 @@ export class TaskClient {
   }
 
   /**
-   * Runs a task now, beside its schedule and also while it is paused: as a task of its own, filed under the history of
-   * this one. Gives its id.
+   * Runs a task now, independently of its schedule and also while it is paused. Creates a separate task for the run,
+   * which records its outcome in the history of this one. Returns the id of that task.
    *
    * @throws SchedError `SCHED_TASK_NOT_FOUND`
    */
@@ -194,9 +194,9 @@ export class TaskClient {
   }
 
   /**
-   * Aborts the run of a task, wherever it is running: in this process at once, elsewhere with its worker's next
-   * heartbeat, a third of a lease. A run that a worker has claimed and not begun does not begin. It counts as failed and
-   * is not tried again. Gives whether a worker had the task.
+   * Aborts the run of a task, wherever it runs: in this process at once, elsewhere at its worker's next heartbeat, a
+   * third of a lease at most. If a worker has claimed the task but not started it, prevents the start. The run counts
+   * as failed and is not retried. Returns whether a worker had the task.
    *
    * @throws SchedError `SCHED_TASK_NOT_FOUND`
    */
@@ -230,7 +230,7 @@ export class TaskClient {
       const nominal = body.nominal ?? body.last?.nominal ?? now;
       const text = writeBody({
         ...{ ...settled(body), nominal, attempt: 1, backlogUntil: nominal },
-        // One that failed before its schedule was over goes on with it.
+        // Null: no occurrence was left when it failed. Otherwise the schedule goes on after the retry.
         ...(body.nominal === null && { isLast: true as const }),
       });
       return { status: 'scheduled', runAt: now, body: text };
@@ -238,7 +238,7 @@ export class TaskClient {
     this.#records.wake({ queue, runAt: now });
   }
 
-  /** What became of a task's runs, newest first. Empty when the store keeps no history. */
+  /** The outcomes of a task's runs, newest first. Empty when the store keeps no history. */
   async history(id: string, limit = 100): Promise<readonly RunInfo[]> {
     checkId(id, childIdBytes);
     wholeNumber('limit', limit, 1);
@@ -247,13 +247,13 @@ export class TaskClient {
   }
 
   /**
-   * Makes the tasks of a group equal to what is declared: adds what is new, changes what is different, removes what is
-   * no longer declared. Nothing else is touched but tasks of these ids that have no group yet, and a task that is already as declared keeps
-   * even an overdue run.
+   * Makes the tasks of a group equal to the declarations: adds new tasks, changes different ones, and removes those no
+   * longer declared. Also takes over tasks with these ids that have no group; leaves all others alone. A task that is
+   * already as declared keeps even an overdue run.
    *
-   * @param declarations every one with an id of its own; their group becomes the one given here
-   * @throws as {@link schedule}, and `SCHED_TASK_EXISTS` when an id is that of a task of another group, before anything
-   *   changes
+   * @param declarations each with an id of its own. Their group becomes the one given here
+   * @throws as {@link schedule}, and `SCHED_TASK_EXISTS`, before anything changes, when a task of another group has one
+   *   of the ids
    */
   async sync<const Inputs extends readonly unknown[]>(
     declarations: Declarations<Inputs>,
@@ -271,7 +271,7 @@ export class TaskClient {
     const scheduled = await storeAll(this.#records, drafts, now, this.#onStored, known);
     const removed: string[] = [];
     for await (const { id, parent, trigger } of this.list({ group })) {
-      // What cannot be read may have been declared by a newer version.
+      // A newer version may have declared a task that cannot be read here.
       const isReadable = trigger !== null;
       if (!ids.has(id) && parent === null && isReadable) removed.push(id);
     }
@@ -287,10 +287,10 @@ export class TaskClient {
   }
 
   /**
-   * The next `count` times at which a trigger would run, as if it were declared at `from`. Touches no store.
+   * The next `count` times at which a trigger would run if it were declared at `from`. Does not use a store.
    *
    * @param options.from default now
-   * @param options.id the id of the task it is meant for, on which jitter depends
+   * @param options.id the id of the task, which determines the jitter
    * @throws SchedError when the trigger, `count` or `from` is not valid
    */
   preview(
@@ -306,15 +306,15 @@ export class TaskClient {
   }
 
   /**
-   * The same tasks inside a transaction of your own, so that what is scheduled comes about if and only if your
-   * transaction is committed.
+   * A client for the same tasks inside your own transaction. Its changes take effect if and only if your transaction
+   * commits.
    *
-   * @param tx what the store's adapter calls a transaction: its README says which object that is
+   * @param tx the transaction object of the store's adapter: its README says which object that is
    * @throws SchedError `SCHED_STORE_UNSUPPORTED` when the store has no transactions
    */
   withTransaction(tx: unknown): TaskClient {
     const { lookSoon } = this.#context;
-    // Before the commit there is nothing to be seen, and nobody says when that is.
+    // Nothing is visible before the commit, and nothing tells when that happens.
     const context = { ...this.#context, wakeAt: lookSoon };
     return new TaskClient(context, this.#access.withTransaction(tx), true);
   }

@@ -1,4 +1,4 @@
-/** What readers are told of a stored task. */
+/** Stored tasks and runs, as users see them. */
 
 import type { HistoryEntry, TaskRecord } from './data-store.js';
 import type { SchedError } from './errors.js';
@@ -16,13 +16,13 @@ import type { TriggerJson } from './trigger.js';
 /**
  * - `scheduled`: waits for its next run, which may be due.
  * - `running`: a worker holds it.
- * - `paused`: will not run until it is resumed. A run that was in progress when it was paused goes on.
- * - `finished`: has no occurrence left, and is kept since `keepFinished` says so.
+ * - `paused`: will not run until it is resumed. A run in progress goes on.
+ * - `finished`: has no occurrence left, and is kept because of `keepFinished`.
  * - `failed`: its attempts are exhausted, and it has no further occurrence. `retry` gives it another chance.
  */
 export type TaskState = 'scheduled' | 'running' | 'paused' | 'finished' | 'failed';
 
-/** One run of a task, or a number of occurrences that did not run. */
+/** One run of a task, or several occurrences that did not run. */
 export interface RunInfo {
   readonly outcome: RunOutcome;
   /** The occurrence; for `skipped`, the first of them. */
@@ -40,9 +40,9 @@ export interface RunInfo {
   /** The worker. */
   readonly owner?: string;
   readonly error?: RunError;
-  /** When the next attempt of the same occurrence was to begin, where there was to be one. */
+  /** When the next attempt at the same occurrence should start, if one follows. */
   readonly retryAt?: Date;
-  /** The task that ran it, where it was given one of its own. */
+  /** The task that ran the occurrence, if the occurrence had one of its own. */
   readonly childId?: string;
 }
 
@@ -54,24 +54,24 @@ export interface TaskInfo {
   readonly queue: string;
   readonly group: string | null;
   readonly state: TaskState;
-  /** Whether it is paused; also while a run is still in progress. */
+  /** Whether the task is paused, also while a run is still in progress. */
   readonly isPaused: boolean;
-  /** The payload as it is stored; undefined also when it cannot be read here. */
+  /** The payload as it is stored. Undefined also when it cannot be read here. */
   readonly payload: unknown;
-  /** The stored form of its trigger; null when the record cannot be read. */
+  /** The stored form of the trigger; null when the record cannot be read. */
   readonly trigger: TriggerJson | null;
-  /** When it will run next, or has been due since; null when it will not. Also set while paused. */
+  /** When the task runs next, or since when it is due; null when it will not run again. Also set while paused. */
   readonly runAt: Date | null;
   /** The occurrence that the next run is for. */
   readonly nominal: Date | null;
-  /** The attempt that the next run is. */
+  /** Which attempt the next run is. */
   readonly attempt: number;
   /** Who is running it, and until when its lease lasts. */
   readonly lease: { readonly owner: string; readonly expiresAt: Date } | null;
   readonly lastRun: RunInfo | null;
-  /** The task of which this is one occurrence. */
+  /** The task that this one runs an occurrence of. */
   readonly parent: string | null;
-  /** Why the record, or only its payload, cannot be read here. */
+  /** Why the record or its payload cannot be read here; null when both can. */
   readonly error: SchedError | null;
 }
 

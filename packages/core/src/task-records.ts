@@ -1,4 +1,4 @@
-/** The records of one store, as calls of users read and change them. */
+/** Reads and changes the records of one store, for the calls of users. */
 
 import { checkId, childIdBytes } from './check.js';
 import type { NewTaskRecord, TaskRecord } from './data-store.js';
@@ -7,19 +7,19 @@ import { SchedError } from './errors.js';
 import { readBody, type TaskBody } from './record.js';
 import type { StoreAccess } from './store-access.js';
 
-/** How often an edit is tried again because somebody else was faster. */
+/** How often to try an edit while others change the task. */
 const editLimit = 20;
 
-/** What is to change in a record as it is now. */
+/** Decides what to change in a record as it is now. */
 export type Decide = (record: TaskRecord, body: TaskBody) => Change | Promise<Change>;
 
 export class TaskRecords {
   readonly access: StoreAccess;
-  /** Calls are part of a transaction of the user's, and are made one after another. */
+  /** Calls are part of the user's transaction, so make them one after another. */
   readonly isInTransaction: boolean;
   readonly #wakeAt: (queue: string | null, time: number) => void;
 
-  /** @param wakeAt is told that a task of that queue is due then */
+  /** @param wakeAt called when a task of that queue, or of any, becomes due at that time */
   constructor(
     access: StoreAccess,
     isInTransaction: boolean,
@@ -47,7 +47,7 @@ export class TaskRecords {
     return record;
   }
 
-  /** @returns those that were not there before */
+  /** @returns the records that did not exist before */
   async insert(records: readonly NewTaskRecord[]): Promise<ReadonlySet<NewTaskRecord>> {
     if (records.length === 0) return new Set();
     const answers = await this.access.call('insert', (store) => store.insert(records));
@@ -63,9 +63,9 @@ export class TaskRecords {
   }
 
   /**
-   * Reads, decides and writes until nobody else has written in between.
+   * Reads, decides and writes. Repeats this while others write in between.
    *
-   * @param known the record as it was read just now, which saves reading it
+   * @param known the record, if it was just read: saves a call
    * @returns the record before the edit; undefined when there is no such task
    */
   async tryEdit(id: string, decide: Decide, known?: TaskRecord): Promise<TaskRecord | undefined> {
@@ -91,7 +91,7 @@ export class TaskRecords {
     );
   }
 
-  /** Has a worker of this process look when the task is due. */
+  /** Makes a worker of this process look when the task is due. */
   wake({ queue, runAt }: { readonly queue: string | null; readonly runAt: number | null }): void {
     if (runAt !== null) this.#wakeAt(queue, runAt);
   }

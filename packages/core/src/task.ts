@@ -16,9 +16,7 @@ export interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/**
- * What is used of a Standard Schema (https://standardschema.dev), which Zod, Valibot, ArkType and others implement.
- */
+/** The part of a Standard Schema (https://standardschema.dev) in use here. Zod, Valibot, ArkType and others have it. */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
     readonly version: 1;
@@ -28,22 +26,22 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   };
 }
 
-/** What a handler is given. */
+/** The argument of a handler. */
 export interface RunContext<Payload = unknown> {
   /** The payload as the schema parsed it just now. */
   readonly payload: Payload;
-  /** The occurrence that this run is for: the time on the schedule, not the time at which it runs. */
+  /** The occurrence that this run is for: its time on the schedule, not the time at which it runs. */
   readonly nominal: Date;
   /** 1 for the first attempt of this occurrence. */
   readonly attempt: number;
   /**
-   * The fencing token: it grows with each claim of this task. Send it along with writes to systems that can refuse a
-   * smaller one, and a run that lost its lease without noticing cannot do harm.
+   * The fencing token: it grows with each claim of this task. Send it with writes to systems that can refuse a smaller
+   * one. Then a run that lost its lease without noticing does no harm.
    */
   readonly token: number;
   /**
-   * Aborted when the lease is lost, the run is cancelled, times out or is replaced, and when the scheduler stops and
-   * its deadline has passed. `signal.reason` is a `SchedError` that says which.
+   * Aborted when the lease is lost, when the run is cancelled, times out or is replaced, and when the scheduler stops
+   * and its deadline has passed. `signal.reason` is a `SchedError` that says which.
    */
   readonly signal: AbortSignal;
   /** The task that is running. */
@@ -60,8 +58,8 @@ export interface TaskOptions<Input, Output> extends Policies {
   /** Checks payloads when they are scheduled, and parses them for the handler. */
   readonly payload?: StandardSchema<Input, Output>;
   /**
-   * Does the work. May be asynchronous; the task is done when it returns, and failed when it throws. May be absent in
-   * a process that only schedules.
+   * Does the work. May be asynchronous. The run succeeds when the handler returns, and fails when it throws. May be
+   * absent in a process that only schedules.
    */
   readonly handler?: (run: RunContext<Output>) => unknown;
   /** The queue of its tasks. Default `default`. */
@@ -80,26 +78,26 @@ export interface TaskDefinition<Input = unknown, Output = Input> {
   readonly hasHandler: boolean;
   /** Calls the handler. */
   run(context: RunContext<Output>): unknown;
-  /** Never there: it carries the payload's types. */
+  /** Never present. Only carries the payload's types. */
   readonly types?: { readonly input: Input; readonly output: Output };
 }
 
-/** Thrown by a handler, fails the run without further attempts. */
+/** Throw this in a handler to fail the run without further attempts. */
 export class PermanentError extends Error {
   override readonly name = 'PermanentError';
-  /** What the worker looks at, so that any error with this member is permanent. */
+  /** The worker checks only this member, so any error that has it is permanent. */
   readonly permanent = true;
 }
 
 /**
- * Defines a task: its name, its payload, what handles it, and the policies of its runs.
+ * Defines a task: its name, its payload, its handler, and the policies of its runs.
  *
- * The name is stored with every task, and finds the definition again in any process that runs it. Renaming a
- * definition therefore orphans the tasks that it has.
+ * Every stored task holds the name, by which any process that runs it finds the definition. So renaming a definition
+ * orphans its stored tasks.
  *
- * @typeParam Output what the handler is given. Follows from the schema; without one, `defineTask<Mail>(…)` says it.
- *   Default: a task has no payload
- * @typeParam Input what `schedule` is given, before the schema has parsed it
+ * @typeParam Output the payload that the handler gets. Follows from the schema; without one, write
+ *   `defineTask<Mail>(…)`. Default: no payload
+ * @typeParam Input the payload that `schedule` takes, before the schema parses it
  * @throws SchedError `SCHED_ARGUMENT_INVALID` or `SCHED_DURATION_INVALID` when the name or an option is not valid
  */
 export function defineTask<Output = void, Input = Output>(

@@ -1,11 +1,12 @@
 /**
  * Time zones: the offset between local time and UTC, at any moment and for any local time.
  *
- * The only source of facts is the platform's `Intl.DateTimeFormat`, which costs about a microsecond an answer. So
- * offsets are learnt in windows of a few days, as they are needed, and kept: asking again costs nanoseconds.
+ * The only source of facts is the platform's `Intl.DateTimeFormat`, which takes about a microsecond per answer. So this
+ * module learns offsets in windows of a few days, when they are needed, and keeps them: a repeated question takes
+ * nanoseconds.
  *
- * A *local time* is written here as a number too: the epoch milliseconds that the same wall clock would show in UTC.
- * So `local = utc + offset`, and `Date.UTC(2026, 2, 29, 2, 30)` is half past two on any wall.
+ * A *local time* is a number here, too: the epoch milliseconds at which a clock in UTC shows the same time. So
+ * `local = utc + offset`, and `Date.UTC(2026, 2, 29, 2, 30)` is 2:30 in any zone.
  */
 
 import { DAY_MS } from './duration.js';
@@ -13,24 +14,24 @@ import { SchedError } from './errors.js';
 import { show } from './show.js';
 
 /**
- * A stretch of time, from `start` up to but not including `end`, in which a zone's offset stays the same. Stretches
+ * A stretch of time, from `start` up to but not including `end`, in which a zone's offset stays the same. A stretch may
  * also end where nothing changes, so that a zone can be explored piece by piece.
  */
 export interface OffsetSpan {
-  /** The first moment of the stretch; `-Infinity` when nothing came before. */
+  /** The first moment of the stretch; `-Infinity` for the first stretch. */
   readonly start: number;
-  /** The first moment after the stretch; `Infinity` when nothing follows. */
+  /** The first moment after the stretch; `Infinity` for the last stretch. */
   readonly end: number;
   /** Local time minus UTC, in milliseconds. */
   readonly offset: number;
   /**
-   * When the clocks were last changed, to this offset. It is `start`, or up to a day earlier where a stretch was cut
-   * in two soon after a change. Where there was no change in that time it is `start`, and `before` equals `offset`.
+   * When the clocks last changed, to this offset. Equals `start`, or is up to a day earlier if a stretch was cut in two
+   * soon after a change. If there was no change in that time, it equals `start`, and `before` equals `offset`.
    */
   readonly changedAt: number;
   /**
-   * The offset just before `changedAt`. Where it is smaller than `offset`, the local times from `changedAt + before`
-   * up to `changedAt + offset` do not exist (a gap); where it is larger, those from `changedAt + offset` up to
+   * The offset just before `changedAt`. If it is smaller than `offset`, the local times from `changedAt + before` up to
+   * `changedAt + offset` do not exist (a gap). If it is larger, those from `changedAt + offset` up to
    * `changedAt + before` come twice (a fold).
    */
   readonly before: number;
@@ -38,31 +39,31 @@ export interface OffsetSpan {
 
 /** An IANA time zone. */
 export interface TimeZone {
-  /** The name that it was asked for by. */
+  /** The name given to {@link timeZone}. */
   readonly name: string;
   /**
-   * Local time minus UTC at a moment, in milliseconds. Historic offsets of odd seconds are exact. Moments beyond the
+   * Local time minus UTC at a moment, in milliseconds. Historic offsets with odd seconds are exact. Moments beyond the
    * range of `Date` get the offset at its end.
    */
   offsetAt(epochMs: number): number;
   /** The stretch of constant offset that holds a moment. */
   spanAt(epochMs: number): OffsetSpan;
-  /** The moments at which the wall clock shows a local time: none in a gap, two in a fold, in order; otherwise one. */
+  /** The moments at which clocks show a local time, in order: none in a gap, two in a fold, otherwise one. */
   momentsOf(localMs: number): readonly number[];
-  /** The first moment after the gap that swallowed a local time; `null` when the local time exists. */
+  /** The first moment after the gap that a local time falls into; `null` when the local time exists. */
   gapEnd(localMs: number): number | null;
 }
 
 /**
- * How much is learnt at a time, besides the day before. No zone ever leaves an offset and comes back to it within less
- * than a week (Recife in October 2000, Gaza in October 2040), so equal offsets at both ends mean no change between.
+ * How much to learn at a time, besides the day before. No zone leaves an offset and returns to it in less than a week
+ * (Recife in October 2000, Gaza in October 2040). So equal offsets at both ends mean that there is no change between.
  */
 const WINDOW_MS = 5 * DAY_MS;
 
-/** Windows begin half a second off, since transitions happen at whole seconds: so never at the edge of a window. */
+/** Windows begin half a second off. Changes happen at whole seconds, so never at the edge of a window. */
 const WINDOW_START_MS = 500;
 
-/** Stretches kept for a zone (followed forward, it takes one for each change of its clocks), and zones kept in all. */
+/** The most stretches to keep per zone (a search forward needs one per change of the clocks), and the most zones. */
 const MAX_SPANS = 1000;
 const MAX_ZONES = 1000;
 
@@ -89,7 +90,7 @@ export function timeZone(name: string): TimeZone {
 function makeTimeZone(name: string, readOffset: (epochMs: number) => number): TimeZone {
   const spanAt = learntSpans(name, readOffset);
 
-  /** The stretches in which a local time could lie, or in the gap before them. */
+  /** The stretches that a local time could lie in, or in the gap before them. */
   function around(localMs: number): readonly OffsetSpan[] {
     const spans: OffsetSpan[] = [];
     // No wall clock was ever a whole day ahead of UTC or behind it.
@@ -110,7 +111,7 @@ function makeTimeZone(name: string, readOffset: (epochMs: number) => number): Ti
       const moments = around(localMs)
         .filter(({ start, end, offset }) => localMs - offset >= start && localMs - offset < end)
         .map(({ offset }) => localMs - offset);
-      // A stretch that has grown while it was being looked at is there twice.
+      // A stretch that grew during the search appears twice.
       return [...new Set(moments)];
     },
     gapEnd(localMs) {
@@ -123,12 +124,12 @@ function makeTimeZone(name: string, readOffset: (epochMs: number) => number): Ti
   };
 }
 
-/** Answers from the stretches learnt so far, in order and without overlap, and learns another window when it must. */
+/** Answers from the stretches learnt so far, which are in order and do not overlap. Learns more windows when needed. */
 function learntSpans(
   name: string,
   readOffset: (epochMs: number) => number,
 ): (epochMs: number) => OffsetSpan {
-  // Zones that never change their clocks leave nothing to learn.
+  // For zones that never change their clocks there is nothing to learn.
   const isFixed = /^(?:utc|gmt|etc\/.+)$/i.test(name);
   const start = isFixed ? Number.NEGATIVE_INFINITY : 0;
   let last = constantSpan(start, -start, isFixed ? readOffset(0) : 0);
@@ -146,7 +147,7 @@ function learntSpans(
     return low;
   }
 
-  /** Learns the window that holds a moment, and joins it to the stretch before where that is known. */
+  /** Learns the window that holds a moment, and joins it to the stretch before it if that is known. */
   function learn(at: number): void {
     if (spans.length >= MAX_SPANS) spans.length = 0;
     const from = Math.floor((at - WINDOW_START_MS) / WINDOW_MS) * WINDOW_MS + WINDOW_START_MS;
@@ -162,7 +163,7 @@ function learntSpans(
     const finalOffset = readOffset(to);
     const learnt: OffsetSpan[] = [];
     while (span.offset !== finalOffset) {
-      // Narrows down the second in which the offset changes. Both ends stay half a second off the change.
+      // Find the second in which the offset changes, by bisection. Both ends stay half a second off the change.
       let changed = to;
       while (changed - known > 1000) {
         const middle = known + Math.floor((changed - known) / 2000) * 1000;
@@ -205,9 +206,9 @@ function constantSpan(start: number, end: number, offset: number): OffsetSpan {
 function offsetReader(name: string): (epochMs: number) => number {
   let format: Intl.DateTimeFormat;
   try {
-    // Some runtimes take '+02:00' for a zone and some do not, and a schedule must mean the same on all of them.
+    // Some runtimes accept '+02:00' as a zone and some do not, but a schedule must mean the same on all of them.
     if (typeof name !== 'string' || !/^[a-z]/i.test(name)) throw new RangeError('Not a name');
-    // The hour is there for speed alone: without a part of the time, `format` adds the date, and takes twice as long.
+    // The hour is only for speed: without a part of the time, `format` adds the date and takes twice as long.
     format = new Intl.DateTimeFormat('en-US', {
       timeZone: name,
       hour: 'numeric',
@@ -223,7 +224,7 @@ function offsetReader(name: string): (epochMs: number) => number {
   }
   return (epochMs) => {
     const at = Math.min(Math.max(epochMs, -MAX_DATE_MS), MAX_DATE_MS);
-    // '2 PM GMT+01:00', with seconds only where there are any: '2 PM GMT-00:44:30'
+    // '2 PM GMT+01:00', with seconds only if there are any: '2 PM GMT-00:44:30'
     const [, sign, hours = 0, minutes = 0, seconds = 0] =
       /GMT(?:(.)(\d+):(\d+)(?::(\d+))?)?$/.exec(format.format(at)) ?? [];
     const offset = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * 1000;

@@ -1,4 +1,4 @@
-/** The kinds of trigger that a scheduler knows, by which it reads triggers back from the store. */
+/** The kinds of trigger that a scheduler knows. It needs them to read triggers back from the store. */
 
 import { isSchedError, SchedError } from './errors.js';
 import { show } from './show.js';
@@ -9,11 +9,11 @@ export interface TriggerRegistry {
   /**
    * Adds a kind. Adding it again changes nothing.
    *
-   * @throws SchedError `SCHED_ARGUMENT_INVALID` when it is not a kind, or another kind of that name is here already
+   * @throws SchedError `SCHED_ARGUMENT_INVALID` when it is not a kind, or another kind with that name exists
    */
   register(kind: TriggerKind): void;
   /**
-   * Adds the kinds of a trigger and of those it is made of, so that what is scheduled here can be read here.
+   * Adds the kinds of a trigger and of its parts, so that this scheduler can read what it schedules.
    *
    * @throws SchedError as {@link register}, and `SCHED_TRIGGER_INVALID` when triggers are nested too deep to be read
    */
@@ -27,7 +27,7 @@ export interface TriggerRegistry {
   parse(json: TriggerJson): Trigger;
 }
 
-/** How deep triggers may be nested. Far more than anyone writes, and far less than overflows the stack. */
+/** How deep triggers may be nested: far deeper than anyone needs, but not deep enough to overflow the stack. */
 const MAX_DEPTH = 32;
 
 /** @throws SchedError `SCHED_ARGUMENT_INVALID`, as {@link TriggerRegistry.register} */
@@ -104,7 +104,7 @@ function checkDepth(depth: number): void {
   if (depth > MAX_DEPTH) throw invalidTrigger(`Triggers are nested more than ${MAX_DEPTH} deep.`);
 }
 
-/** Whether two values are the same JSON, but for the order of members. */
+/** Whether two values are the same JSON, ignoring the order of members. */
 export function sameJson(a: object, b: object): boolean {
   return canonical(a) === canonical(b);
 }

@@ -8,19 +8,19 @@ import { isTrigger } from './triggers/check.js';
 import { cron } from './triggers/cron.js';
 import { every } from './triggers/every.js';
 
-/** When a task runs. One of the members, and with `every` or `cron` a time zone; none means now. */
+/** When a task runs. Give one member, and with `every` or `cron` also a time zone if you like. None means now. */
 export interface When {
-  /** A trigger, which has options of its own: `every('5m', { start })`, `anyOf(…)`. */
+  /** A trigger with its own options: `every('5m', { start })`, `anyOf(…)`. */
   readonly trigger?: Trigger;
-  /** Once, at this moment. One that has passed means now. */
+  /** Once, at this moment. A moment in the past means now. */
   readonly at?: Time;
   /** Once, after this time. 0 means now. */
   readonly in?: Duration;
-  /** Again and again, as often as this. */
+  /** Repeatedly, at this interval. */
   readonly every?: Duration | CalendarDuration;
   /** A cron expression. */
   readonly cron?: string;
-  /** The IANA time zone whose clock and calendar `cron` and `every` are about. Default `UTC`, on every machine. */
+  /** The IANA time zone whose clock and calendar `cron` and `every` use. Default `UTC`, on every machine. */
   readonly timeZone?: string;
 }
 
@@ -34,13 +34,13 @@ export const whenNames = [
   'timeZone',
 ] as const satisfies readonly (keyof When)[];
 
-/** What was said about when: a trigger, or how long after the moment at which the store is told. */
+/** A trigger, or a delay that starts when the task is declared. */
 export type Timing = { readonly trigger: Trigger } | { readonly afterMs: number };
 
 /**
- * What is meant; undefined when nothing was said.
+ * Reads when a task runs; undefined when nothing was given.
  *
- * @throws SchedError when more than one was given, or the one given is not valid
+ * @throws SchedError when more than one member was given, or the one given is not valid
  */
 export function readWhen(when: When, triggers: TriggerRegistry): Timing | undefined {
   const { timeZone } = when;

@@ -5,33 +5,36 @@ import { PageCopier } from './page.js';
 import { PatientStore } from './patient-store.js';
 import { CopyReport, type CopyResult } from './report.js';
 
-/** The first page is small, since nobody knows yet how large the tasks are. */
+/** The first page is small, because the size of the tasks is still unknown. */
 const firstPageSize = 16;
 
-/** About how much of bodies is in memory at once, in characters. */
+/** About how many characters of bodies to hold in memory at once. */
 const pageCharacters = 4 * 2 ** 20;
 
 /**
- * Copies tasks from one store to another, of whatever kinds, and reads back each. Both have to be open, and stay so.
+ * Copies tasks from one store to another, of the same kind or not, and reads back each. Both stores must be open, and
+ * stay so.
  *
- * Neither store may have workers meanwhile: a copy shows its source as it was when each page was read, and a task that
- * is in both would run in both. The source is only read. A task that a worker has or had without reporting back is left
- * alone in both stores and named in the result; copy again after a worker of the source has settled it.
+ * No workers may run on either store meanwhile: a copy shows the source as it was when each page was read, and a task
+ * in both stores would run in both. The source is only read. If a worker holds a task, or had it and never reported
+ * back, the copy leaves it alone in both stores and names it in the result. Copy again after a worker of the source has
+ * settled it.
  *
- * Copied is what a task is made of: id, name, queue, group, status, whether it is paused, when it runs next, and its
- * body, byte for byte, with payload, policies, attempts and the last run. Not copied are its history, and what belongs
- * to a store: leases, deliveries, revisions and tokens, which begin anew.
+ * Copies the content of a task: id, name, queue, group, status, whether it is paused, when it runs next, and its body,
+ * byte for byte, with payload, policies, attempts and the last run. Does not copy its history, or what belongs to a
+ * store: leases, deliveries, revisions and tokens, which start anew.
  *
- * Nothing needs to be undone or remembered when it fails or is aborted, or the process dies: called again, it passes
- * over what is there already and copies the rest.
+ * If a copy fails or is aborted, or the process dies, there is nothing to undo or remember: the next call skips what is
+ * in the target already and copies the rest.
  *
- * @param from the store whose tasks are copied
- * @param to the store that gets them
- * @returns what became of the tasks; look at `isComplete`
+ * @param from the store to copy from
+ * @param to the store to copy to
+ * @returns what became of the tasks; check `isComplete`
  * @throws SchedError `SCHED_ARGUMENT_INVALID` or `SCHED_DURATION_INVALID` before anything is read;
  *   `SCHED_STORE_CLOSED` when one of the stores is not open; `SCHED_TASK_EXISTS` at the first conflict, unless
- *   `onConflict` says otherwise; `SCHED_STORE_UNAVAILABLE` or `SCHED_STORE_TIMEOUT` when a store went on failing. From
- *   then on `details.progress` and `details.tasks` say what was done until then. The signal's reason when it is aborted.
+ *   `onConflict` says otherwise; `SCHED_STORE_UNAVAILABLE` or `SCHED_STORE_TIMEOUT` when a store keeps failing. In all
+ *   but the first two, `details.progress` and `details.tasks` say what was done. Throws the signal's reason when the
+ *   signal is aborted.
  */
 export async function copyTasks(
   from: DataStore,
@@ -60,7 +63,7 @@ async function copyPages(
   { filter, after, onConflict, onProgress, pageSize }: CopySettings,
   report: CopyReport,
 ): Promise<CopyResult> {
-  // Before anything is done it is certain that both can be reached.
+  // Make sure that both stores can be reached before doing anything.
   await to.call('now', (store) => store.now());
   report.total = await from.call('count', (store) => store.count(filter));
   const copier = new PageCopier(from, to, onConflict, report);
@@ -85,7 +88,7 @@ async function copyPages(
   return { ...progress, isComplete, sourceCount, targetCount, tasks: report.tasks };
 }
 
-/** As many tasks as fit into a page, if they are as large as the last ones; at most twice as many as before. */
+/** How many tasks fit into a page if they are as large as the last ones; at most twice as many as before. */
 function nextPageSize(tasks: readonly TaskRecord[], limit: number, pageSize: number): number {
   const characters = tasks.reduce((sum, { body }) => sum + body.length, 0);
   const fitting = Math.floor((pageCharacters * tasks.length) / Math.max(1, characters));

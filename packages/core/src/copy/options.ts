@@ -5,7 +5,7 @@ import { type Duration, parseDurationMs } from '../duration.js';
 import { isDataStore } from '../store-access.js';
 import type { CopyProgress } from './report.js';
 
-/** What becomes of a task that is in the target already, and is another there. */
+/** What to do with a task that is in the target already and differs there. */
 export type CopyConflict = 'error' | 'keep' | 'replace';
 
 /** What {@link copyTasks} copies, and how. */
@@ -13,37 +13,37 @@ export interface CopyOptions {
   /** Only the tasks of this group; `null`: only those without one. Default: all tasks. */
   readonly group?: string | null;
   /**
-   * What becomes of a task whose id is in the target already with another content:
+   * What to do with a task whose id is in the target already with different content:
    *
-   * - `error` (default): it stays, and `SCHED_TASK_EXISTS` is thrown.
-   * - `keep`: it stays, and is counted as `kept`.
-   * - `replace`: it becomes what it is in the source, unless a worker of the target has it or had it.
+   * - `error` (default): leave it, and throw `SCHED_TASK_EXISTS`.
+   * - `keep`: leave it, and count it as `kept`.
+   * - `replace`: make it what it is in the source, unless a worker of the target has it or had it.
    *
-   * One that is the same in both is no conflict.
+   * A task that is the same in both is no conflict.
    */
   readonly onConflict?: CopyConflict;
   /**
-   * Where to go on: the `cursor` of an earlier copy of the same tasks from the same source. Default, and `null`: from the
-   * beginning. It only saves time: a copy from the beginning passes over what is in the target already.
+   * Where to continue: the `cursor` of an earlier copy of the same tasks from the same source. By default, or with
+   * `null`, from the beginning. Only saves time: a copy from the beginning skips what is in the target already.
    */
   readonly after?: string | null;
-  /** The most tasks that are in memory at once. Fewer where they are large. Default 500. */
+  /** The most tasks to hold in memory at once. Fewer if they are large. Default 500. */
   readonly pageSize?: number;
-  /** Ends the copy after the call to a store that is under way. What was copied stays. */
+  /** Ends the copy after the current call to a store. Tasks copied so far stay. */
   readonly signal?: AbortSignal;
-  /** Is told after each page how far the copy has come. What it throws ends the copy. */
+  /** Called after each page with the progress of the copy. If it throws, the copy ends. */
   readonly onProgress?: (progress: CopyProgress) => void;
-  /** After how long a call to a store is given up. Default 30 s. */
+  /** How long to wait for a call to a store before giving it up. Default 30 s. */
   readonly storeTimeout?: Duration;
-  /** For how long a call is made again while a store cannot be reached, or does not answer. Default 1 min. */
+  /** How long to retry a call while a store cannot be reached or does not answer. Default 1 min. */
   readonly retryFor?: Duration;
-  /** Chance in [0, 1), for the spread of delays after a store failed. Default `Math.random`. */
+  /** Gives a random number in [0, 1), which spreads the delays after a store fails. Default `Math.random`. */
   readonly random?: () => number;
   /** Replaces real time, in tests. */
   readonly clock?: Clock;
 }
 
-/** Copy options with every choice made. */
+/** Copy options with all defaults filled in. */
 export interface CopySettings {
   readonly filter: Pick<TaskFilter, 'group'>;
   readonly onConflict: CopyConflict;

@@ -6,17 +6,17 @@ import type { PatientStore } from './patient-store.js';
 import { contentOf, differences, isChanged, isHiddenBy, reasonToLeave } from './records.js';
 import type { CopyReport, LeftReason } from './report.js';
 
-/** What a store says of a task that it does not accept, rather than of itself. */
+/** Errors of a store that are about a task that it does not accept, not about the store itself. */
 const refusals: readonly SchedErrorCode[] = [
   'SCHED_PAYLOAD_TOO_LARGE',
   'SCHED_ARGUMENT_INVALID',
   'SCHED_ID_INVALID',
 ];
 
-/** How often a task is read and written while others change it in the target. */
+/** How often to read and write a task while others change it in the target. */
 const editLimit = 10;
 
-/** A task takes effect so much later, in milliseconds, than it was decided that nothing is in its way. */
+/** Assume that a replaced task is resumed up to this much later than the check of its record, in milliseconds. */
 const resumeMarginMs = 60_000;
 
 type Insertion = 'inserted' | 'exists' | SchedError;
@@ -66,7 +66,7 @@ export class PageCopier {
     for (const [task, there] of conflicts) await this.#resolve(task, there);
   }
 
-  /** @returns the tasks that no worker has or had */
+  /** @returns the tasks that may be copied: those without a reason to leave them */
   async #leaveOwned(page: readonly TaskRecord[]): Promise<readonly TaskRecord[]> {
     const isAnyLeased = page.some(({ lease }) => lease !== null);
     const now = isAnyLeased ? await this.#from.call('now', (store) => store.now()) : 0;
@@ -77,7 +77,7 @@ export class PageCopier {
     });
   }
 
-  /** Inserts what can be. One task that is refused does not keep back the others. */
+  /** Inserts all tasks that the target accepts. A refused task does not hold up the others. */
   async #insert(records: readonly NewTaskRecord[]): Promise<readonly Insertion[]> {
     try {
       return await this.#to.call('insert', (store) => store.insert(records));
@@ -107,7 +107,7 @@ export class PageCopier {
     );
   }
 
-  /** Makes a task of the target what it is in the source. It is done once it reads so. */
+  /** Makes a task of the target what it is in the source. Done when reading it back shows this. */
   async #replace(task: TaskRecord, found: TaskRecord): Promise<void> {
     const { id } = task;
     let stored: TaskRecord | undefined = found;
@@ -133,7 +133,7 @@ export class PageCopier {
     this.#report.name('differing', { id, members: differences(stored, task) });
   }
 
-  /** Why what is stored cannot become the task: its next claim would be decided by what it was before. */
+  /** Why the stored task cannot be replaced: its old state would decide what happens at its next claim. */
   async #reasonToKeep(task: TaskRecord, stored: TaskRecord): Promise<LeftReason | undefined> {
     const now = await this.#to.call('now', (store) => store.now());
     const reason = reasonToLeave({ ...stored, resumedAt: null }, now);
@@ -143,7 +143,7 @@ export class PageCopier {
     return isHiddenBy(task, resumedAt) ? 'resumed' : undefined;
   }
 
-  /** Paused first and resumed last, it does not run while it is half of one task and half of another. */
+  /** Pauses first and resumes last, so that the task does not run while it is half old and half new. */
   async #write(task: TaskRecord, stored: TaskRecord | undefined): Promise<SchedError | undefined> {
     if (!stored) {
       const [answer] = await this.#insert([contentOf(task)]);

@@ -3,7 +3,7 @@ import type { DataStore } from '../data-store.js';
 import { isPassing, StoreAccess } from '../store-access.js';
 import type { CopySettings } from './options.js';
 
-/** A store whose calls are made again for a while when they fail in passing. Each of them is safe to repeat. */
+/** A store whose calls are retried for a while when they fail in passing. All of them are safe to repeat. */
 export class PatientStore {
   readonly #access: StoreAccess;
   readonly #settings: CopySettings;
@@ -17,7 +17,7 @@ export class PatientStore {
     return this.#access.store.name;
   }
 
-  /** @throws SchedError, or the reason of the signal when that was aborted */
+  /** @throws SchedError, or the signal's reason when the signal is aborted */
   async call<T>(name: string, make: (store: DataStore) => Promise<T>): Promise<T> {
     const { clock, retryForMs, random, signal } = this.#settings;
     const giveUpAt = clock.elapsed() + retryForMs;
@@ -34,7 +34,7 @@ export class PatientStore {
     }
   }
 
-  /** Waits, or until the signal is aborted. */
+  /** Waits for this long, or until the signal is aborted. */
   #sleep(delayMs: number): Promise<void> {
     const { clock, signal } = this.#settings;
     return new Promise((resolve) => {

@@ -1,16 +1,16 @@
-/** What can be copied of a task, and which tasks cannot be copied as they are. */
+/** What to copy of a task, and which tasks cannot be copied as they are. */
 
 import type { NewTaskRecord, TaskRecord } from '../data-store.js';
 import { readBody, type TaskBody } from '../record.js';
 import type { LeftReason } from './report.js';
 
-/** Everything that a store takes when a task is created. The rest is the store's own. */
+/** The members that a store accepts for a new task. It sets the others itself. */
 export function contentOf(task: TaskRecord): NewTaskRecord {
   const { id, name, queue, group, status, paused, runAt, body } = task;
   return { id, name, queue, group, status, paused, runAt, body };
 }
 
-/** The members in which what is stored is not the task that it should be. */
+/** The members in which the stored task differs from what it should be; `id` when there is none. */
 export function differences(
   stored: TaskRecord | undefined,
   task: TaskRecord,
@@ -21,7 +21,7 @@ export function differences(
   return keys.filter((key) => stored[key] !== content[key]);
 }
 
-/** Whether anything has happened to a task of the source since it was read. */
+/** Whether a task of the source has changed since it was read. */
 export function isChanged(task: TaskRecord, read: TaskRecord): boolean {
   return (
     task.revision !== read.revision ||
@@ -34,22 +34,22 @@ export function isChanged(task: TaskRecord, read: TaskRecord): boolean {
 }
 
 /**
- * Why a task cannot be copied: what a store knows of it beyond its content decides what is to become of it. Without
- * that, one that runs at most once would run again, and one that kills its process could go on doing so.
+ * Why a task cannot be copied: what its store knows besides its content decides what happens to it next. Without this
+ * knowledge, a task that runs at most once would run again, and one that kills its process could go on doing so.
  *
- * @param now the time of its store
+ * @param now the time of the task's store
  */
 export function reasonToLeave(task: TaskRecord, now: number): LeftReason | undefined {
   if (task.lease) return now < task.lease.expiresAt ? 'leased' : 'lapsed';
   if (task.deliveries > 0) return 'unsettled';
-  // It names a token of its store. A claim elsewhere may happen to have the same.
+  // It names a token of this store. A claim in another store may happen to have the same token.
   if (task.body.includes('"cancelToken"') && bodyOf(task)?.cancelToken !== undefined) {
     return 'unsettled';
   }
   return isHiddenBy(task, task.resumedAt) ? 'resumed' : undefined;
 }
 
-/** Whether an occurrence of the task will be skipped where it was last resumed at that time. */
+/** Whether a store in which the task was last resumed at this time makes it skip an occurrence. */
 export function isHiddenBy(task: TaskRecord, resumedAt: number | null): boolean {
   if (resumedAt === null || task.paused || task.status !== 'scheduled') return false;
   const body = bodyOf(task);
@@ -61,7 +61,7 @@ export function isHiddenBy(task: TaskRecord, resumedAt: number | null): boolean 
   return !isOnce && !isDecided;
 }
 
-/** Undefined when it cannot be read here: a newer version may have written it. */
+/** Undefined when the body cannot be read here: a newer version may have written it. */
 function bodyOf({ body }: TaskRecord): TaskBody | undefined {
   try {
     return readBody(body);

@@ -1,43 +1,41 @@
 import type { NewTaskRecord } from '../data-store.js';
 import type { SchedErrorCode } from '../errors.js';
 
-/** How many tasks of one outcome are named. All of them are counted. */
+/** How many tasks of one outcome to name. All of them count. */
 const namedLimit = 1000;
 
-/** What became of the tasks that were read. Each counts once. */
+/** What became of the tasks read so far. Each counts once. */
 export interface CopyCounts {
   /** Read from the source so far: the sum of the others. */
   readonly read: number;
   /** Stored in the target. */
   readonly inserted: number;
-  /** There already, and the same: copied before, or by a call whose answer was lost. */
+  /** In the target already, and the same: copied before, or by a call whose answer was lost. */
   readonly unchanged: number;
-  /** There already, and made the same: `onConflict: 'replace'`. */
+  /** In the target already, and made the same: `onConflict: 'replace'`. */
   readonly replaced: number;
-  /** There already, and left as another: `onConflict: 'keep'`. */
+  /** In the target already, and left different: `onConflict: 'keep'`. */
   readonly kept: number;
-  /** Not touched, since a worker has or had it: see {@link LeftTask}. */
+  /** Left alone in both stores, for example because a worker has or had it: see {@link LeftTask}. */
   readonly left: number;
   /** Not accepted by the target: see {@link RefusedTask}. */
   readonly refused: number;
   /**
-   * Claimed, edited, paused, resumed or removed in the source while it was being copied. What the target had not had
-   * before has been taken back.
+   * Claimed, edited, paused, resumed or removed in the source during the copy. If the copy inserted such a task into
+   * the target, it has removed it again.
    */
   readonly changed: number;
-  /**
-   * Written to the target and not there as it was written: see {@link DifferingTask}.
-   */
+  /** Written to the target, but different when read back: see {@link DifferingTask}. */
   readonly differing: number;
 }
 
 export type CopyOutcome = Exclude<keyof CopyCounts, 'read'>;
 
-/** How far a copy has come. */
+/** The progress of a copy. */
 export interface CopyProgress extends CopyCounts {
-  /** How many tasks there were to copy at the beginning, those before `after` included. */
+  /** How many tasks there were to copy at the beginning, including those before `after`. */
   readonly total: number;
-  /** The `after` with which a copy goes on from here; null before the first page and after the last. */
+  /** The `after` with which another copy continues here; null before the first page and after the last. */
   readonly cursor: string | null;
 }
 
@@ -45,18 +43,18 @@ export interface CopyProgress extends CopyCounts {
  * Why a task was left alone:
  *
  * - `leased`: a worker holds it.
- * - `lapsed`: a worker held it, and let its lease run out.
- * - `unsettled`: a worker had it and never reported back, or a run of it was cancelled, and what follows from that is
- *   for the next worker that claims it.
+ * - `lapsed`: a worker held it, and its lease expired.
+ * - `unsettled`: a worker had it and never reported back, or somebody cancelled a run of it. The next worker that
+ *   claims it decides what follows.
  * - `resumed`: it is or was paused in that store, and the next worker that claims it there will skip the occurrences
- *   that passed meanwhile. Elsewhere nobody would know of the pause, or in the target of none in the source.
+ *   that passed meanwhile. The other store does not know of this pause.
  */
 export type LeftReason = 'leased' | 'lapsed' | 'unsettled' | 'resumed';
 
-/** A task that was left alone in both stores. */
+/** A task that the copy left alone in both stores. */
 export interface LeftTask {
   readonly id: string;
-  /** The store in which it is as `reason` says. */
+  /** The store in which `reason` applies. */
   readonly in: 'from' | 'to';
   readonly reason: LeftReason;
   /** Who holds or held the lease, if there is one. */
@@ -65,7 +63,7 @@ export interface LeftTask {
   readonly expiresAt: number | null;
 }
 
-/** A task that the target does not accept, such as one with a larger body than it can store. */
+/** A task that the target does not accept, for example because its body is too large. */
 export interface RefusedTask {
   readonly id: string;
   readonly code: SchedErrorCode;
@@ -73,8 +71,8 @@ export interface RefusedTask {
 }
 
 /**
- * A task that reads otherwise from the target than it was written there. Either the target does not keep what it is
- * given, or somebody works on it: a worker, or another program that edits tasks.
+ * A task that reads differently from the target than it was written. Either the target does not keep what it is given,
+ * or somebody works on it: a worker, or another program that edits tasks.
  */
 export interface DifferingTask {
   readonly id: string;
@@ -82,7 +80,7 @@ export interface DifferingTask {
   readonly members: readonly (keyof NewTaskRecord)[];
 }
 
-/** The tasks that somebody may want to look at: of each kind the first 1,000. */
+/** The tasks that somebody may want to look at: the first 1,000 of each kind. */
 export interface CopiedTasks {
   readonly kept: readonly string[];
   readonly left: readonly LeftTask[];
@@ -94,19 +92,19 @@ export interface CopiedTasks {
 /** What {@link copyTasks} has done. */
 export interface CopyResult extends CopyProgress {
   /**
-   * Everything that was to be copied is in the target, and was read back from there the same. Otherwise copy again
-   * once the cause is gone: `left`, `refused`, `changed` or `differing` tasks, tasks that were added to the source or
-   * removed from it meanwhile (`sourceCount` is not `read`), or tasks that are no longer in the target.
+   * Whether every task to copy is in the target, and was read back unchanged. Otherwise copy again once the cause is
+   * gone: `left`, `refused`, `changed` or `differing` tasks, tasks added to the source or removed from it meanwhile
+   * (`sourceCount` is not `read`), or tasks that are no longer in the target.
    */
   readonly isComplete: boolean;
   /** How many tasks the source has at the end: all, or those of the group. */
   readonly sourceCount: number;
-  /** How many tasks the target has at the end: all, or those of the group. More if it had others before. */
+  /** How many tasks the target has at the end: all, or those of the group. Larger if it had others before. */
   readonly targetCount: number;
   readonly tasks: CopiedTasks;
 }
 
-/** Keeps account of what becomes of each task, in little space. */
+/** Records what becomes of each task, in little memory. */
 export class CopyReport {
   readonly tasks = {
     kept: [] as string[],
@@ -136,7 +134,7 @@ export class CopyReport {
     this.#counts[outcome]++;
   }
 
-  /** Counts a task, and names it while there is room. */
+  /** Counts a task, and names it if there is room. */
   name<K extends keyof CopiedTasks>(outcome: K, task: CopiedTasks[K][number]): void {
     this.count(outcome);
     const named: CopiedTasks[K][number][] = this.tasks[outcome];

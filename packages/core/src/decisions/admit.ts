@@ -1,18 +1,17 @@
 /**
- * What becomes of a task: pure functions from a record, what happened and the time to what the store shall do.
+ * Decisions about a task that has just been claimed. Like all decisions here, they are pure functions: from a record,
+ * what happened and the time, to what the store must do.
  *
- * An occurrence has *passed* once the moment at which it should run, its nominal time and jitter, is not after now.
- * Two policies deal with occurrences that passed and did not run, and each is asked at one place: catch-up when a
- * task is claimed ({@link admit}), for those that passed while nothing could run them, and overlap when a run ends
- * ({@link conclude}), for those that passed while the task itself was running.
+ * An occurrence has *passed* when its `runAt` (nominal time plus jitter) is not after now. Two policies handle
+ * occurrences that passed without running, each in one place. Catch-up applies when a task is claimed ({@link admit}),
+ * to occurrences that passed while nothing could run them. Overlap applies when a run ends (`conclude`), to occurrences
+ * that passed while the task itself was running.
  *
- * A task is *running* from its first attempt at an occurrence to the end of its last, and on through the occurrences
- * that were queued behind it, as long as each begins on time: within the catch-up policy's grace. `begunAt` remembers
- * since when.
+ * A task is *running* from the first attempt at an occurrence to the end of the last, and on through the occurrences
+ * queued behind it, as long as each begins on time: within the catch-up policy's grace. `begunAt` stores since when.
  *
- * Both write their decision into the body before anything runs because of it: `nominal` is the occurrence to run
- * next, and `backlogUntil` says up to where occurrences have been decided to run. A worker that dies therefore never
- * makes another one decide differently.
+ * Both policies write their decision into the body before anything runs because of it: `nominal` is the occurrence to
+ * run next, and all occurrences up to `backlogUntil` will run. So when a worker dies, the next one decides the same.
  */
 
 import { SchedError } from '../errors.js';
@@ -33,7 +32,7 @@ export function admit(claim: Claim, now: number, running = 0): 'run' | Decision 
   const nominal = nominalOf(claim, now);
   const isRedelivered = record.deliveries > 1;
   if (isRedelivered && record.runAt !== null && record.runAt > now) {
-    // It was rescheduled during a run whose worker then vanished: what lapsed is the lease, not the time to wait.
+    // The task was rescheduled during a run whose worker then vanished. Only the lease expired; it is not due yet.
     const { status, runAt } = record;
     return { next: { status, runAt, body: writeBody(settled(body)) }, entries: [], spawn: [] };
   }
@@ -44,13 +43,13 @@ export function admit(claim: Claim, now: number, running = 0): 'run' | Decision 
     returned.attempt === body.attempt;
   if (isOfThisRun) return concludeReturned(claim, returned, now);
   const isInBacklog = nominal <= (body.backlogUntil ?? Number.NEGATIVE_INFINITY);
-  // Such a task only spawns, which is safe to repeat; it is its children that are delivered.
+  // Such a task only spawns children, which is safe to repeat. The delivery policies apply to the children.
   if (policies.overlap.mode === 'allow' && !isOneOff(claim, nominal)) {
     const missed = isInBacklog ? undefined : decideMissed(claim, nominal, now);
     return missed ?? spawn(claim, nominal, now, running);
   }
 
-  // It was said to a claim that has not settled the task: the worker vanished, or gave the task back.
+  // An earlier claim was cancelled, but its worker vanished or gave the task back before settling it.
   if (body.cancelToken !== undefined) return cancelWaiting(claim, now);
   if (isRedelivered && policies.delivery === 'atMostOnce') {
     return giveUp(
@@ -73,12 +72,12 @@ export function admit(claim: Claim, now: number, running = 0): 'run' | Decision 
   return missed ?? 'run';
 }
 
-/** Decides about a task whose run was cancelled before it began. */
+/** Decides about a task whose run was cancelled before it started. */
 export function cancelWaiting(claim: Claim, now: number): Decision {
   return giveUp(claim, now, 'SCHED_CANCELLED', 'The run was cancelled before it began.');
 }
 
-/** Gives an occurrence a task of its own, and moves the schedule on. */
+/** Creates a separate task for an occurrence, and moves the schedule on. */
 function spawn(claim: Claim, nominal: number, now: number, running: number): Decision {
   const { record, body, policies } = claim;
   const { backlogUntil } = body;

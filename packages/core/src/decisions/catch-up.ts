@@ -1,10 +1,10 @@
-/** Catch-up: occurrences that passed while nothing could run them. */
+/** The catch-up policy. */
 
 import type { RunEntry, SkipReason } from '../record.js';
 import { type Claim, isOneOff, scheduleOf } from './claim.js';
 import { type Decision, proceed, skip } from './decision.js';
 
-/** Catch-up: what to do about occurrences that passed while nothing could run them; undefined when there is nothing. */
+/** Decides about occurrences that passed while nothing could run them; undefined when there is nothing to decide. */
 export function decideMissed(claim: Claim, nominal: number, now: number): Decision | undefined {
   const { record, policies } = claim;
   const { mode, windowMs, limit, graceMs } = policies.catchUp;
@@ -12,12 +12,12 @@ export function decideMissed(claim: Claim, nominal: number, now: number): Decisi
   const skipped: RunEntry[] = [];
   let first: number | null = nominal;
 
-  /** The first occurrence whose moment is not before `time`. */
+  /** The first occurrence whose `runAt` is not before `time`. */
   const firstSince = (time: number) => {
     const passed = schedule.lastPassed(time - 1);
     return passed === null ? nominal : schedule.next(passed);
   };
-  /** Skips the occurrences from `first` up to, not including, `until`; null for all. */
+  /** Skips the occurrences from `first` up to but not including `until`, or all of them when `until` is null. */
   const skipUntil = (until: number | null, reason: SkipReason) => {
     if (first === null || (until !== null && until <= first)) return;
     const last = until === null ? schedule.lastPassed(now) : schedule.previous(until);

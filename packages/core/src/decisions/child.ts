@@ -1,9 +1,7 @@
-/** Tasks that run one occurrence of another. */
-
 import type { NewTaskRecord, TaskRecord } from '../data-store.js';
 import { type TaskBody, writeBody } from '../record.js';
 
-/** A task that runs one occurrence of another, once, whatever the schedule of that one says. */
+/** Makes a task that runs one occurrence of another task, once, regardless of that task's schedule. */
 export function childOf(
   record: Pick<TaskRecord, 'id' | 'name' | 'queue' | 'group'>,
   body: TaskBody,

@@ -6,7 +6,7 @@ import type { TaskBody } from '../record.js';
 import { createSchedule, type Schedule, triggerContext } from '../schedule.js';
 import type { Trigger } from '../trigger.js';
 
-/** A claimed task with everything that is decided about it. */
+/** A claimed task, with everything that decisions about it depend on. */
 export interface Claim {
   readonly record: TaskRecord;
   readonly body: TaskBody;
@@ -17,14 +17,14 @@ export interface Claim {
 }
 
 /**
- * Whether a task that was claimed has been claimed once more in the middle of the same run: it has not been settled in
- * between, but perhaps edited. An edit of its schedule waits for the end of the run.
+ * Whether the second claim of a task belongs to the same run as the first: the task was not settled in between, but may
+ * have been edited. An edit of its schedule takes effect after the run.
  */
 export function isSameRun({ body: before }: Claim, { body: after }: Claim): boolean {
   return after.edition > before.edition || isSameAttempt(before, after);
 }
 
-/** Whether two bodies are of the same attempt at the same occurrence of the same schedule of the same task. */
+/** Whether two bodies have the same task, schedule, occurrence and attempt. */
 export function isSameAttempt(a: TaskBody, b: TaskBody): boolean {
   return (
     a.declaredAt === b.declaredAt &&

@@ -1,4 +1,4 @@
-/** What follows a run that has ended. */
+/** Decisions about runs that have ended. */
 
 import type { ResolvedPolicies } from '../policies.js';
 import { type RunEntry, type TaskBody, writeBody } from '../record.js';
@@ -40,7 +40,7 @@ export function conclude(claim: Claim, ending: Ending, startedAt: number, now: n
   return follow(claim, nominal, { ...record, outcome: 'failed', error }, begunAt, now);
 }
 
-/** What follows a run that ended when its lease was another worker's. */
+/** Decides what follows a run that ended after another worker had taken over its lease. */
 export function concludeReturned(claim: Claim, returned: RunEntry, now: number): Decision {
   const { outcome, error, retryAt, startedAt = now, token, owner } = returned;
   const ended: Ending =
@@ -56,15 +56,15 @@ export function concludeReturned(claim: Claim, returned: RunEntry, now: number):
 }
 
 /**
- * Decides about a run that ended while its task's schedule was being replaced: the outcome is recorded, and what the
- * edit says about the future stands.
+ * Decides about a run during which the task's schedule was replaced: records the outcome, and keeps the new schedule as
+ * the edit set it.
  */
 export function concludeEdited(claim: Claim, ran: Decision): Decision {
   const { status, runAt } = claim.record;
   const entries = ran.entries.filter(({ outcome }) => outcome !== 'skipped').map(withoutRetry);
   const [last] = entries;
   const { nominal } = claim.body;
-  // The same occurrence is to run again, for a new payload. That it is late by now is no fault of its schedule.
+  // The same occurrence must run again, with a new payload. Catch-up must not skip it for being late by now.
   const isSame = nominal !== null && nominal === last?.nominal;
   const body = {
     ...settled(claim.body),
@@ -75,10 +75,10 @@ export function concludeEdited(claim: Claim, ran: Decision): Decision {
 }
 
 /**
- * The body that tells how a run ended whose lease was another worker's by then; undefined when it is of no use to
- * anybody, since the task has moved on, or was told better news already.
+ * Makes the body that tells the next worker how a run ended after another worker had taken over its lease. Undefined
+ * when this is useless: the task has moved on, or its body already reports a success.
  *
- * @param claim under which the run began
+ * @param claim the claim under which the run began
  */
 export function leaveWord(claim: Claim, { entries }: Decision, body: TaskBody): string | undefined {
   const [ran] = entries;
@@ -89,7 +89,7 @@ export function leaveWord(claim: Claim, { entries }: Decision, body: TaskBody): 
 }
 
 /**
- * When a run that starts now is to be aborted because a newer occurrence falls due; null for never.
+ * When to abort a run that starts now because a newer occurrence becomes due; null for never.
  *
  * @param startedAt by the store's clock
  */
@@ -97,12 +97,12 @@ export function replacedAt(claim: Claim, startedAt: number): number | null {
   if (claim.policies.overlap.mode !== 'replace') return null;
   const schedule = scheduleOf(claim);
   const nominal = nominalOf(claim, startedAt);
-  // What passed before it began is not newer than what was decided to run.
+  // Occurrences that passed before the run began were already considered when it was decided.
   const next = schedule.next(Math.max(nominal, schedule.lastPassed(startedAt) ?? nominal));
   return next === null ? null : schedule.runAt(next);
 }
 
-/** The delay before the attempt after `attempt`, in milliseconds. Chance is derived from `seed`, so it is the same again. */
+/** The delay after `attempt` before the next one, in milliseconds. Jitter depends on `seed`, so it can be repeated. */
 export function retryDelayMs(
   { backoff, minMs, maxMs, jitter }: ResolvedPolicies['retry'],
   attempt: number,
@@ -112,7 +112,7 @@ export function retryDelayMs(
   return Math.round(delayMs * (1 - jitter * fraction(`${seed}\n${attempt}`)));
 }
 
-/** Has the same occurrence attempted again. */
+/** Schedules another attempt at the same occurrence. */
 function again(body: TaskBody, runAt: number, record: RunEntry): Decision {
   return {
     next: { status: 'scheduled', runAt, body: writeBody(settled(body)) },
@@ -121,7 +121,7 @@ function again(body: TaskBody, runAt: number, record: RunEntry): Decision {
   };
 }
 
-/** Since when, at the end of an attempt that started then, the task has been running. */
+/** Since when the task has been running, at the end of an attempt that started at `startedAt`. */
 function runningSince({ body, policies }: Claim, startedAt: number): number {
   const { begunAt, last } = body;
   if (begunAt === undefined) return startedAt;

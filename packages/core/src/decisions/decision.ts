@@ -1,4 +1,4 @@
-/** What the store shall do with a claimed task, and what every decision about one is made of. */
+/** The form of a decision about a claimed task, and the steps that decisions share. */
 
 import type { NewTaskRecord, Settlement } from '../data-store.js';
 import {
@@ -10,7 +10,7 @@ import {
 } from '../record.js';
 import { type Claim, scheduleOf } from './claim.js';
 
-/** What the store shall do with a claimed task, and what is to be said about it. */
+/** What the store must do with a claimed task, and what to record in its history. */
 export interface Decision {
   readonly next: Settlement['next'];
   readonly entries: readonly RunEntry[];
@@ -21,15 +21,15 @@ export interface Decision {
 export type Ending =
   | { readonly kind: 'succeeded' }
   | { readonly kind: 'failed'; readonly error: RunError; readonly permanent: boolean }
-  /** A newer occurrence fell due, and `overlap: 'replace'` says that it comes first. */
+  /** A newer occurrence became due, and `overlap: 'replace'` gives it precedence. */
   | { readonly kind: 'replaced'; readonly error: RunError }
-  /** The scheduler stopped: the same attempt is to be made elsewhere. */
+  /** The scheduler stopped: the same attempt must be made elsewhere. */
   | { readonly kind: 'stopped'; readonly error: RunError };
 
-/** How far occurrences that will not run are counted. Beyond, the number tells nobody anything. */
+/** Stop counting skipped occurrences here: a larger number helps nobody. */
 const countLimit = 1000;
 
-/** Overlap: what follows an occurrence whose last attempt has ended. */
+/** Applies the overlap policy: decides what follows an occurrence whose last attempt has ended. */
 export function follow(
   claim: Claim,
   nominal: number,
@@ -57,13 +57,13 @@ export function follow(
   };
   if (ran.reason === 'superseded') return runLatest();
 
-  // Some may have been queued before. What passed since they were is for overlap, if the task was running all along.
+  // Some occurrences may be queued already. Overlap applies to those that passed later, if the task ran all the time.
   const queuedUntil = Math.max(nominal, body.backlogUntil ?? nominal);
   const fresh = schedule.next(queuedUntil);
   const hasOverlap = fresh !== null && schedule.runAt(fresh) > begunAt;
   if (hasOverlap && mode === 'queueAll') return step(next, latest);
   if (next <= queuedUntil) return step(next, queuedUntil);
-  // It passed before the task began to run: nothing could run it then, and catch-up decides when it is claimed.
+  // `next` passed before the task began to run, when nothing could run it. Catch-up decides about it at the next claim.
   if (!hasOverlap) return step(next);
   if (mode === 'queueOne' || mode === 'replace') return runLatest();
   return step(schedule.next(latest), undefined, skip(claim, 'overlap', next, latest, now));
@@ -128,7 +128,7 @@ export function skip(
   return { outcome: 'skipped', reason, nominal: from, lastNominal: to, count, at: now };
 }
 
-/** A body without what was said to, and of, the run that has ended. */
+/** The body without `cancelToken` and `returned`, which are about the run that has ended. */
 export function settled({
   cancelToken: _cancelToken,
   returned: _returned,

@@ -1,6 +1,4 @@
-/**
- * A clock for tests: a month of a schedule passes in milliseconds, and always in the same way.
- */
+/** A clock for tests. A month of a schedule passes in milliseconds, and always in the same way. */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { checkMembers } from '../check.js';
@@ -9,58 +7,55 @@ import { type Duration, parseDurationMs, parseTime, type Time } from '../duratio
 import { createTimerQueue, type Timer } from './timer-queue.js';
 
 /**
- * Virtual time. Give it to `createScheduler({ clock })`, and its `now` to the store: `new MemoryDataStore({ clock:
+ * Virtual time. Pass it to `createScheduler({ clock })`, and its `now` to the store: `new MemoryDataStore({ clock:
  * clock.now })`.
  *
- * Time moves only by {@link advance} and {@link runUntil}, from one timer to the next, and stands still while a store
- * is being asked or a handler is at work. A handler that waits for time to pass has to wait on this clock, with
- * {@link sleep}.
+ * Only {@link advance} and {@link runUntil} move time, from one timer to the next. It stands still during calls to a
+ * store and while a handler works. A handler that waits for time to pass must wait on this clock, with {@link sleep}.
  *
- * In virtual time a store that notifies is not polled unless `pollInterval` says so: no notification gets lost within
- * one process, and polls are most of what would happen in a month.
+ * In virtual time, a scheduler does not poll a store that notifies unless `pollInterval` says so: no notification gets
+ * lost within one process, and most of what happens in a month would be polls.
  */
 export interface TestClock extends Clock {
   /** The virtual time, in epoch milliseconds. */
   now(): number;
-  /** How many timers are pending. None are once every scheduler that uses this clock has stopped. */
+  /** How many timers are pending. 0 once every scheduler that uses this clock has stopped. */
   readonly pendingTimers: number;
   /**
-   * Lets time pass, and everything happen that is due in it. `0` lets happen what is due already.
+   * Lets time pass, and runs everything that becomes due meanwhile. `0` runs only what is due already.
    *
-   * @throws Error when a handler, or a store, keeps time standing still for longer than the clock's patience
+   * @throws Error when a handler or a store holds time still for longer than the clock's patience
    */
   advance(duration: Duration): Promise<void>;
   /**
-   * Lets time pass until `condition` holds, looking after each thing that happens. The condition may be asynchronous.
+   * Lets time pass until `condition` holds. Checks it after each timer. The condition may be asynchronous.
    *
-   * @param within how long to go on at the most, in virtual time. Default 1 day
+   * @param within how long to go on at most, in virtual time. Default 1 day
    * @throws Error when the condition does not hold by then, and as {@link advance}
    */
   runUntil(condition: () => unknown, within?: Duration): Promise<void>;
-  /**
-   * Waits in virtual time; `Infinity` waits for ever. Rejects with the signal's reason when it is aborted.
-   */
+  /** Waits in virtual time; `Infinity` waits for ever. Rejects with the signal's reason when the signal is aborted. */
   sleep(duration: Duration, options?: { readonly signal?: AbortSignal }): Promise<void>;
 }
 
 export interface TestClockOptions {
   /**
-   * How long, in real time, virtual time may stand still for a handler or a store before that is taken for a mistake.
+   * How long virtual time may stand still for a handler or a store, in real time, before this counts as a mistake.
    * Default 5 s.
    */
   readonly patience?: Duration;
 }
 
-/** A piece of work that time stands still for, unless it waits for time itself. */
+/** Work during which time stands still, unless the work itself waits for time. */
 interface Hold {
-  /** The work of which this is a part, so that who waits for a part that sleeps is known to sleep too. */
+  /** The work that this is a part of. It counts as sleeping, too, while this part sleeps. */
   readonly parent: Hold | undefined;
   isOver: boolean;
-  /** How many `sleep`s are going on in it and in its parts. */
+  /** How many `sleep` calls are in progress in this work and its parts. */
   sleepers: number;
 }
 
-/** @param start the time at which it begins. Default: 1 January 2030, UTC */
+/** @param start the time at which the clock starts. Default: 1 January 2030, UTC */
 export function createTestClock(
   start: Time = '2030-01-01T00:00:00Z',
   options: TestClockOptions = {},
@@ -71,7 +66,7 @@ export function createTestClock(
   const timers = createTimerQueue();
   const context = new AsyncLocalStorage<Hold>();
   let now = epoch;
-  /** How many holds have no sleeper. */
+  /** How many holds have no sleepers. */
   let busy = 0;
   let isMoving = false;
 
@@ -87,11 +82,11 @@ export function createTestClock(
     }
   }
 
-  /** Waits until nothing can happen any more unless time passes. */
+  /** Waits until nothing more can happen unless time passes. */
   async function settle(): Promise<void> {
     const giveUpAt = performance.now() + patienceMs;
     for (;;) {
-      // After a turn of the event loop, whatever follows at once from what has happened has happened too.
+      // One turn of the event loop completes everything that follows at once from what has happened.
       await new Promise<void>((resolve) => setImmediate(resolve));
       if (busy === 0) return;
       if (performance.now() > giveUpAt) {
@@ -103,7 +98,7 @@ export function createTestClock(
     }
   }
 
-  /** Moves time on until `isDone`, or to `end`. Says whether it was done. */
+  /** Moves time on until `isDone`, or to `end`. Returns whether it was done. */
   async function moveTo(end: number, isDone: () => unknown): Promise<boolean> {
     if (isMoving) {
       throw new Error(
@@ -139,7 +134,7 @@ export function createTestClock(
     clearTimeout: (handle) => timers.remove(handle as Timer | undefined),
     async hold(work) {
       const around = context.getStore();
-      // Who began it may be long done, and is not to be remembered by all that follows from it.
+      // The work that began this one may have ended long ago. Do not keep it in memory as a parent.
       const hold: Hold = {
         parent: around?.isOver ? undefined : around,
         isOver: false,
@@ -149,7 +144,7 @@ export function createTestClock(
       try {
         return await context.run(hold, work);
       } finally {
-        // What still sleeps in it is of no concern to those who waited for it.
+        // Sleepers that remain in this work no longer concern the work that waited for it.
         addSleepers(-hold.sleepers, hold);
         busy--;
         hold.isOver = true;
@@ -188,7 +183,7 @@ export function createTestClock(
   };
 }
 
-/** Unlike elsewhere, a length of nothing is of use here. */
+/** Unlike elsewhere, a duration of zero is useful here. */
 function lengthMs(duration: Duration, what: string): number {
   return duration === 0 ? 0 : parseDurationMs(duration, what);
 }

@@ -1,4 +1,4 @@
-/** Timers in the order in which they fire: by time, and those of one moment in the order in which they were set. */
+/** Timers in the order in which they fire: by time, and at the same time in the order in which they were set. */
 
 export interface Timer {
   readonly at: number;
@@ -9,18 +9,18 @@ export interface Timer {
 export interface TimerQueue {
   readonly size: number;
   add(at: number, callback: () => void): Timer;
-  /** Removing one that has fired, or was removed, does nothing. */
+  /** Does nothing for a timer that has fired or was removed. */
   remove(timer: Timer | undefined): void;
-  /** Takes out the first timer, if it fires at `end` or before. */
+  /** Removes and returns the first timer, if it fires at `end` or before. */
   takeUntil(end: number): Timer | undefined;
 }
 
 export function createTimerQueue(): TimerQueue {
-  /** The next one last, where taking it costs nothing. */
+  /** The next timer is the last element, where removing it is cheap. */
   const timers: Timer[] = [];
   let serial = 0;
 
-  /** The index at which a timer is, or belongs. */
+  /** The index of a timer, or where to insert it. */
   function indexOf({ at, serial: number }: Pick<Timer, 'at' | 'serial'>): number {
     let low = 0;
     let high = timers.length;

@@ -2,7 +2,7 @@ import { type CombinationKind, combinationKind, find } from './combination.js';
 
 /**
  * The moments that any of the triggers names: `anyOf(cron('0 9 * * 1-5'), cron('0 11 * * 6,0'))`. A moment that
- * several name is one occurrence. The jitter is the largest of theirs.
+ * several of them name is one occurrence. The jitter is the largest of the triggers'.
  */
 export const anyOf: CombinationKind = /* @__PURE__ */ combinationKind('anyOf', (parts, search) => {
   let nearest: number | null = null;

@@ -2,7 +2,7 @@ import { checkMembers } from '../check.js';
 import { parseTime, type Time } from '../duration.js';
 import type { Trigger, TriggerKind } from '../trigger.js';
 
-/** {@link at}: the function that makes the trigger, and the kind that reads it back. */
+/** The type of {@link at}, which is both the function that makes the trigger and the kind that reads it back. */
 export interface AtKind extends TriggerKind {
   /**
    * @param time a `Date`, epoch milliseconds, or ISO 8601 text with an offset
@@ -12,7 +12,7 @@ export interface AtKind extends TriggerKind {
   readonly kind: 'at';
 }
 
-/** One occurrence, at the moment given: `at('2026-03-29T09:00:00+02:00')`. */
+/** One occurrence, at the given moment: `at('2026-03-29T09:00:00+02:00')`. */
 export const at: AtKind = /* @__PURE__ */ Object.assign(createAt, {
   kind: 'at' as const,
   parse: parseAt,

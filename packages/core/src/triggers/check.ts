@@ -1,11 +1,11 @@
-/** What the triggers check of their arguments and of their stored form. */
+/** Checks of the arguments and stored forms of triggers. */
 
 import { checkMembers } from '../check.js';
 import { SchedError } from '../errors.js';
 import type { Json, Trigger } from '../trigger.js';
 
 /**
- * Reads options: each one given, by the reader of its name. The result is their stored form, in the readers' order.
+ * Reads each given option with the reader of the same name. Returns their stored form, in the order of the readers.
  *
  * @throws SchedError `SCHED_TRIGGER_INVALID` for an option without a reader, and what the readers throw
  */
@@ -23,7 +23,7 @@ export function readOptions<Readers extends Record<string, (value: never, what: 
   return read as { [Name in keyof Readers]?: ReturnType<Readers[Name]> };
 }
 
-/** Whether a value fulfils the trigger contract, as far as that can be seen without calling it. */
+/** Whether a value fulfils the trigger contract, as far as this shows without calling it. */
 export function isTrigger(value: unknown): value is Trigger {
   const trigger = value as Partial<Trigger> | null | undefined;
   return (

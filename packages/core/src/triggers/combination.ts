@@ -1,4 +1,4 @@
-/** What the combinations have in common: the direction of a search, its bound, and lists of triggers. */
+/** What all combinations share: the direction of a search, its limit, and lists of triggers. */
 
 import { checkMembers } from '../check.js';
 import { show } from '../show.js';
@@ -6,8 +6,8 @@ import type { Trigger, TriggerContext, TriggerJson, TriggerKind } from '../trigg
 import { invalidTrigger, isTrigger } from './check.js';
 
 /**
- * How many moments one call of `next` or `previous` may consider, all nested combinations together: more seconds than
- * a day has. Two dense triggers that never agree would otherwise be compared up to the year 9999.
+ * How many moments one call of `next` or `previous` may consider, in all nested combinations together: more than a day
+ * has seconds. Without a limit, a search would compare two dense triggers that never agree up to the year 9999.
  */
 const MAX_CONSIDERED = 100_000;
 
@@ -27,8 +27,8 @@ export function find(trigger: Trigger, from: number, { forward, context }: Searc
 }
 
 /**
- * Calls `consider` until it gives an occurrence, or `null` because there is none; it gives `undefined` to go on. Gives
- * up with `null` after {@link MAX_CONSIDERED} calls, counted across the searches that run inside each other.
+ * Calls `consider` until it returns an occurrence, or `null` because there is none. `undefined` means: go on. Gives up
+ * with `null` after {@link MAX_CONSIDERED} calls. Nested searches count together.
  */
 export function search(consider: () => number | null | undefined): number | null {
   depth++;
@@ -43,13 +43,13 @@ export function search(consider: () => number | null | undefined): number | null
   }
 }
 
-/** A combination of any number of triggers: the function that makes it, and the kind that reads it back. */
+/** A function that combines any number of triggers. It is also the kind that reads the combination back. */
 export interface CombinationKind extends TriggerKind {
-  /** @throws SchedError `SCHED_TRIGGER_INVALID` without arguments, or when one is not a trigger */
+  /** @throws SchedError `SCHED_TRIGGER_INVALID` when there are no arguments, or one is not a trigger */
   (...triggers: readonly Trigger[]): Trigger;
 }
 
-/** The kind of combination that finds its occurrences by `findIn`. */
+/** Makes the kind of combination that finds its occurrences with `findIn`. */
 export function combinationKind(
   kind: string,
   findIn: (parts: readonly Trigger[], search: Search) => number | null,

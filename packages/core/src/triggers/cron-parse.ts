@@ -1,9 +1,9 @@
 /**
- * Reads cron expressions: text in, sets of values out, or an error that says which field is wrong, at which column,
- * and what to write instead.
+ * Reads cron expressions. Turns text into sets of values, or throws an error that says which field is wrong, at which
+ * column, and what to write instead.
  *
- * The language is that of Vixie's cron (crontab(5)), and what has become common since: seconds as a first field of
- * six, `?`, `L`, `W` and `#`. Forms that others read in different ways (`5/15`, `FRI-MON`) are refused.
+ * The language is that of Vixie's cron (crontab(5)), plus common extensions: seconds as the first of six fields, `?`,
+ * `L`, `W` and `#`. Refuses forms that other implementations read in different ways (`5/15`, `FRI-MON`).
  */
 
 import { SchedError, type SchedErrorCode } from '../errors.js';
@@ -12,49 +12,49 @@ import { show } from '../show.js';
 /** A set of numbers from 0 to 63: bit `n` of the first number is `n`, and bit `n` of the second is `32 + n`. */
 export type NumberSet = [low: number, high: number];
 
-/** What an expression says. */
+/** The values that an expression names. */
 export interface CronFields {
   readonly seconds: NumberSet;
   readonly minutes: NumberSet;
   readonly hours: NumberSet;
   /** 1 is January. */
   readonly months: NumberSet;
-  /** Days of the month, from its first, which is 1. */
+  /** Days of the month. The first is 1. */
   readonly days: NumberSet;
-  /** Days of the month, counted back from its last, which is 0. */
+  /** Days of the month, counted back from the last, which is 0. */
   readonly daysFromLast: NumberSet;
-  /** As `days` and `daysFromLast`; but what is meant is the day from Monday to Friday that is nearest to that day. */
+  /** Like `days` and `daysFromLast`, but each means the day from Monday to Friday that is nearest to it. */
   readonly weekdays: NumberSet;
   readonly weekdaysFromLast: NumberSet;
-  /** For each day of the week, from Sunday: which of its occurrences in a month, 1 to 5 and {@link LAST}. */
+  /** For each day of the week, from Sunday on: which of its occurrences in a month, 1 to 5 and {@link LAST}. */
   readonly daysOfWeek: readonly NumberSet[];
   /**
-   * Whether a day has to match both fields for days, because one of them begins with `*` or is `?`. Where both are
-   * restricted, either is enough: Vixie's rule.
+   * Whether a day must match both day fields, because one of them begins with `*` or is `?`. If both are restricted,
+   * matching either is enough: Vixie's rule.
    */
   needsBothDayFields: boolean;
-  /** Whether the minute or hour field begins with `*`: such a schedule takes no notice of changes of the clocks. */
+  /** Whether the minute or hour field begins with `*`: such a schedule ignores changes of the clocks. */
   followsRealTime: boolean;
 }
 
 /** In {@link CronFields.daysOfWeek}: the last occurrence in a month. */
 export const LAST = 6;
 
-/** A field of an expression, and what can be written there. */
+/** A field of an expression, and what it may contain. */
 interface FieldSpec {
   readonly name: string;
   readonly min: number;
   readonly max: number;
-  /** Names of the values, from `min` on. */
+  /** The names of the values, from `min` on. */
   readonly names?: readonly string[];
   readonly advice: string;
-  /** What it means that the field begins with `*`. */
+  /** What to set when the field begins with `*`. */
   readonly star?: 'needsBothDayFields' | 'followsRealTime';
   /** Reads one entry of the field's list. */
   read(entry: Piece, fields: CronFields): void;
 }
 
-/** A part of an expression, and where it stands. */
+/** A part of an expression, and its position. */
 interface Piece {
   readonly expression: string;
   readonly spec: FieldSpec;
@@ -128,8 +128,8 @@ const macros: Readonly<Record<string, string>> = {
  * Reads a cron expression.
  *
  * @throws SchedError `SCHED_CRON_SYNTAX`, `SCHED_CRON_RANGE` or `SCHED_CRON_UNSUPPORTED`, with `details`
- *   `{expression, field, column}`: `field` is a name such as `'day of month'`, or `'expression'` where no single field
- *   is at fault, and `column` counts from 1
+ *   `{expression, field, column}`: `field` is a name such as `'day of month'`, or `'expression'` if no single field is
+ *   wrong; `column` counts from 1
  */
 export function parseCron(expression: string): CronFields {
   const fields: CronFields = {
@@ -153,7 +153,7 @@ export function parseCron(expression: string): CronFields {
   return fields;
 }
 
-/** The six fields, with the second added where there are five. */
+/** Splits an expression into six fields. Adds the second if there are only five. */
 function splitFields(expression: string): Piece[] {
   const text = typeof expression === 'string' ? expression.trimEnd() : '';
   const whole = { expression, spec: { name: 'expression' } };
@@ -199,7 +199,7 @@ function splitFields(expression: string): Piece[] {
   });
 }
 
-/** `15`, `15W`, `L` (the last day), `L-3` (three days before it), `LW`, `L-3W`; ranges and steps. */
+/** Reads `15`, `15W`, `L` (the last day), `L-3` (three days before it), `LW`, `L-3W`, ranges and steps. */
 function readDayOfMonth(entry: Piece, fields: CronFields): void {
   const [, day, last, back, nearest] = /^(?:(\d+)|(L)(?:-(\d+))?)(W)?$/i.exec(entry.text) ?? [];
   if (last) {
@@ -212,7 +212,7 @@ function readDayOfMonth(entry: Piece, fields: CronFields): void {
   }
 }
 
-/** `FRI`, `5`, `FRI#2` (the second in the month), `FRIL` (the last in the month); ranges and steps. */
+/** Reads `FRI`, `5`, `FRI#2` (the second in the month), `FRIL` (the last in the month), ranges and steps. */
 function readDayOfWeek(entry: Piece, fields: CronFields): void {
   const [, name, nth, last] = /^(\d+|[A-Z]{3})(?:#(.*)|(L))$/i.exec(entry.text) ?? [];
   const daysOfWeek: NumberSet = [0, 0];
@@ -237,7 +237,7 @@ function readDayOfWeek(entry: Piece, fields: CronFields): void {
   });
 }
 
-/** `*`, `5`, `5-10`, and with steps `*` + `/15` and `5-59/15`. */
+/** Reads `*`, `5`, `5-10`, and with steps `*` + `/15` and `5-59/15`. */
 function addRange(entry: Piece, set: NumberSet): void {
   const { spec } = entry;
   const [range = entry, step, surplus] = split(entry, '/');
@@ -251,7 +251,7 @@ function addRange(entry: Piece, set: NumberSet): void {
   }
   const from = isAll ? spec.min : readValue(first);
   let to = isAll ? spec.max : readValue(last);
-  // Only Sunday is a name for 0, and SAT-SUN ends with the Sunday after.
+  // Only Sunday's name means 0, and SAT-SUN ends on the following Sunday.
   if (to === 0 && last !== first && /\D/.test(last.text)) to = spec.max;
   if (from > to) {
     throw refuse(
@@ -273,7 +273,7 @@ function addRange(entry: Piece, set: NumberSet): void {
   for (let n = from; n <= to; n += by) add(set, n);
 }
 
-/** A number or name of the field. */
+/** Reads a number or name of the field. */
 function readValue(piece: Piece): number {
   const { spec, text } = piece;
   const index = spec.names?.indexOf(text.toUpperCase()) ?? -1;

@@ -1,20 +1,20 @@
 /**
- * Which local times a cron expression names, without regard to time zones: the arithmetic of calendar and clock.
+ * Finds the local times that a cron expression names, regardless of time zones: calendar and clock arithmetic.
  *
- * Local times are numbers, as in `time-zone.ts`. Days are counted from 1 January 1970. Months are counted from March,
- * so that a leap day is the last of its year, of the year -1200, so that none that are asked about are negative.
+ * Local times are numbers, as in `time-zone.ts`. Days count from 1 January 1970. Months count from March of the year
+ * -1200: from March, so that a leap day is the last day of its year, and from so early that no month is negative.
  */
 
 import { DAY_MS } from '../duration.js';
 import { type CronFields, has, LAST, type NumberSet } from './cron-parse.js';
 
 /**
- * The local time, of those that an expression names, that is nearest to `localMs` and, forward, not before it
- * (`Infinity` when there is none), or else not after it (`-Infinity` when there is none).
+ * Finds the local time that an expression names nearest to `localMs`. Forward: not before it (`Infinity` when there is
+ * none). Otherwise: not after it (`-Infinity` when there is none).
  */
 export type CronTimes = (localMs: number, forward: boolean) => number;
 
-/** After 400 years the calendar repeats, weekdays included. What does not occur in these months never will. */
+/** The calendar repeats after 400 years, weekdays included. A day that does not occur in these months never will. */
 const MONTHS_OF_ALL_CALENDARS = 4800;
 
 const DAY_SECONDS = 86_400;
@@ -25,10 +25,10 @@ const DAYS_BEFORE_1970 = 1_157_759;
 export function cronTimes(fields: CronFields): CronTimes {
   const { seconds, minutes, hours, months } = fields;
 
-  // The days that match in a month, for each of the 28 calendars that a month can have: bit 0 is its first day.
+  // The matching days of a month, for each of the 28 calendars that a month can have. Bit 0 is the first day.
   const calendars: number[] = [];
 
-  // The month that was looked at last, since the next question is likely to be about the same one.
+  // The month of the last question, because the next one is probably about the same month.
   let month = 0;
   let monthStart = 0;
   let monthEnd = 0;
@@ -52,10 +52,10 @@ export function cronTimes(fields: CronFields): CronTimes {
     }
   }
 
-  /** The nearest day that matches, in the direction given, beginning with `day` itself. */
+  /** The nearest matching day in the given direction, starting with `day` itself. */
   function findDay(day: number, forward: boolean): number {
     if (day < monthStart || day >= monthEnd) {
-      // A month has 30.436875 days on average, so this is out by no more than one.
+      // A month has 30.436875 days on average, so this is wrong by one at most.
       let index = Math.floor((day - firstDayOf(0)) / 30.436875);
       while (firstDayOf(index) > day) index--;
       while (firstDayOf(index + 1) <= day) index++;
@@ -76,7 +76,7 @@ export function cronTimes(fields: CronFields): CronTimes {
     return monthStart + nearestBit(candidates, forward);
   }
 
-  /** The nearest second of the day that matches, beginning with `time` itself, or -1. */
+  /** The nearest matching second of the day, starting with `time` itself; -1 when there is none. */
   function findTime(time: number, forward: boolean): number {
     const step = forward ? 1 : -1;
     const hour = Math.floor(time / 3600);
@@ -115,12 +115,12 @@ export function cronTimes(fields: CronFields): CronTimes {
 function firstDayOf(month: number): number {
   const year = Math.floor(month / 12);
   const leapDays = Math.floor(year / 4) - Math.floor(year / 100) + Math.floor(year / 400);
-  // From March on, five months have 153 days in all, and so have the next five:
+  // From March on, five months have 153 days in total, and so do the next five:
   // https://howardhinnant.github.io/date_algorithms.html#days_from_civil
   return year * 365 + leapDays + Math.floor((153 * (month % 12) + 2) / 5) - DAYS_BEFORE_1970;
 }
 
-/** The days of a month that match, as bits, its first day as bit 0. */
+/** The matching days of a month, as bits. Bit 0 is the first day. */
 function matchingDays(fields: CronFields, firstWeekday: number, length: number): number {
   let ofMonth = 0;
   let ofWeek = 0;
@@ -141,7 +141,7 @@ function matchingDays(fields: CronFields, firstWeekday: number, length: number):
   return fields.needsBothDayFields ? ofMonth & ofWeek : ofMonth | ofWeek;
 }
 
-/** The member of a set that is nearest to `n` (-1 to 63) in the direction given, beginning with `n` itself, or -1. */
+/** The number in a set nearest to `n` (-1 to 63) in the given direction, starting with `n` itself; -1 when none. */
 function find(set: NumberSet, n: number, forward: boolean): number {
   // Shifts count modulo 32, so they serve either half of the set.
   let mask = forward ? -1 << n : -1 >>> (31 - n);
@@ -157,7 +157,7 @@ function outermost(set: NumberSet, forward: boolean): number {
   return find(set, forward ? 0 : 63, forward);
 }
 
-/** The lowest bit going forward, or else the highest. */
+/** The lowest bit when going forward, otherwise the highest. */
 function nearestBit(bits: number, forward: boolean): number {
   return 31 - Math.clz32(forward ? bits & -bits : bits);
 }

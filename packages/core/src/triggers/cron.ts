@@ -15,35 +15,34 @@ import { invalidTrigger } from './check.js';
 import { parseCron } from './cron-parse.js';
 import { type CronTimes, cronTimes } from './cron-times.js';
 
-/** Where a cron expression is read, and what becomes of local times that do not exist or come twice. */
+/** Where and when a cron expression applies, and what to do with local times that do not exist or come twice. */
 export interface CronOptions {
-  /** The IANA time zone whose calendar and clock the expression is about. `'UTC'` by default, on every machine. */
+  /** The IANA time zone whose calendar and clock the expression uses. `'UTC'` by default, on every machine. */
   readonly timeZone?: string;
   /**
-   * What becomes of local times that do not exist because the clocks were put forward: `'shift'` (the default) runs
-   * once, at the first moment after the gap, however many of the schedule's times the gap swallowed; `'skip'` drops
-   * them.
+   * What to do with local times that do not exist because the clocks go forward: `'shift'` (the default) runs once, at
+   * the first moment after the gap, however many of the schedule's times are in the gap. `'skip'` drops them.
    */
   readonly gap?: 'skip' | 'shift';
   /**
-   * What becomes of local times that come twice because the clocks were put back: `'first'` (the default) runs on
-   * their first pass only, `'both'` on each.
+   * What to do with local times that come twice because the clocks go back: `'first'` (the default) runs only the first
+   * time, `'both'` both times.
    */
   readonly fold?: 'first' | 'both';
   /** No occurrence is before this moment; one may be exactly at it. */
   readonly start?: Time;
   /** No occurrence is after this moment; one may be exactly at it. */
   readonly end?: Time;
-  /** The largest delay between a nominal time and its run, by which tasks of one schedule are spread out. */
+  /** The largest delay between a nominal time and its run. It spreads out tasks with the same schedule. */
   readonly jitter?: Duration;
 }
 
-/** {@link cron}: the function that makes the trigger, and the kind that reads it back. */
+/** The type of {@link cron}, which is both the function that makes the trigger and the kind that reads it back. */
 export interface CronKind extends TriggerKind {
   /**
    * @throws SchedError `SCHED_CRON_SYNTAX`, `SCHED_CRON_RANGE` or `SCHED_CRON_UNSUPPORTED`, whose message and
    *   `details` (`{expression, field, column}`) say where the expression is wrong; `SCHED_TIME_ZONE_UNKNOWN`,
-   *   `SCHED_TIME_INVALID`, `SCHED_DURATION_INVALID`, or `SCHED_TRIGGER_INVALID` for other options that cannot be
+   *   `SCHED_TIME_INVALID`, `SCHED_DURATION_INVALID`, or `SCHED_TRIGGER_INVALID` for other invalid options
    */
   (expression: string, options?: CronOptions): Trigger;
   readonly kind: 'cron';
@@ -52,20 +51,21 @@ export interface CronKind extends TriggerKind {
 /**
  * The local times that a cron expression names: `cron('30 9 * * MON-FRI', { timeZone: 'Europe/Berlin' })`.
  *
- * Five fields are minute (0-59), hour (0-23), day of month (1-31), month (1-12 or JAN-DEC) and day of week (0-7 or
- * SUN-SAT; 0 and 7 are Sunday); six begin with the second (0-59). A field is a list, separated by commas, of values,
+ * The five fields are minute (0-59), hour (0-23), day of month (1-31), month (1-12 or JAN-DEC) and day of week (0-7 or
+ * SUN-SAT; 0 and 7 are Sunday). Six fields begin with the second (0-59). A field is a comma-separated list of values,
  * ranges such as `1-5`, and steps such as `*` + `/15` or `10-50/10`. Names may be in any case. Ranges run forwards, but
- * `SAT-SUN` ends with the Sunday after. `?` is `*` in the fields for days.
+ * `SAT-SUN` ends on the following Sunday. `?` means `*` in the day fields.
  *
- * The day of month has `L` (the last), `L-3` (three days before it), `15W` (of Monday to Friday, the day nearest to
- * the 15th, in the same month) and `LW`; the day of week has `FRI#2` (the second Friday) and `FRIL` (the last). When
- * both fields are restricted, a day matches that fits either; when one begins with `*` or is `?`, it has to fit both.
+ * The day of month may be `L` (the last), `L-3` (three days before it), `15W` (the day from Monday to Friday nearest to
+ * the 15th, in the same month) or `LW`. The day of week may be `FRI#2` (the second Friday) or `FRIL` (the last). When
+ * both fields are restricted, a day must match either; when one begins with `*` or is `?`, it must match both.
  * `@yearly`, `@annually`, `@monthly`, `@weekly`, `@daily`, `@midnight` and `@hourly` stand for whole expressions.
  *
- * When the clocks change, it does as Debian's cron does. `gap` and `fold` say what becomes of times that do not exist
+ * When the clocks change, it behaves like Debian's cron. `gap` and `fold` say what to do with times that do not exist
  * or come twice. They do not apply when the minute or the hour field begins with `*`: such a schedule follows real
- * time, runs in each pass of a repeated hour, and has nothing moved. A second field of `*` alone does not make it so.
- * Unlike there, all that a gap swallowed is one run, and the rule holds for changes of any size, also of a whole day.
+ * time, runs both times in a repeated hour, and moves nothing. A `*` in the second field alone has no such effect.
+ * Unlike in Debian's cron, all times in a gap make one run, and the rule applies to changes of any size, even a whole
+ * day.
  */
 export const cron: CronKind = /* @__PURE__ */ Object.assign(createCron, {
   kind: 'cron' as const,
@@ -131,7 +131,7 @@ function checkChoice(option: string, value: string, choices: readonly string[]):
   }
 }
 
-/** Where local times become moments. */
+/** How local times become moments. */
 interface Rules {
   readonly times: CronTimes;
   readonly zone: TimeZone;
@@ -145,21 +145,21 @@ interface Rules {
 }
 
 /**
- * Goes through the stretches of constant offset, in which local times and moments are in step.
+ * Goes through the stretches of constant offset, in which local times and moments advance together.
  *
- * Where the next local time is far off, it passes over stretches. No offset is as much as a day, so a local time's
- * moments under any two of them lie within two days. Clocks that go back bring up local times of up to a day ago
- * again, and the search has not looked at those: so it passes over nothing when they may do so within a day.
+ * Skips stretches when the next local time is far away. Every offset is less than a day, so the moments of a local time
+ * under any two offsets lie within two days. When clocks go back, local times of up to a day ago come again, and the
+ * search has not looked at those. So it skips nothing when the clocks may go back within a day.
  */
 function occurrences(rules: Rules): Pick<Trigger, 'next' | 'previous'> {
   const { times, zone, shiftsFromGaps, keepsToFirstPass, first, last } = rules;
 
-  /** Whether the gap before a stretch swallowed any of the schedule's times. */
+  /** Whether any of the schedule's times is in the gap before a stretch. */
   function swallowed({ changedAt, before, offset }: OffsetSpan): boolean {
     return before < offset && times(changedAt + before, true) < changedAt + offset;
   }
 
-  /** Up to when local times of a stretch come for the second time, and do not count. */
+  /** Until when the local times of a stretch come for the second time and do not count. */
   function secondPassEnd({ start, changedAt, before, offset }: OffsetSpan): number {
     return keepsToFirstPass && before > offset ? changedAt + before - offset : start;
   }

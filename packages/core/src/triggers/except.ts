@@ -6,24 +6,24 @@ import type { Json, Trigger, TriggerJson, TriggerKind } from '../trigger.js';
 import { invalidTrigger, isTrigger, readOptions } from './check.js';
 import { checkTrigger, find, type Search, search } from './combination.js';
 
-/** A stretch of time that {@link except} leaves out, from `from` up to but not including `to`. */
+/** A range of time that {@link except} leaves out, from `from` up to but not including `to`. */
 export interface ExcludedRange {
   readonly from: Time;
   readonly to: Time;
 }
 
 /**
- * What {@link except} leaves out: a moment, a range of moments, a whole local day as `'YYYY-MM-DD'`, or each moment
- * that another trigger names.
+ * What {@link except} leaves out: a moment, a range of time, a whole local day as `'YYYY-MM-DD'`, or each moment that
+ * another trigger names.
  */
 export type Exclusion = Time | ExcludedRange | Trigger;
 
 export interface ExceptOptions {
-  /** The IANA time zone whose days the excluded days are. `'UTC'` by default. */
+  /** The IANA time zone of the excluded days. `'UTC'` by default. */
   readonly timeZone?: string;
 }
 
-/** {@link except}: the function that makes the trigger, and the kind that reads it back. */
+/** The type of {@link except}, which is both the function that makes the trigger and the kind that reads it back. */
 export interface ExceptKind extends TriggerKind {
   /**
    * @throws SchedError `SCHED_TRIGGER_INVALID` when the first argument is not a trigger, or the second not a list of
@@ -34,19 +34,19 @@ export interface ExceptKind extends TriggerKind {
 }
 
 /**
- * The moments that a trigger names, but for those excluded:
+ * The moments that a trigger names, without the excluded ones:
  * `except(cron('0 9 * * *', { timeZone }), ['2026-12-25', { from, to }], { timeZone })`.
  *
- * Excluded days and ranges are passed over in one step. A search gives up, as if there were no occurrence left, when
- * 100,000 moments in a row are excluded one by one by other triggers (that number is shared by combinations inside
- * each other). The jitter is that of the trigger; the exclusions' has no meaning here.
+ * Skips excluded days and ranges in one step. A search gives up, as if no occurrence were left, after 100,000 moments
+ * in a row that other triggers exclude one by one. Nested combinations share this number. The jitter is that of the
+ * trigger; the jitter of exclusions has no effect.
  */
 export const except: ExceptKind = /* @__PURE__ */ Object.assign(createExcept, {
   kind: 'except' as const,
   parse: parseExcept,
 });
 
-/** A day of the calendar as text: a moment without an offset is none of these, and {@link parseTime} says so. */
+/** A calendar day as text. Other text without an offset is not a day, and {@link parseTime} refuses it. */
 const dayText = /^\d{4}-\d\d-\d\d$/;
 
 function createExcept(
@@ -88,7 +88,7 @@ function createExcept(
     return { from, to };
   });
 
-  /** The last moment, in the direction of the search, of the excluded stretch that holds `at`; `null` if none does. */
+  /** The last moment, in the direction of the search, of the excluded range that holds `at`; `null` if none does. */
   function excludedUpTo(at: number, { forward, context }: Search): number | null {
     for (const { from, to } of ranges) if (at >= from && at < to) return forward ? to - 1 : from;
     if (days.size > 0) {

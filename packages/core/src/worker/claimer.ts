@@ -4,42 +4,42 @@ import type { WorkerContext } from './context.js';
 import type { StoreHealth } from './store-health.js';
 import { Waker } from './waker.js';
 
-/** How long to wait when tasks are due and yet none could be had: others are taking them. */
+/** How long to wait when tasks are due but the claim got none, because other workers are claiming them. */
 const contendedMs = 10;
 
 export interface ClaimerCallbacks {
-  /** How many tasks to ask for now. */
+  /** How many tasks to claim now. */
   room(): number;
-  /** Resolves when nothing is left to do that comes before a claim. */
+  /** Does what must come before a claim. Resolves when it is done; undefined when there is nothing to do. */
   ready(): Promise<void> | undefined;
   /**
-   * These were claimed. Resolves when what cannot be used has been given back.
+   * Takes the claimed tasks. Resolves when the unusable ones have been given back.
    *
    * @param leaseUntil until when the leases are certain to last, by this machine's clock
-   * @param now the store's time, or a little before it
+   * @param now the store's time, or a little earlier
    */
   claimed(tasks: readonly ClaimedTask[], leaseUntil: number, now: number): Promise<void>;
-  /** The machine's clock has leapt: it was suspended, or its clock was set. */
+  /** The machine's clock has leapt: the machine was suspended, or its clock was set. */
   leapt(): void;
 }
 
-/** Asks the store for due tasks, one call at a time, whenever there may be some and there is room for them. */
+/** Claims due tasks, one call at a time, whenever there may be some and there is room for them. */
 export class Claimer {
   readonly #access: StoreAccess;
   readonly #context: WorkerContext;
   readonly #health: StoreHealth;
   readonly #waker: Waker;
   readonly #callbacks: ClaimerCallbacks;
-  /** The claims under way. */
+  /** The loop of claims that is in progress. */
   #claiming: Promise<void> | undefined;
   #isClaiming = false;
-  /** There may be something to claim that the claim under way knows nothing of. */
+  /** Something may have become due that the claim under way does not see. */
   #mustClaim = false;
-  /** The call under way, until its tasks have been taken. */
+  /** The latest call to the store. Settled once its tasks have been taken. */
   #call: Promise<unknown> | undefined;
   /** The last claim left due tasks behind, or there was no room for one. */
   #isHungry = false;
-  /** How many claims have failed that the store may have granted. */
+  /** How many claims have failed, although the store may have granted them. */
   #unheard = 0;
   #isStopping = false;
 
@@ -59,7 +59,7 @@ export class Claimer {
     this.#callbacks = callbacks;
   }
 
-  /** There may be something to claim. */
+  /** Claims soon, because something may be due. */
   poke(): void {
     if (this.#isStopping) return;
     this.#mustClaim = true;
@@ -68,32 +68,32 @@ export class Claimer {
     this.#claiming = this.#claimAll();
   }
 
-  /** There may be more room than there was. */
+  /** Claims soon if tasks were left behind, because there may be more room now. */
   pokeIfHungry(): void {
     if (this.#isHungry) this.poke();
   }
 
-  /** There will be something to claim, at this moment by the store's clock. */
+  /** Claims at this moment by the store's clock, because something will be due then. */
   wakeAt(moment: number): void {
     this.#waker.wakeAt(moment);
   }
 
-  /** There will be something to claim soon, when a transaction of the user's is committed. */
+  /** Claims again and again for a while, because something will be due once the user's transaction commits. */
   lookSoon(): void {
     this.#waker.lookSoon();
   }
 
-  /** What is due at this moment cannot be run here. */
+  /** Notes that this worker cannot run a task that becomes due at this moment. */
   putOff(until: number): void {
     this.#waker.putOff(until);
   }
 
-  /** Resolves when the call to the store that is under way has been answered, and its tasks have been taken. */
+  /** Resolves when the call under way has been answered and its tasks have been taken. */
   async answered(): Promise<void> {
     await this.#call;
   }
 
-  /** Resolves when the claim under way has been answered. */
+  /** Stops claiming. Resolves when the claim under way has been answered. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#waker.stop();
@@ -126,7 +126,7 @@ export class Claimer {
         else this.#waker.sleepUntil(nextWakeAt);
       }
     } finally {
-      // In the same turn as the last look at `mustClaim`: who pokes from now on begins anew.
+      // Set in the same turn as the last check of `mustClaim`, so that a later poke starts a new loop.
       this.#isClaiming = false;
     }
   }
@@ -148,7 +148,7 @@ export class Claimer {
         'claim',
         (store) => store.claim({ queues, limit, owner, leaseMs }),
         {
-          // Leased to this worker all the same, so better used than left to run out.
+          // The tasks are leased to this worker, so run them instead of letting the leases expire.
           onLate: (late) => {
             this.#unheard--;
             void take(late);
@@ -167,8 +167,8 @@ export class Claimer {
   }
 
   /**
-   * A task that was handed to this very worker, which never heard of it, is not to blame. Once is counted in any case,
-   * for those that run at most once.
+   * Does not count deliveries to this worker whose answer was lost: the task is not to blame. Always leaves one of them
+   * counted, for tasks that run at most once.
    */
   #excuse(task: ClaimedTask): ClaimedTask {
     if (task.lapsedOwner !== this.#context.settings.owner) return task;

@@ -6,7 +6,7 @@ import type { HeldTask, HeldTasks } from './held-task.js';
 import type { Unusable } from './intake.js';
 import type { StoreHealth } from './store-health.js';
 
-/** Gives claimed tasks back to the store: for others, for later, or for those that can run them. */
+/** Releases claimed tasks that this worker does not run now, for other workers or for later. */
 export class GiveBack {
   readonly #access: StoreAccess;
   readonly #context: WorkerContext;
@@ -28,7 +28,7 @@ export class GiveBack {
     this.#claimer = claimer;
   }
 
-  /** Gives back what has not begun. */
+  /** Releases tasks that have not started. */
   async waiting(tasks: readonly HeldTask[], deferUntil?: number): Promise<void> {
     for (const held of tasks) this.#held.delete(held);
     await this.#release(
@@ -39,7 +39,7 @@ export class GiveBack {
     );
   }
 
-  /** Puts off what cannot be run here. */
+  /** Defers tasks that this worker cannot run. */
   async unusable(tasks: readonly Unusable[]): Promise<void> {
     for (const { task, reason, error, deferUntil, isNews } of tasks) {
       this.#claimer.putOff(deferUntil);
@@ -56,7 +56,7 @@ export class GiveBack {
     );
   }
 
-  /** A failure costs nothing but time: the leases run out. */
+  /** A failure only costs time: the leases expire by themselves. */
   async #release(leases: readonly Release[]): Promise<void> {
     if (leases.length === 0) return;
     try {

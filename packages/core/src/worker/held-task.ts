@@ -3,29 +3,26 @@ import type { RunEvent } from '../events.js';
 import type { TaskDefinition } from '../task.js';
 import type { Run } from './run.js';
 
-/** A task that this worker has claimed and not yet settled or given back. */
+/** A task that this worker has claimed, but not yet settled or given back. */
 export interface HeldTask {
-  /** The claim under which it is held: another one when this worker has claimed the task once more. */
+  /** The current claim. Replaced when this worker claims the task again. */
   claim: Claim;
   readonly definition: TaskDefinition;
-  /** When it was claimed, by this machine's clock. */
+  /** When the task was claimed, by this machine's clock. */
   readonly heldSince: number;
-  /**
-   * Until when the lease is certain to last, by this machine's clock: counted from before the store was asked, so
-   * never too long.
-   */
+  /** Until when the lease surely lasts, by this machine's clock. Counted from before the call, so never too late. */
   leaseUntil: number;
-  /** `waiting` for a slot, `running`, or `settling`: decided, and on its way to the store. */
+  /** `waiting`: for a slot. `running`: the handler is at work. `settling`: the decision is on its way to the store. */
   phase: 'waiting' | 'running' | 'settling';
-  /** The revision of the record of which this worker knows. */
+  /** The latest revision of the record that this worker has seen. */
   seenRevision: number;
-  /** There while it is running. */
+  /** Present while the task runs. */
   run?: Run | undefined;
-  /** The store said, or time has shown, that somebody else may own the task. */
+  /** Another worker may own the task: the store said so, or the lease expired without an answer. */
   isLost?: boolean;
 }
 
-/** What a worker holds. Two of one id are held while one of them is settled and the task has been claimed again. */
+/** The tasks that a worker holds. It may hold one id twice: while the first is settled, it may claim the task again. */
 export class HeldTasks implements Iterable<HeldTask> {
   readonly #all = new Set<HeldTask>();
   readonly #latest = new Map<string, HeldTask>();
@@ -49,7 +46,7 @@ export class HeldTasks implements Iterable<HeldTask> {
     return this.#all.has(held);
   }
 
-  /** The one of that id that was claimed last. */
+  /** The latest claimed task with that id. */
   find(id: string): HeldTask | undefined {
     return this.#latest.get(id);
   }
@@ -59,7 +56,7 @@ export class HeldTasks implements Iterable<HeldTask> {
   }
 }
 
-/** What events say of a claimed task. */
+/** The members that all events about a run have. */
 export function runEventOf({ record, body, token }: Claim, store: string): RunEvent {
   return {
     id: record.id,

@@ -1,4 +1,4 @@
-/** Makes sense of claimed tasks. */
+/** Reads claimed tasks, and recognises those that this worker cannot run. */
 
 import type { ClaimedTask, TaskRecord } from '../data-store.js';
 import type { Claim } from '../decisions/claim.js';
@@ -11,23 +11,21 @@ import type { TaskDefinition } from '../task.js';
 import type { WorkerContext } from './context.js';
 import type { HeldTask } from './held-task.js';
 
-/** How long a task that nobody here can run stays out of the way. */
+/** How long to defer a task that this worker cannot run. */
 const deferMs = { min: 1000, max: 60_000 };
-/**
- * They come up again together, and not one by one: once a second, and half past it, when hardly anything is scheduled.
- */
+/** Deferred tasks become due together, once a second, at half past the second: hardly anything is scheduled then. */
 const deferStep = { everyMs: 1000, offsetMs: 500 };
-/** How many tasks that nobody here can run are remembered as reported. */
+/** How many unusable tasks to remember as reported. */
 const reportedLimit = 1000;
 
-/** A claimed task that this worker can do nothing with. */
+/** A claimed task that this worker cannot run. */
 export interface Unusable {
   readonly task: TaskRecord;
   readonly token: number;
   readonly reason: 'noHandler' | 'unreadable';
   readonly error: SchedError;
   readonly deferUntil: number;
-  /** This worker has not come across it in this state before. */
+  /** This worker sees the task in this state for the first time. */
   readonly isNews: boolean;
 }
 
@@ -51,7 +49,7 @@ export class Intake {
     }
   }
 
-  /** @param thrown why it cannot be used */
+  /** @param thrown why the task is unusable */
   refuse({ record: task, token }: Pick<Claim, 'record' | 'token'>, thrown: unknown, now: number) {
     const error = isSchedError(thrown)
       ? thrown
@@ -65,11 +63,11 @@ export class Intake {
     return { task, token, reason, error, deferUntil, isNews: this.#isNews(task) } as const;
   }
 
-  /** @throws SchedError when the body, the trigger or the payload's codec is not known here */
+  /** @throws SchedError when the body, the policies, the trigger or the payload cannot be read here */
   read(record: TaskRecord, token: number, definition: TaskDefinition): Claim {
     const { triggers, codec, settings } = this.#context;
     const body = readBody(record.body);
-    // JSON was read along with the body; what a codec encoded is read here, to be put back if it cannot be.
+    // A JSON payload was read with the body. Decode an encoded one now: if that fails, the task is given back.
     if (body.encoded) readPayload(body, codec);
     const policies = { ...defaultPolicies, ...definition.policies, ...body.policies };
     if (body.policies) checkPolicies(policies);
@@ -96,8 +94,8 @@ export class Intake {
 }
 
 /**
- * Until when to put off a task that cannot be run now. The later it is already, the longer: what is missing may come
- * any time, or never.
+ * Until when to defer a task that cannot run now. The later the task already is, the longer the deferral, because the
+ * missing part may come soon or never.
  */
 export function deferralOf(task: TaskRecord, now: number): number {
   const until = now + Math.min(deferMs.max, Math.max(deferMs.min, latenessMs(task, now)));
@@ -113,7 +111,7 @@ function latenessMs(task: TaskRecord, now: number): number {
   }
 }
 
-/** @throws SchedError `SCHED_RECORD_UNREADABLE` when a policy that was stored is not one */
+/** @throws SchedError `SCHED_RECORD_UNREADABLE` when a stored policy has the wrong form */
 function checkPolicies(policies: ResolvedPolicies): void {
   const given: Readonly<Record<string, unknown>> = { ...policies };
   for (const [key, example] of Object.entries(defaultPolicies)) {

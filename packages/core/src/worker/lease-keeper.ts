@@ -5,23 +5,23 @@ import type { HeldTask, HeldTasks } from './held-task.js';
 import type { StoreHealth } from './store-health.js';
 
 export interface LeaseCallbacks {
-  /** The store did not say in time that the lease was prolonged. */
+  /** The store did not confirm in time that the lease was extended. */
   silent(held: HeldTask): void;
   /** The store says that the lease of this token is no longer the task's. */
   taken(held: HeldTask, token: number): void;
-  /** These tasks were claimed ahead, and their slots are long in coming. */
+  /** These tasks were claimed ahead, and have waited too long for a slot. */
   stale(tasks: readonly HeldTask[]): void;
-  /** A task was edited that waits or is running. */
+  /** A waiting or running task was edited. */
   edited(held: HeldTask, record: TaskRecord): void;
-  /** Leases were prolonged or lost: what waits for that may go on. */
+  /** The store has said which leases were extended and which are lost, so tasks that wait for this may start. */
   renewed(): void;
 }
 
 /**
- * Prolongs the leases of everything that a worker holds, with one call for all, and notices when that fails.
+ * Extends the leases of all tasks that a worker holds, with one call, and notices when that fails.
  *
- * A lease is given up when it is over and the store has not answered by then. Where a timer came late, the process was
- * blocked and could not ask: the store is asked first, since it prolongs a lease that is over if nobody has taken it.
+ * Gives up a lease when it expires before the store has answered. A late timer means that the process was blocked and
+ * could not ask. Then it asks first, because the store extends an expired lease if nobody has claimed the task.
  */
 export class LeaseKeeper {
   readonly #access: StoreAccess;
@@ -30,9 +30,9 @@ export class LeaseKeeper {
   readonly #held: HeldTasks;
   readonly #callbacks: LeaseCallbacks;
   #timer: unknown;
-  /** When the timer is to fire, by this machine's clock. */
+  /** When the timer fires, by this machine's clock. */
   #beatAt = Number.POSITIVE_INFINITY;
-  /** Until when the store is given time to answer after the process was blocked. */
+  /** Until when the store may answer after the process was blocked, by this machine's clock. */
   #answerBy = Number.NEGATIVE_INFINITY;
   #isStopped = false;
 
@@ -50,12 +50,12 @@ export class LeaseKeeper {
     this.#callbacks = callbacks;
   }
 
-  /** Beats as long as anything is held. To be called when something has come to be. */
+  /** Keeps the heartbeat going as long as any task is held. Call this after adding one. */
   keep(): void {
     this.#beatIn(this.#context.settings.heartbeatMs);
   }
 
-  /** Prolongs all leases now. */
+  /** Extends all leases now. */
   beat(): void {
     const { clock, settings } = this.#context;
     const now = clock.elapsed();
@@ -69,11 +69,11 @@ export class LeaseKeeper {
       }
     }
     if (stale.length > 0) this.#callbacks.stale(stale);
-    // Also when an earlier call is still under way: it may never be answered.
+    // Do not wait for an earlier call that is still under way: it may never be answered.
     void this.renew();
   }
 
-  /** Whether the lease of anything held is over, by this machine's clock. */
+  /** Whether any held lease has expired, by this machine's clock. */
   get hasOverdue(): boolean {
     const now = this.#context.clock.elapsed();
     for (const { isLost, leaseUntil } of this.#held) if (!isLost && leaseUntil <= now) return true;
@@ -110,7 +110,7 @@ export class LeaseKeeper {
     );
   }
 
-  /** Asks the store to prolong all leases. Resolves when it has answered, or failed to. */
+  /** Asks the store to extend all leases. Resolves when the store has answered, or the call has failed. */
   async renew(): Promise<void> {
     const { clock, settings } = this.#context;
     const tasks = [...this.#held].filter(({ isLost }) => !isLost);
@@ -129,7 +129,7 @@ export class LeaseKeeper {
       tasks.forEach((held, index) => {
         const answer = answers[index];
         const token = refs[index]?.token;
-        // It may have been settled since, or claimed once more under another token.
+        // Meanwhile the task may have been settled, or claimed again with another token.
         if (!this.#held.has(held) || token !== held.claim.token) return;
         if (typeof answer === 'number') {
           held.leaseUntil = Math.max(held.leaseUntil, leaseUntil);
@@ -145,7 +145,7 @@ export class LeaseKeeper {
         this.#health.answered(call);
       }
     } catch (error) {
-      // The leases do not wait for the next heartbeat.
+      // The leases may expire before the next heartbeat, so retry sooner.
       this.#beatIn(Math.min(settings.heartbeatMs, this.#health.failed(call, error)));
     }
   }
@@ -163,7 +163,7 @@ export class LeaseKeeper {
   }
 }
 
-/** The lease of what is being settled runs out by itself, if the store does not accept it in time. */
+/** A settling task needs no watch: its lease just expires if the store does not accept the settlement in time. */
 function isWatched({ isLost, phase }: HeldTask): boolean {
   return !isLost && phase !== 'settling';
 }

@@ -1,34 +1,34 @@
 import { checkLabel, invalid, wholeNumber } from '../check.js';
 import { type Duration, parseDurationMs } from '../duration.js';
 
-/** How tasks are run. */
+/** How a scheduler runs tasks. */
 export interface WorkerOptions {
-  /** How many handlers run at once, over all stores. Default 10. */
+  /** How many handlers run at once, across all stores. Default 10. */
   readonly concurrency?: number;
   /**
-   * The most tasks that are claimed ahead of a free slot. How many really are follows from how fast they are run: none
-   * while handlers take long. Default 200.
+   * The most tasks to claim before a slot is free for them. The actual number depends on how fast handlers are: none
+   * while they take long. Default 200.
    */
   readonly prefetch?: number;
-  /** The queues that are worked on, in strict order: the first has priority. Default `['default']`. */
+  /** The queues to work on, in strict order: the first has priority. Default `['default']`. */
   readonly queues?: readonly string[];
   /**
-   * How long a claim lasts unless it is prolonged, which happens as long as the worker lives. When a worker dies, its
-   * tasks run elsewhere after at most this long. From 300 ms; default 15 s.
+   * How long a claim lasts unless it is extended. A worker extends its claims as long as it lives. When a worker dies,
+   * its tasks run elsewhere after at most this time. At least 300 ms; default 15 s.
    */
   readonly lease?: Duration;
   /**
-   * How often the store is asked for due tasks when neither a timer nor a notification has caused it to be: the
-   * safety net. Default 5 s, or 1 min for a store that notifies (never in virtual time). `Infinity` for never.
+   * How often to ask the store for due tasks when no timer or notification triggers it: the safety net. Default 5 s, or
+   * 1 min for a store that notifies (never in virtual time). `Infinity` means never.
    */
   readonly pollInterval?: Duration;
-  /** After how long a call to a store is given up. Default 30 s. */
+  /** How long to wait for a call to a store before giving it up. Default 30 s. */
   readonly storeTimeout?: Duration;
-  /** How long a handler may take to end after its signal was aborted. Default 5 s. */
+  /** How long a handler may take to end after its signal is aborted. Default 5 s. */
   readonly abortGrace?: Duration;
-  /** How this worker is called in leases and in the history. Default: a random one. */
+  /** The name of this worker in leases and in the history. Default: a random one. */
   readonly owner?: string;
-  /** Chance in [0, 1), for the spread of delays after a store failed. Default `Math.random`. */
+  /** Gives a random number in [0, 1), which spreads the delays after a store fails. Default `Math.random`. */
   readonly random?: () => number;
 }
 
@@ -45,7 +45,7 @@ export const workerOptionNames = [
   'random',
 ] satisfies readonly (keyof WorkerOptions)[];
 
-/** Worker options with every choice made. */
+/** Worker options with all defaults filled in. */
 export interface WorkerSettings {
   readonly concurrency: number;
   readonly prefetch: number;

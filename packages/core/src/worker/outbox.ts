@@ -1,6 +1,6 @@
 /**
- * Settlements on their way to the store: collected while the previous call is under way, sent together, and sent
- * again until the store has answered.
+ * Settlements on their way to the store. Collects them while the previous call is under way, sends them together, and
+ * sends them again until the store answers.
  */
 
 import { type Clock, holdTime, soon } from '../clock.js';
@@ -14,9 +14,9 @@ import type { HeldTask } from './held-task.js';
 
 /** The most settlements in one call. */
 const batchLimit = 500;
-/** How many of a task's latest history entries are searched for one that may have been lost track of. */
+/** How many of a task's latest history entries to search for one that may have been recorded already. */
 const searchLimit = 20;
-/** How often word of a run is left again because somebody else was faster. */
+/** How often to try to leave word of a run while others edit the task. */
 const wordLimit = 5;
 
 export interface OutboxCallbacks {
@@ -24,37 +24,37 @@ export interface OutboxCallbacks {
   settled(held: HeldTask, claim: Claim, decision: Decision): void;
   /** The task is no longer this worker's. */
   lost(held: HeldTask): void;
-  /** The task was edited before it ran; it is to be given back and claimed again. */
+  /** The task was edited before it ran. Give it back, so that it is claimed again. */
   stale(held: HeldTask): void;
-  /** A call failed. Gives how long to wait before the next try. */
+  /** A call failed. Returns how long to wait before the next try, in milliseconds. */
   failed(call: string, error: unknown): number;
   answered(call: string): void;
-  /** Reads the record of a task that was edited; undefined when it cannot be read here. */
+  /** Reads the record of an edited task; undefined when it cannot be read here. */
   reread(held: HeldTask, record: TaskRecord): Claim | undefined;
-  /** Resolves when the claim that is under way has been answered: it may be this worker that took the task. */
+  /** Resolves when the claim under way has been answered. It may show that this worker has the task again. */
   claimAnswered(): Promise<void>;
 }
 
 /** A run that has ended. */
 export interface EndedRun {
-  /** The claim under which it began. */
+  /** The claim under which the run began. */
   readonly claim: Claim;
-  /** Decides what follows, for the record as it was then or is now. */
+  /** Decides what follows, given the claim as it was then or is now. */
   readonly decide: (claim: Claim) => Decision;
 }
 
 interface Entry {
   readonly held: HeldTask;
   readonly decision: Decision;
-  /** Absent when the task has not run. */
+  /** Undefined when the task has not run. */
   readonly ran: EndedRun | undefined;
-  /** The claim on which the decision stands. */
+  /** The claim on which the decision is based. */
   readonly claim: Claim;
-  /** The record was edited since. */
+  /** The record was edited after the decision. */
   readonly isEdited?: boolean;
-  /** It may have been recorded already: a call with it has failed. */
+  /** A call with this entry has failed, so the store may have recorded it already. */
   readonly isRepeated?: boolean;
-  /** Made instead of a decision that the store refused. */
+  /** Replaces a decision that the store refused. */
   readonly isLastResort?: boolean;
 }
 
@@ -64,7 +64,7 @@ export class Outbox {
   readonly #callbacks: OutboxCallbacks;
   #entries: Entry[] = [];
   #inFlight = 0;
-  /** Those that the store has refused, and that may have been claimed again. */
+  /** How many entries the store has refused while it is unclear whether this worker has claimed the task again. */
   #unclear = 0;
   #batchSize = batchLimit;
   #sending: Promise<void> | undefined;
@@ -79,33 +79,33 @@ export class Outbox {
     this.#callbacks = callbacks;
   }
 
-  /** How many settlements have not been answered yet. */
+  /** How many settlements the store has not answered yet. */
   get size(): number {
     return this.#entries.length + this.#inFlight + this.#unclear;
   }
 
-  /** Settles a run: for the claim under which it began, or another one that this worker was given meanwhile. */
+  /** Settles a run, under the claim with which it began or a newer one of this worker. */
   conclude(held: HeldTask, ran: EndedRun): void {
     this.#add(decideAgain({ held, ran, claim: ran.claim, decision: ran.decide(ran.claim) }));
   }
 
-  /** Settles a task that does not run now. */
+  /** Settles a task without a run. */
   settle(held: HeldTask, decision: Decision): void {
     this.#add({ held, decision, ran: undefined, claim: held.claim });
   }
 
-  /** Resolves once everything has been answered, or `close` was called. */
+  /** Resolves once every settlement has been answered, or `close` is called. */
   async drained(): Promise<void> {
     if (this.size === 0 || this.#isClosed) return;
     await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
   }
 
-  /** Resolves once everything has been sent, and answered or put off because the store fails. */
+  /** Resolves once every settlement has been sent, and either answered or delayed because the store fails. */
   async flushed(): Promise<void> {
     await this.#sending;
   }
 
-  /** Tries again now what waits to be tried again. */
+  /** Retries now instead of waiting for the retry timer. */
   hurry(): void {
     if (this.#retryTimer === undefined) return;
     this.#clock.clearTimeout(this.#retryTimer);
@@ -114,7 +114,7 @@ export class Outbox {
     this.#schedule();
   }
 
-  /** Gives up: what has not been answered is left to the leases. */
+  /** Gives up. Tasks whose settlement has not been answered keep their leases until they expire. */
   close(): void {
     this.#isClosed = true;
     this.#clock.clearTimeout(this.#retryTimer);
@@ -182,7 +182,7 @@ export class Outbox {
   }
 
   /**
-   * The lease is no longer the task's.
+   * Handles a settlement that the store refused because the lease is no longer the task's.
    *
    * @returns how long to wait before sending more, in milliseconds
    */
@@ -206,7 +206,7 @@ export class Outbox {
     return 0;
   }
 
-  /** Once a claim that is under way has been answered, it is clear whether it was this worker that took the task. */
+  /** Waits for the claim under way: its answer shows whether this worker has claimed the task again. */
   async #awaitClaim(entry: Entry): Promise<void> {
     this.#unclear++;
     await this.#callbacks.claimAnswered();
@@ -216,10 +216,7 @@ export class Outbox {
     this.#noteEmpty();
   }
 
-  /**
-   * A record that was removed, or has been settled again since, cannot show that this settlement came before. The
-   * history can.
-   */
+  /** Looks in the history, because a record that was removed or settled again no longer shows this settlement. */
   async #isRecorded(entry: Entry): Promise<boolean> {
     const [sought] = settlementOf(entry).history;
     if (!sought) return false;
@@ -230,7 +227,7 @@ export class Outbox {
     return found.some(({ id }) => id === sought.id);
   }
 
-  /** Tells whoever claims the task next how the run ended that somebody else has begun anew. */
+  /** Tells the next worker that claims the task how this run ended, so that it need not run again. */
   async #leaveWord({ held, decision }: Entry, ran: EndedRun): Promise<void> {
     for (let tries = 0; tries < wordLimit; tries++) {
       const { id } = ran.claim.record;
@@ -250,12 +247,12 @@ export class Outbox {
   async #onFailure(batch: readonly Entry[], call: string, error: unknown): Promise<number> {
     const waitMs = this.#callbacks.failed(call, error);
     if (isPassing(error)) {
-      // Smaller batches behind the others, in case that it was their size, or one that the store cannot digest.
+      // The size of the batch, or one entry in it, may be the cause: send smaller batches, after the other entries.
       this.#batchSize = Math.ceil(batch.length / 2);
       this.#entries.push(...batch.map((entry) => ({ ...entry, isRepeated: true })));
       return waitMs;
     }
-    // One settlement that the store will never take must not keep the others waiting.
+    // One settlement that the store never accepts must not hold up the others.
     const [first] = batch;
     if (batch.length > 1) {
       let longestMs = 0;
@@ -266,7 +263,7 @@ export class Outbox {
     return 0;
   }
 
-  /** Keeps the task as failed, with its body as it is, which the store has taken before. */
+  /** Keeps the task as failed. Leaves its body unchanged, because the store has accepted this body before. */
   #onUnacceptable(entry: Entry, error: unknown): void {
     const { held, claim, isLastResort } = entry;
     if (isLastResort) {
@@ -285,7 +282,7 @@ export class Outbox {
     this.#entries.push({ held, claim, decision, ran, isLastResort: true });
   }
 
-  /** For tasks that were claimed again or edited meanwhile. Both the edit and the outcome count. */
+  /** Decides again for tasks that were claimed again or edited meanwhile. Both the edit and the outcome count. */
   async #decideAgain(entries: readonly Entry[]): Promise<readonly Entry[]> {
     const batch: Entry[] = [];
     for (const entry of entries) {
@@ -308,7 +305,7 @@ export class Outbox {
 
   #decideEdited(entry: Entry, record: TaskRecord | undefined): Entry | null {
     const { held, ran, claim } = entry;
-    // The store says what has become of a lease that is another's now.
+    // Another claim has the lease now. Send the settlement all the same: the store answers what became of this one.
     if (record && record.lease?.token !== claim.token) return { ...entry, isEdited: false };
     const current = record && this.#callbacks.reread(held, record);
     if (!current) {
@@ -328,7 +325,7 @@ export class Outbox {
   }
 }
 
-/** Whether this worker was given the task once more, under another token, since the decision was made. */
+/** Whether this worker has claimed the task again, with another token, since the decision. */
 function isClaimedAgain({ held, claim }: Entry): boolean {
   return held.claim.token !== claim.token;
 }

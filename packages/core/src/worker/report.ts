@@ -4,7 +4,7 @@ import type { Emitter } from '../events.js';
 import type { RunEntry } from '../record.js';
 import { runEventOf } from './held-task.js';
 
-/** Tells listeners what the store has just recorded. */
+/** Emits the events about what the store has just recorded. */
 export function reportSettled(
   events: Emitter,
   store: string,

@@ -1,6 +1,4 @@
-/**
- * One attempt: calls the handler, watches over it, and says how it ended. Knows nothing of the store.
- */
+/** One attempt: calls the handler, enforces its limits, and reports how it ended. Does not use the store. */
 
 import { type Clock, holdTime } from '../clock.js';
 import type { Claim } from '../decisions/claim.js';
@@ -14,23 +12,21 @@ import type { TaskDefinition } from '../task.js';
 export interface RunOptions {
   readonly clock: Clock;
   readonly codec: PayloadCodec | undefined;
-  /** How long a handler may take to end after its signal was aborted, in milliseconds. */
+  /** How long a handler may take to end after its signal is aborted, in milliseconds. */
   readonly abortGraceMs: number;
 }
 
-/**
- * How a run ended. `lost`: nothing may be recorded, since the task is no longer this worker's.
- */
+/** How a run ended. `lost`: the task is no longer this worker's, so nothing may be recorded. */
 export interface RunEnd {
   readonly ending: Ending | { readonly kind: 'lost' };
-  /** The handler has not ended, although its signal was aborted. */
+  /** The signal was aborted, but the handler has not ended. */
   readonly isAbandoned: boolean;
 }
 
 export class Run {
   /** By the store's clock. */
   readonly startedAt: number;
-  /** The claim under which it began. */
+  /** The claim under which the run began. */
   readonly claim: Claim;
   readonly ended: Promise<RunEnd>;
   readonly #controller = new AbortController();
@@ -68,7 +64,7 @@ export class Run {
     );
   }
 
-  /** Aborts the handler's signal, and gives it a while to end. The first reason counts. */
+  /** Aborts the handler's signal, and gives the handler `abortGraceMs` to end. Only the first reason counts. */
   abort(reason: SchedError): void {
     const { signal } = this.#controller;
     if (signal.aborted || this.#hasEnded) return;
@@ -83,7 +79,7 @@ export class Run {
 
   async #call(claim: Claim, task: TaskDefinition, codec: PayloadCodec | undefined): Promise<void> {
     const { record, body, token } = claim;
-    // What the schema refuses today it refuses at the next attempt.
+    // If the schema refuses the payload now, it will refuse it at the next attempt too.
     this.#isPermanent = true;
     this.#watch(claim);
     const payload = await decodePayload(task, body, codec);
@@ -124,7 +120,7 @@ export class Run {
     );
   }
 
-  /** What a handler throws after its signal was aborted is a consequence; the reason is what counts. */
+  /** After an abort, the reason of the abort counts, not what the handler throws because of it. */
   #endingOf(thrown: unknown): RunEnd['ending'] {
     const { aborted, reason } = this.#controller.signal;
     const error = describeError(aborted ? reason : thrown);

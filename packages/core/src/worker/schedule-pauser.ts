@@ -1,7 +1,7 @@
 import { isPassing, type StoreAccess } from '../store-access.js';
 import type { StoreHealth } from './store-health.js';
 
-/** Pauses schedules of which an occurrence has failed that had a task of its own. */
+/** Pauses a schedule after the failure of an occurrence that ran as a task of its own. */
 export class SchedulePauser {
   readonly #access: StoreAccess;
   readonly #health: StoreHealth;
@@ -20,7 +20,7 @@ export class SchedulePauser {
     return this.#ids.size === 0;
   }
 
-  /** What cannot be paused now is paused with the next call. */
+  /** Pauses all that were added. Those that fail in passing are paused with the next call. */
   async pause(): Promise<void> {
     const ids = [...this.#ids];
     this.#ids.clear();

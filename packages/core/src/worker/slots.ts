@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.js';
 
-/** For how long no handler must have ended for the slots to count as held up. Doubles with each report. */
+/** Slots count as saturated when no handler has ended for this long. Doubles with each report. */
 const patienceMs = 60_000;
 
-/** The places in which handlers run, shared by the workers of all stores of a scheduler. */
+/** Limits how many handlers run at once. The workers of all stores of a scheduler share the slots. */
 export class Slots {
   readonly #clock: Clock;
   readonly #onSaturated: (forMs: number) => void;
@@ -14,7 +14,7 @@ export class Slots {
   #patienceMs = patienceMs;
   #timer: unknown;
 
-  /** @param onSaturated is told when all are taken, and none has been given back for so long */
+  /** @param onSaturated called when all slots are taken, and none has been given back for `forMs` milliseconds */
   constructor(count: number, clock: Clock, onSaturated: (forMs: number) => void) {
     this.#free = count;
     this.#clock = clock;
@@ -30,7 +30,7 @@ export class Slots {
     if (this.#free > 0) return;
     this.#fullSince = this.#clock.elapsed();
     this.#patienceMs = patienceMs;
-    // One timer for as long as there is work: it looks whether anything has changed since it was set.
+    // One timer is enough for as long as there is work: it checks what has changed since it was set.
     if (this.#timer === undefined) this.#lookIn(patienceMs);
   }
 

@@ -2,27 +2,27 @@ import { backoffDelayMs, backoffMs } from '../backoff.js';
 import { isSchedError, type SchedError } from '../errors.js';
 import type { WorkerContext } from './context.js';
 
-/** Counts a store's failures in a row, says how long to wait after each, and tells the world. */
+/** Counts a store's failures in a row, decides how long to wait after each, and emits the events about them. */
 export class StoreHealth {
   readonly #alias: string;
   readonly #context: WorkerContext;
   readonly #onRecovered: () => void;
   #failures = 0;
   #downSince = 0;
-  /** The failures in a row of each call that has not been answered since. */
+  /** For each call that has failed and not been answered since: its failures in a row. */
   readonly #failing = new Map<string, number>();
 
-  /** @param onRecovered is told when a call is answered that had failed: others may be, too */
+  /** @param onRecovered called when a call that had failed is answered: other calls may succeed again, too */
   constructor(alias: string, context: WorkerContext, onRecovered: () => void) {
     this.#alias = alias;
     this.#context = context;
     this.#onRecovered = onRecovered;
   }
 
-  /** @returns how long to wait before this call is made again, in milliseconds */
+  /** @returns how long to wait before making this call again, in milliseconds */
   failed(call: string, error: unknown): number {
     const { clock, events, settings } = this.#context;
-    // It was given up because the scheduler has stopped, which says nothing about the store.
+    // The call was given up because the scheduler stopped. This says nothing about the store.
     if (isSchedError(error, 'SCHED_CLOSED')) return backoffMs.max;
     const inRow = this.#failing.get(call) ?? 0;
     this.#failing.set(call, inRow + 1);

@@ -3,11 +3,11 @@ import { type Decision, type Ending, settled } from '../decisions/decision.js';
 import { describeError, type RunEntry, writeBody } from '../record.js';
 
 /**
- * What to settle when a run has ended and nothing can be decided about what follows: a trigger of somebody else's
- * throws, or a policy that was stored is damaged. The run counts, and the task is kept as failed, to be mended and
- * retried by hand; to run it again would only repeat what it did.
+ * The decision about an ended run when it is impossible to decide what follows: a third-party trigger throws, or a
+ * stored policy is damaged. Records the run, and keeps the task as failed, so that somebody can mend it and retry it by
+ * hand. Running it again would only repeat its work.
  *
- * @param thrown why nothing can be decided
+ * @param thrown why no decision is possible
  */
 export function undecidable(
   { body, token, owner }: Claim,

@@ -1,39 +1,39 @@
 import type { StoreAccess } from '../store-access.js';
 import type { WorkerContext } from './context.js';
 
-/** For how long a task that was put off here is left to workers that may be able to run it. */
+/** How long to leave a deferred task, once it is due again, to workers that may be able to run it. */
 const handOverMs = 100;
-/** How often the machine's clock is compared with the timers', in milliseconds. */
+/** How often to compare the machine's clock with that of its timers, in milliseconds. */
 const compareMs = 1000;
-/** How far the two may drift apart between two looks. More is a leap: a suspended machine, or a clock that was set. */
+/** How far the two may drift apart between two checks. More is a leap: a suspended machine, or a clock that was set. */
 const leapMs = 500;
-/** For how long the pauses between two looks for a commit stay short, and how short they stay. */
+/** How long the pauses between two looks for a commit stay short, and the longest pause in that time. */
 const lookOften = { forMs: 5000, pauseMs: 50 };
-/** For how long the worker looks for a commit at all. */
+/** How long to look for a commit at all. */
 const lookMs = 10 * 60_000;
 
 export interface WakerCallbacks {
   /** There may be something to claim. */
   wake(): void;
-  /** The machine's clock has leapt, so that timers are wrong. */
+  /** The machine's clock has leapt, so timers are wrong. */
   leapt(): void;
 }
 
-/** The one timer that wakes a worker at the next moment at which there may be something to claim. */
+/** The single timer that wakes a worker when there may be something to claim. */
 export class Waker {
   readonly #access: StoreAccess;
   readonly #context: WorkerContext;
   readonly #callbacks: WakerCallbacks;
   #timer: unknown;
-  /** When it is to wake the worker, by the store's clock. */
+  /** When to wake the worker, by the store's clock. */
   #wakeAt = Number.POSITIVE_INFINITY;
-  /** The earliest moment asked for since `forget`. */
+  /** The earliest moment that `wakeAt` was called with since `forget`. */
   #wanted = Number.POSITIVE_INFINITY;
-  /** The moments to which this worker has put off tasks that it cannot run. */
+  /** The moments to which this worker has deferred tasks that it cannot run. */
   readonly #deferrals = new Set<number>();
-  /** Since when, by this machine's timers, it has been looking for a commit. */
+  /** When the worker began to look for a commit, by the clock of this machine's timers. */
   #lookingSince: number | undefined;
-  /** The machine's clock less that of its timers, when they were last compared. */
+  /** The machine's clock minus that of its timers, when they were last compared. */
   #wallOffset: number | undefined;
   #isStopped = false;
 
@@ -44,14 +44,14 @@ export class Waker {
   }
 
   /**
-   * To be called before the store is asked: what others ask for from now on may be later than the store's answer
-   * knows, and `sleepUntil` will not sleep past it.
+   * Call this before asking the store. The store's answer may not include a wake-up that is requested from now on, and
+   * `sleepUntil` does not sleep past such a wake-up.
    */
   forget(): void {
     this.#wanted = Number.POSITIVE_INFINITY;
   }
 
-  /** Sleeps until the moment that the store named, or as long as polls allow. */
+  /** Sleeps until the moment that the store named, or until the next poll. */
   sleepUntil(wakeAt: number | null): void {
     const time = Math.min(this.#handOver(wakeAt ?? Number.POSITIVE_INFINITY), this.#wanted);
     const untilDue = Math.max(0, time - this.#access.estimateNow());
@@ -63,7 +63,7 @@ export class Waker {
     this.#setTimer(this.#context.clock.elapsed() + delayMs);
   }
 
-  /** Makes sure that the worker looks at this moment, by the store's clock. */
+  /** Makes the worker look at this moment, by the store's clock. */
   wakeAt(moment: number): void {
     const time = this.#handOver(moment);
     this.#wanted = Math.min(this.#wanted, time);
@@ -74,8 +74,8 @@ export class Waker {
   }
 
   /**
-   * Has the worker look again and again, with growing pauses. When a transaction of the user's is committed nobody says
-   * so; a store that notifies does.
+   * Makes the worker look again and again, with growing pauses, because nothing tells when the user's transaction
+   * commits. Does nothing for a store that notifies.
    */
   lookSoon(): void {
     if (this.#access.store.capabilities.watch) return;
@@ -83,7 +83,7 @@ export class Waker {
     this.wakeAt(this.#access.estimateNow() + this.#lookPauseMs());
   }
 
-  /** Notes that something which cannot be run here is due at this moment. */
+  /** Notes that this worker cannot run a task that becomes due at this moment. */
   putOff(until: number): void {
     for (const time of this.#deferrals) {
       if (time < this.#access.estimateNow()) this.#deferrals.delete(time);
@@ -99,12 +99,12 @@ export class Waker {
   get #pollMs(): number {
     const { clock, settings } = this.#context;
     if (settings.pollIntervalMs !== undefined) return settings.pollIntervalMs;
-    // No notification gets lost within one process, and elsewhere time is not virtual.
+    // Virtual time exists only within one process, where no notification gets lost.
     const notifiedPollMs = clock.hold ? Number.POSITIVE_INFINITY : 60_000;
     return this.#access.store.capabilities.watch ? notifiedPollMs : 5000;
   }
 
-  /** How long until the next look for a commit: an eighth of the time that has passed. Infinite when there is none. */
+  /** How long to wait before the next look for a commit: an eighth of the time so far. Infinite when there is none. */
   #lookPauseMs(): number {
     if (this.#lookingSince === undefined) return Number.POSITIVE_INFINITY;
     const passedMs = this.#context.clock.elapsed() - this.#lookingSince;
@@ -121,7 +121,7 @@ export class Waker {
     clock.clearTimeout(this.#timer);
     if (this.#isStopped) return;
     const delayMs = end - clock.elapsed();
-    // Timers stand still while the machine is suspended, and know nothing of its clock.
+    // Timers stop while the machine is suspended, and do not follow its clock. So check both often.
     const sliceMs = clock.wallTime ? Math.min(delayMs, compareMs) : delayMs;
     if (sliceMs === Number.POSITIVE_INFINITY) return;
     this.#timer = clock.setTimeout(() => this.#onTimer(end), sliceMs);
@@ -147,7 +147,7 @@ export class Waker {
     return Math.abs(offset - before) > leapMs;
   }
 
-  /** A little later if it is what was put off here: whoever can run it need not race with those who cannot. */
+  /** Adds a little time if this worker deferred a task to that moment, so that workers that can run it go first. */
   #handOver(time: number): number {
     return this.#deferrals.has(time) ? time + handOverMs : time;
   }

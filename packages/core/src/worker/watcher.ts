@@ -15,7 +15,7 @@ export class Watcher {
   #timer: unknown;
   #isStopped = false;
 
-  /** @param onWatching is told that notifications come from now on, and that some may have been missed until now */
+  /** @param onWatching called when notifications start to come; earlier ones may have been missed */
   constructor(
     access: StoreAccess,
     context: WorkerContext,
@@ -38,7 +38,7 @@ export class Watcher {
     this.#isStopped = true;
     this.#context.clock.clearTimeout(this.#timer);
     await this.#watching;
-    // Nobody listens any longer, whatever it says.
+    // Ignore a failure: nobody listens any longer.
     await this.#unwatch?.().catch(() => {});
   }
 

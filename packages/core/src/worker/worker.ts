@@ -1,10 +1,9 @@
 /**
- * The worker of one store: claims what it has room for, runs it, keeps its leases alive and settles it, until it is
- * stopped. It survives whatever the store does: every call may fail, hang or answer late.
+ * The worker of one store: claims tasks while it has room, runs them, extends their leases and settles them, until it
+ * is stopped. It survives whatever the store does: every call may fail, hang or answer late.
  *
- * It never runs a task that it still holds. A lease may be over by the store's clock while the process was blocked, and
- * this very worker may be handed the task again: the run that is going on then has the new claim, and its outcome is
- * settled under it.
+ * It never starts a task that it still holds. If a lease expires while the process is blocked, the store may give the
+ * task to this same worker again. The run in progress then takes over the new claim, and is settled under it.
  */
 
 import { backoffMs } from '../backoff.js';
@@ -30,9 +29,9 @@ import { StoreHealth } from './store-health.js';
 import { undecidable } from './undecidable.js';
 import { Watcher } from './watcher.js';
 
-/** How many settlements may wait before no more tasks are claimed. */
+/** Stop claiming when this many settlements wait. */
 const outboxLimit = 1000;
-/** Tasks are claimed ahead as far as they are expected to start within this time. */
+/** Claim ahead only tasks that are expected to start within this time. */
 const prefetchMs = 50;
 
 export class Worker {
@@ -46,18 +45,18 @@ export class Worker {
   readonly #outbox: Outbox;
   readonly #giveBack: GiveBack;
   readonly #pauser: SchedulePauser;
-  /** Claimed, and neither settled nor given back. */
+  /** Claimed, but not yet settled or given back. */
   readonly #held = new HeldTasks();
-  /** Those that wait for a slot, first come first served. */
+  /** Tasks that wait for a slot, in the order in which they get one. */
   #waiting: HeldTask[] = [];
   #running = 0;
-  /** The store is being asked whether what waits is still this worker's. */
+  /** A call is under way that asks the store whether the waiting tasks are still this worker's. */
   #isRenewing = false;
   #isStopping = false;
   #isStopped = false;
-  /** What is under way, and is to be over before the worker has stopped. */
+  /** Work in progress. `stop` waits for it. */
   readonly #underWay = new Set<Promise<void>>();
-  /** A running mean of how long handlers take, in milliseconds; undefined before the first has ended. */
+  /** The running mean of how long handlers take, in milliseconds; undefined until the first has ended. */
   #meanRunMs: number | undefined;
   #whenIdle: (() => void)[] = [];
 
@@ -76,7 +75,7 @@ export class Worker {
       context,
       this.#health,
       ({ queue, wakeAt }) => this.wakeAt(queue, wakeAt),
-      // For what came before the store began to notify.
+      // Tasks may have come before the store began to notify.
       () => this.#claimer.poke(),
     );
     this.#intake = new Intake(context);
@@ -105,7 +104,7 @@ export class Worker {
     return { running: this.#running, waiting: this.#waiting.length, settling: this.#outbox.size };
   }
 
-  /** What is running, the longest first. */
+  /** The runs in progress. The longest comes first. */
   get runs(): readonly RunningTask[] {
     const runs: RunningTask[] = [];
     for (const { run } of this.#held) {
@@ -116,14 +115,14 @@ export class Worker {
     return runs;
   }
 
-  /** @param failure why the store could not be opened yet */
+  /** @param failure why the store is not open yet */
   start(failure?: unknown): void {
     if (failure !== undefined) this.#health.failed('open', failure);
     this.#watcher.start();
     this.#claimer.poke();
   }
 
-  /** Nothing waits any longer for a store that answers again. */
+  /** The store answers again: retry now everything that waits for a retry. */
   #onRecovered(): void {
     this.#claimer.poke();
     this.#outbox.hurry();
@@ -131,7 +130,7 @@ export class Worker {
     this.#pauseSchedules();
   }
 
-  /** The machine was suspended, or a clock was set: leases may be over, and tasks due. */
+  /** The machine was suspended, or a clock was set: leases may have expired, and tasks may be due. */
   #onLeapt(): void {
     this.#access.forgetTime();
     this.#leases.beat();
@@ -143,12 +142,12 @@ export class Worker {
     return tracked;
   }
 
-  /** Makes sure that the worker looks for due tasks of this queue at this moment, by the store's clock. */
+  /** Makes the worker look for due tasks of this queue at this moment, by the store's clock. */
   wakeAt(queue: string | null, time: number): void {
     if (this.#isOurs(queue)) this.#claimer.wakeAt(time);
   }
 
-  /** Makes sure that the worker sees a task of this queue soon after a transaction of the user's is committed. */
+  /** Makes the worker find a task of this queue soon after the user's transaction commits. */
   lookSoon(queue: string | null): void {
     if (this.#isOurs(queue)) this.#claimer.lookSoon();
   }
@@ -157,7 +156,7 @@ export class Worker {
     return queue === null || this.#context.settings.queues.includes(queue);
   }
 
-  /** Aborts a run of the task in this process, or has it not begin. Says whether there was one. */
+  /** Aborts the task's run in this process, or prevents its start. Returns whether there was one. */
   cancel(id: string): boolean {
     const held = this.#held.find(id);
     if (!held) return false;
@@ -178,8 +177,8 @@ export class Worker {
   }
 
   /**
-   * Takes no more tasks, gives back those that wait, and resolves when those that run have ended and are settled. At
-   * the deadline the rest is aborted, and what cannot be settled then is left to its lease.
+   * Stops claiming, gives back the waiting tasks, and resolves when the running ones have ended and are settled. Aborts
+   * the rest at the deadline. A task that cannot be settled after that keeps its lease until it expires.
    */
   async stop(deadlineMs: number): Promise<void> {
     const { clock, settings } = this.#context;
@@ -192,7 +191,7 @@ export class Worker {
       }
     }, deadlineMs);
     let giveUp: unknown;
-    // Handlers have ended by then, one way or the other: what is left is a store that does not answer.
+    // By then all handlers have ended or are abandoned. Only a store that does not answer can still hold up the stop.
     const isGivenUp = new Promise<void>((resolve) => {
       giveUp = clock.setTimeout(resolve, deadlineMs + settings.abortGraceMs + backoffMs.min);
     });
@@ -220,24 +219,24 @@ export class Worker {
 
   // Claiming
 
-  /** How many tasks to ask for. */
+  /** How many tasks to claim. */
   #room(): number {
     const { slots, settings } = this.#context;
     if (this.#outbox.size >= outboxLimit) return 0;
     const expected = (settings.concurrency * prefetchMs) / Math.max(this.#meanRunMs ?? 1e9, 0.01);
     const prefetch = Math.min(settings.prefetch, Math.floor(expected));
-    // One at a time would cost a round trip each: first half of what was claimed ahead is used up.
+    // Claiming one at a time would cost a round trip each, so wait until half of the tasks claimed ahead have started.
     if (this.#waiting.length > prefetch / 2) return 0;
     return slots.free + prefetch - this.#waiting.length;
   }
 
-  /** Settles and prolongs what is held before it can be claimed once more. */
+  /** Settles held tasks and extends their leases, before the next claim can return the same tasks. */
   async #catchUp(): Promise<void> {
     await this.#outbox.flushed();
     await this.#leases.renew();
   }
 
-  /** Resolves when what cannot be used has been given back. */
+  /** Resolves when the unusable tasks have been given back. */
   async #accept(tasks: readonly ClaimedTask[], leaseUntil: number, now: number): Promise<void> {
     if (this.#isStopped) return;
     const { events } = this.#context;
@@ -272,23 +271,24 @@ export class Worker {
   }
 
   /**
-   * Brings a claim together with what is held of the same task already.
+   * Combines a new claim with what this worker already holds of the same task.
    *
-   * @returns what is to be considered, or undefined when the claim is that of a run that has begun
+   * @returns the task to consider, or undefined when there is nothing to do: a run has taken over the claim, or the
+   *   claim is outdated
    */
   #reconcile(taken: HeldTask): HeldTask | undefined {
     const { claim } = taken;
     const before = this.#held.find(claim.record.id);
     if (!before) return taken;
-    // An answer that came late: the task has been claimed once more since.
+    // A late answer: this worker has claimed the task again since.
     if (claim.token < before.claim.token) return undefined;
     if (!isSameRun(before.claim, claim)) {
-      // What is settled may well have been: that is how it came to be due again.
+      // A settlement under way was probably applied: this is why the task is due again.
       if (before.phase !== 'settling') this.#onLost(before);
       return taken;
     }
     if (before.phase === 'waiting') {
-      // It had not begun: to have it handed out twice was no fault of the task.
+      // The task has not started, so do not count the second delivery against it.
       this.#drop(before);
       const deliveries = Math.max(1, claim.record.deliveries - 1);
       return { ...taken, claim: { ...claim, record: { ...claim.record, deliveries } } };
@@ -300,7 +300,7 @@ export class Worker {
     return undefined;
   }
 
-  /** Considers a claim that came to a task whose run it turned out not to be. */
+  /** Considers a claim that a run took over, but that turned out to be for what follows that run. */
   #considerAnew({ claim, definition, leaseUntil, seenRevision }: HeldTask): void {
     const heldSince = this.#context.clock.elapsed();
     const held: HeldTask = {
@@ -321,7 +321,7 @@ export class Worker {
   /**
    * Decides what to do with a task: run it when there is a slot, or settle it at once.
    *
-   * @returns why nothing can be decided, if so
+   * @returns why no decision is possible, or undefined when there is one
    */
   #consider(held: HeldTask, now: number): Unusable | undefined {
     const { claim } = held;
@@ -344,7 +344,7 @@ export class Worker {
     }
   }
 
-  /** The record remembers which children were started; only the store knows which of them have ended. */
+  /** The record lists the children that were started. Only the store knows which of them have ended. */
   async #considerChildren(held: HeldTask, ids: readonly string[]): Promise<void> {
     let records: readonly (TaskRecord | undefined)[];
     try {
@@ -357,7 +357,7 @@ export class Worker {
       await this.#giveBack.waiting([held], until);
       return;
     }
-    // It may have been claimed once more, or lost, in the meantime.
+    // Meanwhile the task may have been lost or claimed again.
     if (!this.#held.has(held)) return;
     const now = this.#access.estimateNow();
     const children = ids.filter((_, index) => records[index]?.status === 'scheduled');
@@ -381,7 +381,7 @@ export class Worker {
       const [held] = this.#waiting;
       if (!held) return;
       if (held.leaseUntil <= clock.elapsed()) {
-        // The process was blocked. What waits starts once the store has said that it is still this worker's.
+        // The process was blocked. Start waiting tasks only once the store confirms that they are still this worker's.
         this.#renewOverdue();
         return;
       }
@@ -438,10 +438,10 @@ export class Worker {
     this.#running--;
     if (ending.kind === 'lost') {
       this.#held.delete(held);
-      // It was handed to this worker again while it was being aborted.
+      // The store gave the task to this worker again during the abort.
       if (!held.isLost) this.#considerAnew(held);
     } else if (ending.kind === 'stopped' && isAbandoned) {
-      // The handler may still be at work: its task goes to nobody before its lease has run out.
+      // The handler may still be at work, so keep the lease: nobody may claim the task before it expires.
       this.#held.delete(held);
     } else {
       this.#outbox.conclude(held, this.#endedRun(run, ending));
@@ -452,7 +452,7 @@ export class Worker {
 
   #endedRun({ claim, startedAt }: Run, ending: Exclude<RunEnd['ending'], { kind: 'lost' }>) {
     const decide: EndedRun['decide'] = (latest) => {
-      // What is recorded is the token that the handler was given.
+      // Record the token that the handler was given.
       const current = { ...latest, token: claim.token };
       const now = this.#access.estimateNow();
       try {
@@ -481,15 +481,15 @@ export class Worker {
       this.#pauser.add(body.parent);
     }
     this.#pauseSchedules();
-    // What was settled may be due again, and a store that does not notify leaves it to us to look.
+    // The settled task or its children may be due now, and not every store notifies.
     for (const child of spawn) this.#claimer.wakeAt(child.runAt ?? 0);
     if (next && next.runAt !== null) this.#claimer.wakeAt(next.runAt);
-    // The store settled it before it handed the task to this worker again: that claim is of what follows.
+    // The store applied the settlement before it gave the task to this worker again: the new claim is for what follows.
     if (held.claim.token !== claim.token) this.#considerAnew(held);
     this.#claimer.pokeIfHungry();
   }
 
-  /** The store says that a lease is gone. It may be this very worker that was handed the task, and has yet to hear of it. */
+  /** The store says that a lease is gone. Perhaps this same worker has the task again, by a claim not yet answered. */
   #onTaken(held: HeldTask, token: number): void {
     const check = async () => {
       await this.#claimer.answered();
@@ -527,7 +527,7 @@ export class Worker {
 
   #onStale(tasks: readonly HeldTask[]): void {
     this.#waiting = this.#waiting.filter((held) => !tasks.includes(held));
-    // Handlers take long after all; the mean has not noticed, since none has ended.
+    // Handlers take longer than the mean says. It does not show this yet, because none of them has ended.
     this.#meanRunMs = this.#context.settings.heartbeatMs;
     this.#track(this.#giveBack.waiting(tasks));
   }
