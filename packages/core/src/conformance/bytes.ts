@@ -16,7 +16,7 @@ import {
   record,
 } from './records.js';
 
-/** Text that some database, driver, protocol or language takes for something else. */
+/** Texts that some database, driver, protocol or language mistakes for others. */
 const oddTexts: readonly string[] = [
   ...['a', 'A', 'á', 'a\u0301', 'Á', 'a ', ' a', 'a  ', 'a\u00a0', 'ß', 'ss', 'ı', 'i', 'İ'],
   ...["'", '"', '`', "''", "'; DROP TABLE tasks; --", '\\', '\\0', "\\'", '%', '_', '%s', '$1'],
@@ -49,7 +49,7 @@ const longIds: readonly string[] = [
   ...[`${'x'.repeat(299)} `, `${'x'.repeat(299)}X`],
 ];
 
-/** JSON texts of one meaning in several spellings, and such as a parser would change. */
+/** JSON texts that mean the same in different spellings, and some that a parser would change. */
 const oddBodies: readonly string[] = [
   ...['{}', ' { } ', '{"a":1,"a":2}', '{"b":1,"a":2}', '{ "a" : 1 }\n', '[1.0,1e0,1.10,-0,1E+2]'],
   ...[
@@ -83,7 +83,7 @@ const farMoments: readonly number[] = [
   8.64e15,
 ];
 
-/** What a store must give back as it was given. */
+/** What a store must return exactly as given. */
 export const bytesCases: readonly CaseDefinition[] = [
   {
     name: 'ids are compared byte by byte: near twins are tasks of their own in every call',
@@ -230,7 +230,7 @@ export const bytesCases: readonly CaseDefinition[] = [
   },
 ];
 
-/** Takes a task through its life under each of these ids, and looks whether the others were touched. */
+/** Takes a task through its life under each of these ids, and checks that the others stay untouched. */
 async function everyCallTellsApart(store: DataStore, ids: readonly string[]): Promise<void> {
   const inserted = await store.insert(ids.map((id) => record(id, { body: JSON.stringify(id) })));
   same(
@@ -275,7 +275,7 @@ async function everyCallTellsApart(store: DataStore, ids: readonly string[]): Pr
   }
 }
 
-/** Names odd text unmistakably: twins look alike. */
+/** Escapes odd text, because twins look alike. */
 function show(text: string): string {
   const visible = text.length > 40 ? `${text.slice(0, 30)}… (${text.length} units)` : text;
   const escaped = JSON.stringify(visible);

@@ -14,7 +14,7 @@ export function same(actual: unknown, expected: unknown, sentence: string): void
   });
 }
 
-/** Requires that something holds. `sentence` says what the contract promises, and what was seen instead. */
+/** Requires that a condition holds. `sentence` says what the contract promises, and what was seen instead. */
 export function holds(condition: boolean, sentence: string): asserts condition {
   if (!condition)
     throw new AssertionError({ message: sentence, actual: condition, expected: true });
@@ -36,13 +36,13 @@ export async function rejects(
   throw new AssertionError({ message: `${sentence}\n  expected: ${code}\n  but it ${outcome}` });
 }
 
-/** The value, which the contract promises to be there. */
+/** Returns a value that the contract promises to be there. */
 export function present<T>(value: T | null | undefined, sentence: string): T {
   holds(value !== null && value !== undefined, sentence);
   return value;
 }
 
-/** The members that the contract gives a record, without any that a driver or a claim adds. */
+/** The members of a record that the contract defines, without any that a driver or a claim adds. */
 export function plain(record: TaskRecord | undefined): TaskRecord | undefined {
   if (!record) return undefined;
   const { id, name, queue, group, status, paused, runAt, body } = record;

@@ -11,9 +11,9 @@ import type {
 import type { ConformanceProcess } from './types.js';
 
 /**
- * What a child runs: it opens the store and answers one call a line, in the order given. `work` is a loop of its own,
- * so that many children run into one another at full speed: it claims tasks and settles them `runs` times each, noting
- * its tokens in their bodies, until none is left.
+ * The script of a child process. It opens the store and answers one call per line, in the given order. `work` is a loop
+ * in the child, so that many children collide at full speed. It claims tasks, settles each of them `runs` times and
+ * notes its tokens in their bodies, until no task is left.
  */
 const script = `
 import { createInterface } from 'node:readline';
@@ -59,7 +59,7 @@ for await (const line of lines) {
 }
 `;
 
-/** A process of its own with a handle on the place, working by real time. */
+/** A separate process with a handle on the place, in real time. */
 export class ChildProcess {
   readonly #process: ReturnType<typeof spawn>;
   readonly #answers: AsyncIterator<string>;
@@ -84,7 +84,7 @@ export class ChildProcess {
     this.#process.stderr?.on('data', (chunk) => {
       this.#complaint += chunk;
     });
-    // Writing to a child that has been killed fails; its missing answer says so well enough.
+    // Writing to a killed child fails. Its missing answer says enough.
     this.#process.stdin?.on('error', () => {});
     if (!this.#process.stdout) throw new Error('a child has an output');
     this.#lines = createInterface({ input: this.#process.stdout });
@@ -111,12 +111,15 @@ export class ChildProcess {
     return this.#call('settle', settlements);
   }
 
-  /** Claims and settles until nothing is left, for so many seconds at most, and gives the leases whose settlement was accepted. */
+  /**
+   * Claims and settles until no task is left, for at most so many seconds. Returns the leases whose settlement was
+   * accepted.
+   */
   work(owner: string, leaseMs: number, runs: number, seconds: number): Promise<LeaseRef[]> {
     return this.#call('work', owner, leaseMs, runs, seconds);
   }
 
-  /** Ends the process at once, in the middle of whatever it is doing. */
+  /** Kills the process at once, whatever it is doing. */
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL');
     await this.#ended;

@@ -18,7 +18,7 @@ import {
   recordsOf,
 } from './records.js';
 
-/** What `claim` takes, in which order, and what it makes of it. */
+/** Which tasks `claim` takes, in which order, and what it changes in them. */
 export const claimCases: readonly CaseDefinition[] = [
   {
     name: 'a task is claimed at exactly its time and not one millisecond before',

@@ -97,7 +97,7 @@ export const concurrencyCases: readonly CaseDefinition[] = [
       await everyone(tasks, async (task, index) => {
         const settle = () => worker.settle([again(task, start + 5)]);
         const update = () => user.update(task.id, { name: 'edited' }, task);
-        // Each gets ahead of the other in turn, so that a store that serves calls in order sees both orders.
+        // Let each go first in turn, so that a store that serves calls in order sees both orders.
         const [first, second] = index % 2 === 0 ? [settle(), update()] : [update(), settle()];
         const answers = await Promise.all([first, second]);
         const [settled, edited] = index % 2 === 0 ? answers : [answers[1], answers[0]];
@@ -225,7 +225,7 @@ export const concurrencyCases: readonly CaseDefinition[] = [
       for (let round = 0; round < 20; round++) {
         await owner.insert(recordsOf(8));
         const tasks = await claim(owner, { leaseMs: 10, owner: 'owner' });
-        // Every reading of the clock moves it on: the leases run out while the calls are under way.
+        // Each reading moves the clock on, so that the leases run out while the calls are under way.
         clock.advance(5);
         clock.stepMs = 1;
         const extensions = everyone(tasks, (task) => owner.extend([leaseOf(task)], 100_000));
@@ -298,12 +298,12 @@ export const concurrencyCases: readonly CaseDefinition[] = [
   },
 ];
 
-/** Runs all at once and gives the answers in order. */
+/** Runs `run` for all items at once and returns the answers in order. */
 function everyone<T, R>(items: readonly T[], run: (item: T, index: number) => Promise<R>) {
   return Promise.all(items.map(run));
 }
 
-/** Two users of each handle. */
+/** Each handle twice, for two users of it. */
 function twice(stores: readonly DataStore[]): DataStore[] {
   return [...stores, ...stores];
 }

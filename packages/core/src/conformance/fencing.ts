@@ -16,7 +16,7 @@ import {
   untouched,
 } from './records.js';
 
-/** Settlements that are refused because something has happened since the claim, and those that are made again. */
+/** Settlements that are refused because of something that happened since the claim, and repeated ones. */
 export const fencingCases: readonly CaseDefinition[] = [
   {
     name: 'a stale owner’s settlement is lost and changes nothing, before and after the next one',
@@ -254,7 +254,7 @@ export const fencingCases: readonly CaseDefinition[] = [
   },
 ];
 
-/** Requires that a settlement by this holder is refused and leaves no trace: not in the task, history or spawned. */
+/** Requires that a settlement by this holder is refused and leaves no trace in the task, history or spawned tasks. */
 async function isRefused(
   store: DataStore,
   holder: ClaimedTask,

@@ -10,13 +10,13 @@ import type {
 } from './types.js';
 import { guarantees } from './types.js';
 
-/** Where the clock of every case stands at first. Far from the real time, so that a store that looks there is found. */
+/** Where the clock of every case starts. Far from the real time, to expose a store that reads it. */
 export const start = 1_000_000_000_000;
 
 /** The time that a store under test sees. It stands still unless a case moves it. */
 export class VirtualClock {
   now = start;
-  /** By how much each reading moves the clock on, for cases that look for a second reading. */
+  /** How far each reading moves the clock on, for cases that look for a second reading. */
   stepMs = 0;
 
   readonly read = (): number => {
@@ -30,7 +30,7 @@ export class VirtualClock {
   }
 }
 
-/** A place with its clock and its handles, for as long as a case runs. */
+/** A place with its clock and its handles, while a case runs. */
 export class Bench {
   readonly clock = new VirtualClock();
   readonly target: ConformanceTarget;
@@ -53,11 +53,11 @@ export class Bench {
     return new Bench(target, await target.create(), options);
   }
 
-  /** A handle that is not open yet; whoever opens it closes it. */
+  /** Creates a handle that is not open yet. Callers close what they open. */
   readonly connect = async (): Promise<DataStore> =>
     this.place.connect({ ...this.#options, clock: this.clock.read });
 
-  /** An open handle, closed when the case ends. */
+  /** Creates an open handle. It is closed when the case ends. */
   readonly open = async (): Promise<DataStore> => {
     const store = await this.connect();
     await store.open();
@@ -68,10 +68,10 @@ export class Bench {
   readonly openMany = (count: number): Promise<DataStore[]> =>
     Promise.all(Array.from({ length: count }, this.open));
 
-  /** As `connect`, but the handle lives by the store's own clock. Not to be mixed with others in one place. */
+  /** Like `connect`, but the handle uses the store's own clock. Do not mix it with other handles in one place. */
   readonly connectInRealTime = async (): Promise<DataStore> => this.place.connect(this.#options);
 
-  /** Another place, disposed of together with this one. */
+  /** Creates another place. It is disposed of together with this one. */
   readonly elsewhere = async (): Promise<Bench> => {
     const bench = await Bench.create(this.target, this.#options);
     this.#elsewhere.push(bench);
@@ -85,7 +85,7 @@ export class Bench {
   }
 }
 
-/** Waits until something has happened, in real time. For what only the outside world can bring about. */
+/** Waits in real time until something has happened. For what only the outside world can do. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
@@ -98,11 +98,11 @@ export async function until(
   }
 }
 
-/** A case as its area writes it down. */
+/** A case as its file defines it. */
 export interface CaseDefinition {
   readonly name: string;
   readonly guarantee: Guarantee;
-  /** What the handles of this case are made with, besides the clock. */
+  /** The options for the handles of this case, besides the clock. */
   readonly options?: DataStoreOptions;
   readonly run: (bench: Bench) => Promise<void>;
 }
@@ -121,7 +121,7 @@ export function toCases(
       try {
         await run(bench);
       } catch (error) {
-        // What went wrong first matters; that the cleanup fails too is its consequence.
+        // Report the first error. A cleanup that fails too is only its consequence.
         await bench.dispose().catch(() => {});
         throw brokenGuarantee(guarantee, name, error);
       }
@@ -130,7 +130,7 @@ export function toCases(
   }));
 }
 
-/** Puts the guarantee and the case before the sentence that was broken; keeps what runners show as a difference. */
+/** Puts the guarantee and the case before the broken sentence. Keeps the values that runners show as a difference. */
 function brokenGuarantee(guarantee: Guarantee, name: string, error: unknown): AssertionError {
   const { actual, expected } = error instanceof AssertionError ? error : {};
   const broken = new AssertionError({

@@ -4,7 +4,7 @@ import type { Bench, CaseDefinition } from './harness.js';
 import { start } from './harness.js';
 import { again, claimOne, historyEntry, record } from './records.js';
 
-/** What is kept of runs. Where the capability is not claimed, each of these requires that nothing is. */
+/** What a store keeps of runs. Without the capability, each of these requires that it keeps nothing. */
 export const historyCases: readonly CaseDefinition[] = [
   historyCase({
     name: 'history gives what settlements appended, newest first and as it was written',
@@ -95,7 +95,7 @@ export const historyCases: readonly CaseDefinition[] = [
   }),
 ];
 
-/** Makes a case that requires an empty history of a store that does not claim to keep one. */
+/** Makes a case. If the store does not claim to keep a history, the case requires an empty one. */
 function historyCase(definition: Omit<CaseDefinition, 'guarantee'>): CaseDefinition {
   return {
     ...definition,

@@ -1,12 +1,12 @@
 /**
- * The conformance kit: what every data store must do, as plain cases for any test runner.
+ * The conformance kit: checks everything that a data store must do, as plain cases for any test runner.
  *
  * ```ts
  * for (const c of dataStoreConformance({ create })) test(c.name, c.run);
  * ```
  *
- * Nothing can be skipped. What a store can do beyond the contract's core is read from its `capabilities`: the kit
- * tests what is claimed there, and that what is not claimed behaves as the contract says it then does.
+ * No case can be skipped. The kit reads a store's `capabilities` to learn what it can do beyond the core of the
+ * contract. It tests what is claimed there, and that what is not claimed behaves as the contract says.
  *
  * @module
  */
@@ -67,7 +67,7 @@ export { guarantees } from './types.js';
 
 const concurrency = [...concurrencyCases, ...interleavingCases, ...processCases];
 
-/** Every case of the kit, for one store. Cases share nothing and may run at the same time. */
+/** All cases of the kit, for one store. Cases share nothing and may run at the same time. */
 export function dataStoreConformance(target: ConformanceTarget): ConformanceCase[] {
   return [...toCases(target, 'contract', contract), ...toCases(target, 'concurrency', concurrency)];
 }

@@ -18,7 +18,7 @@ import {
   untouched,
 } from './records.js';
 
-/** `insert`, `get`, and what holds of every call that takes a list. */
+/** `insert`, `get`, and what holds for every call that takes a list. */
 export const insertCases: readonly CaseDefinition[] = [
   {
     name: 'an inserted task is stored as given, with no lease, no deliveries and never resumed',
@@ -222,7 +222,7 @@ async function all<T>(answer: Promise<readonly (T | undefined)[]>): Promise<T[]>
   return (await answer).filter((item) => item !== undefined);
 }
 
-/** Overwrites every member that can be, the way a careless caller would. */
+/** Overwrites every member that it can, like a careless caller. */
 function scribbleOver(object: object): void {
   for (const [key, value] of Object.entries(object)) {
     if (typeof value === 'object' && value !== null) scribbleOver(value);

@@ -4,14 +4,14 @@ import type { Bench, CaseDefinition } from './harness.js';
 import { Random } from './random.js';
 import { leaseOf, record, recordsOf, settlement } from './records.js';
 
-/** What one lease went through, as its owner saw it. */
+/** What happened to one lease, as its owner saw it. */
 interface Ownership {
   readonly id: string;
   readonly token: number;
   readonly claimedAt: number;
-  /** The last end that the store has promised. */
+  /** The last `expiresAt` that the store promised. */
   expiresAt: number;
-  /** When the owner gave the task up by settling or releasing it. */
+  /** When the owner gave up the task by settling or releasing it. */
   endedAt: number | null;
   /** When another call about this lease was last accepted. */
   acceptedAt: number;
@@ -25,7 +25,7 @@ interface Held {
 const taskCount = 12;
 const runsPerTask = 6;
 
-/** Random workers on many handles, whose leases, settlements and edits are judged afterwards. */
+/** Random workers on many handles. Their leases, settlements and edits are checked afterwards. */
 export const interleavingCases: readonly CaseDefinition[] = [1, 2, 3].map((seed) => ({
   name: `workers that race at random own each task one after another (seed ${seed})`,
   guarantee: 'G2',
@@ -34,7 +34,7 @@ export const interleavingCases: readonly CaseDefinition[] = [1, 2, 3].map((seed)
 
 async function raceAtRandom({ openMany, clock }: Bench, seed: number): Promise<void> {
   const stores = await openMany(5);
-  // Each takes its choices from a source of its own: in which order they are served is up to the store.
+  // Each has its own source of choices, because the store decides in which order they are served.
   const random = new Random(seed);
   const editor = new Random(seed * 100);
   const [store] = stores;
@@ -66,7 +66,7 @@ async function raceAtRandom({ openMany, clock }: Bench, seed: number): Promise<v
   }
 }
 
-/** Somebody who pauses, resumes and renames tasks while they are claimed and settled. */
+/** Pauses, resumes and renames tasks while they are claimed and settled. */
 async function edit(store: DataStore, random: Random): Promise<void> {
   const id = `task-${random.below(taskCount)}`;
   if (random.chance(30)) await store.setPaused({ ids: [id] }, random.chance(40));
@@ -78,7 +78,7 @@ async function edit(store: DataStore, random: Random): Promise<void> {
   if (random.chance(50)) await store.setPaused({ all: true }, false);
 }
 
-/** Claims tasks and does with them whatever comes to mind, also long after the lease was lost. */
+/** Claims tasks and makes random calls about them, even long after the lease was lost. */
 class Worker {
   readonly owned: Ownership[] = [];
   readonly settled: [id: string, token: number][] = [];
@@ -147,7 +147,7 @@ class Worker {
   }
 }
 
-/** Looks through the leases that one task had, by token. */
+/** Checks the leases that one task had, by token. */
 function judge(owned: readonly Ownership[]): void {
   for (const [index, next] of owned.entries()) {
     const last = owned[index - 1];

@@ -16,7 +16,7 @@ import {
   sameHistory,
 } from './records.js';
 
-/** Several items of one call that are about one task mean what they would mean in as many calls. */
+/** Several items of one call that are about one task mean the same as in separate calls. */
 export const itemOrderCases: readonly CaseDefinition[] = [
   {
     name: 'of two settlements of one task in one call the first is applied, and the second finds it',
@@ -109,7 +109,7 @@ export const itemOrderCases: readonly CaseDefinition[] = [
   },
 ];
 
-/** Claims every task that is due. @returns gives each by its id */
+/** Claims every task that is due. @returns a function that finds a task by its id */
 async function claimedById(store: DataStore): Promise<(id: string) => ClaimedTask> {
   const tasks = new Map((await claim(store)).map((task) => [task.id, task]));
   return (id) => present(tasks.get(id), `claim takes ${id}, which is due`);

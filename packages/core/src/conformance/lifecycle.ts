@@ -154,7 +154,7 @@ export const lifecycleCases: readonly CaseDefinition[] = [
   },
 ];
 
-/** Every call that a store answers while it is open, in its simplest form. */
+/** Every call that an open store answers, in its simplest form. */
 function calls(store: DataStore): Record<string, () => Promise<unknown>> {
   return {
     now: () => store.now(),

@@ -213,7 +213,7 @@ export const listCases: readonly CaseDefinition[] = [
   },
 ];
 
-/** What goes on between two pages: everything that may move a record within an index. */
+/** Makes changes between two pages: everything that may move a record within an index. */
 async function disturb(store: DataStore, page: readonly TaskRecord[], round: number) {
   await store.insert([
     record(`aaa-${round}`, { group: 'g' }),

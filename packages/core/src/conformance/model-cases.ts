@@ -6,10 +6,10 @@ import { Comparison, randomOperation } from './operations.js';
 import { Random } from './random.js';
 
 const operationsPerSeed = 300;
-/** How often a failing sequence is tried with fewer operations. Each attempt takes a fresh place. */
+/** How often to try a failing sequence with fewer operations. Each attempt takes a fresh place. */
 const attemptsToShrink = 100;
 
-/** Random sequences of calls, each answered by the store and by the model alike. */
+/** Random sequences of calls. The store and the model must answer each call alike. */
 export const modelCases: readonly CaseDefinition[] = [1, 2, 3, 4].map((seed) => ({
   name: `a random sequence of calls is answered as the contract says (seed ${seed})`,
   guarantee: 'G1',
@@ -22,7 +22,7 @@ export const modelCases: readonly CaseDefinition[] = [1, 2, 3, 4].map((seed) => 
 }));
 
 interface Failure {
-  /** How many operations it took. */
+  /** How many operations it took to fail. */
   readonly after: number;
   readonly error: unknown;
 }
@@ -42,7 +42,7 @@ async function run(bench: Bench, operations: readonly Operation[]): Promise<Fail
   return undefined;
 }
 
-/** Leaves out whatever can be left out of a sequence that fails, and says what remains. */
+/** Leaves out everything that a failing sequence does not need, and reports the rest. */
 async function explain(
   bench: Bench,
   seed: number,

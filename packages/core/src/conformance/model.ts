@@ -11,18 +11,18 @@ import type {
 } from '../data-store.js';
 import { holds, plainLease, same } from './check.js';
 
-/** A task in the model: what the contract says of it, and what it has to remember to say it. */
+/** A task in the model: what the contract says about it, and what the model must remember to say it. */
 interface ModelTask extends Omit<TaskRecord, 'revision' | 'wakeAt'> {
-  /** Undefined when a call has changed it and the store has not shown yet what it chose. */
+  /** Undefined after a call has changed it, until the store has shown which one it chose. */
   revision: number | undefined;
   settledToken: number | undefined;
 }
 
 /**
- * The contract, written down a second time as plainly as can be: a map of tasks, looked through from end to end.
+ * The contract, written a second time as plainly as possible: a map of tasks, scanned from end to end.
  *
- * Where the contract leaves a choice (which token, which revision, which of several tasks of one moment) the model
- * looks at what the store chose and holds it to the rules for that choice.
+ * Where the contract leaves a choice (which token, which revision, which of several tasks with the same moment), the
+ * model looks at what the store chose and checks it against the rules for that choice.
  */
 export class Model {
   readonly tasks = new Map<string, ModelTask>();
@@ -68,7 +68,7 @@ export class Model {
     return changed.length;
   }
 
-  /** Holds the answer of a claim to the rules, and does what it did. */
+  /** Checks the answer of a claim against the rules, and makes the same changes. */
   claim({ queues, limit, owner, leaseMs }: ClaimRequest, answer: ClaimResult, now: number): void {
     same(answer.now, now, 'claim gives the time of the store');
     const due = [...this.tasks.values()]
@@ -152,7 +152,7 @@ export class Model {
     });
   }
 
-  /** The ids of the tasks that match, sorted. */
+  /** Returns the ids of the tasks that match, sorted. */
   list({ group, name, queue, status, paused, leased }: TaskFilter, now: number): string[] {
     const matching = [...this.tasks.values()].filter(
       (task) =>
@@ -166,7 +166,7 @@ export class Model {
     return matching.map(({ id }) => id).sort();
   }
 
-  /** Takes note of a revision that the store has chosen, and gives the record as the contract has it. */
+  /** Notes a revision that the store has chosen, and returns the record as the contract defines it. */
   expected(id: string, stored: TaskRecord | undefined): TaskRecord | undefined {
     const task = this.tasks.get(id);
     if (!task) return undefined;

@@ -20,15 +20,15 @@ const names = ['mail', 'bill'];
 
 type Change = Partial<Omit<NewTaskRecord, 'id' | 'paused'>>;
 
-/** A claim of the past, counted back from the last one. `shift` falsifies the token that it gave. */
+/** An earlier claim, counted back from the last one. `shift` is added to its token to make a wrong one. */
 interface Claimed {
   readonly back: number;
   readonly shift: number;
 }
 
 /**
- * One call, with everything that it depends on in numbers that mean something in any state, so that a sequence in
- * which calls are left out is a sequence too.
+ * One call. All that it depends on is given in numbers that mean something in any state, so a sequence stays valid when
+ * calls are left out.
  */
 export type Operation =
   | { readonly call: 'advance'; readonly ms: number }
@@ -47,7 +47,7 @@ export type Operation =
   | {
       readonly call: 'settle';
       readonly leases: readonly Claimed[];
-      /** Whether it is decided on the record as it is now, or as it was claimed. */
+      /** Whether to decide on the record as it is now, or as it was claimed. */
       readonly isFresh: boolean;
       readonly become: 'again' | 'paused' | 'finished' | 'failed' | 'removed';
       readonly runMs: number;
@@ -89,13 +89,13 @@ export function randomOperation(random: Random): Operation {
   return { call: 'list', filter: filter(random), limit: 1 + random.below(4) };
 }
 
-/** Runs operations on a store and on the model, and compares what they answer and what they hold. */
+/** Runs operations on a store and on the model, and compares their answers and contents. */
 export class Comparison {
   readonly #store: DataStore;
   readonly #model: Model;
   readonly #clock: VirtualClock;
   readonly #claimed: ClaimedTask[] = [];
-  /** The records as they were last seen, by which edits are decided. */
+  /** The records as last seen. Edits are based on them. */
   #seen = new Map<string, TaskRecord>();
   #settlements = 0;
 
@@ -129,7 +129,7 @@ export class Comparison {
     }
   }
 
-  /** The answer of the store, and what the model expects. */
+  /** Returns the store's answer, and the one that the model expects. */
   async #call(operation: Operation): Promise<[unknown, unknown]> {
     const store = this.#store;
     const model = this.#model;
@@ -196,7 +196,7 @@ export class Comparison {
     }
   }
 
-  /** `isUnique`: one for each task, because items of one call that mean one task may be served in any order. */
+  /** `isUnique`: one for each task, because items of one call about one task may be served in any order. */
   #leases(leases: readonly Claimed[], isUnique = false) {
     const found = leases.flatMap(({ back, shift }) => {
       const task = this.#claimed.at(-1 - (back % Math.max(1, this.#claimed.length)));
@@ -211,7 +211,7 @@ export class Comparison {
   }
 
   #historyEntry(taskId: string) {
-    // Some are there already.
+    // Some of these ids exist already.
     const id = `run-${this.#settlements++ % 40}`;
     return { taskId, id, at: start, body: '{}' };
   }
@@ -264,7 +264,7 @@ function filter(random: Random): TaskFilter {
   return Object.fromEntries(Object.entries(members).filter(() => random.chance(30)));
 }
 
-/** The last few claims mostly, any of the earlier ones at times. */
+/** Picks mostly one of the last few claims, sometimes an earlier one. */
 function claimed(random: Random): Claimed {
   return { back: random.below(random.chance(80) ? 4 : 30), shift: rarely(random) };
 }

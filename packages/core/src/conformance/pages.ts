@@ -1,10 +1,10 @@
 import type { DataStore, TaskFilter, TaskRecord } from '../data-store.js';
 import { holds } from './check.js';
 
-/** The pages of a listing, to the last. */
+/** All pages of a listing. */
 export async function* pages(store: DataStore, filter: TaskFilter, limit: number) {
   let after: string | null = null;
-  // A page may be empty without being the last, but a listing has to end.
+  // A page may be empty without being the last, but a listing must end.
   for (let page = 0; page < 10_000; page++) {
     const result = await store.list({ ...filter, limit, ...(after === null ? {} : { after }) });
     holds(
@@ -18,7 +18,7 @@ export async function* pages(store: DataStore, filter: TaskFilter, limit: number
   holds(false, 'a listing ends: `next` is null on the last page');
 }
 
-/** Every task that matches: a page may be short and not be the last. */
+/** Lists every task that matches. A page may be short without being the last. */
 export async function listAll(store: DataStore, filter: TaskFilter = {}, limit = 1000) {
   const tasks: TaskRecord[] = [];
   for await (const page of pages(store, filter, limit)) tasks.push(...page);

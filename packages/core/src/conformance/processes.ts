@@ -6,18 +6,18 @@ import { until } from './harness.js';
 import { listAll } from './pages.js';
 import { finish, leaseOf, record, recordsOf, untouched } from './records.js';
 
-/** A store at work, and other processes at work on the same place. */
+/** A store, and other processes that work on the same place. */
 interface Company {
   readonly store: DataStore;
-  /** Starts processes; all that are left end with the case. */
+  /** Starts processes. Those still running end with the case. */
   start(count: number): ChildProcess[];
 }
 
 const runs = 3;
-/** How many seconds whatever processes do together may take. */
+/** How many seconds processes may take for what they do together. */
 const patience = 20;
 
-/** Several processes on one place, by real time. Where the capability is not claimed there is nothing to promise. */
+/** Several processes on one place, in real time. Without the capability there is nothing to test. */
 export const processCases: readonly CaseDefinition[] = [
   processCase({
     name: 'processes that work at once settle every run of every task exactly once',
@@ -84,10 +84,10 @@ export const processCases: readonly CaseDefinition[] = [
       const work = children.map((child, index) =>
         child.work(`owner-${index}`, 500, runs, patience),
       );
-      // Those that are killed leave without an answer.
+      // Killed processes end without an answer.
       const ends = Promise.allSettled(work);
       for (const [index, child] of children.slice(0, 3).entries()) {
-        // By then the child has certainly begun, and much is left to do.
+        // By then the child has certainly begun, and much work is left.
         const hasBegun = async () => (await runsRecorded(store)) >= 60 * (index + 1);
         await until(hasBegun, 'tasks are claimed and settled', patience);
         await child.kill();
@@ -191,12 +191,12 @@ export const processCases: readonly CaseDefinition[] = [
 ];
 
 interface ProcessCase extends Omit<CaseDefinition, 'run'> {
-  /** Whether the processes are to find a place that nobody has opened before. */
+  /** Whether the processes must find a place that nobody has opened before. */
   readonly isFresh?: true;
   readonly run: (company: Company) => Promise<void>;
 }
 
-/** Makes a case that runs where several processes may open the store. */
+/** Makes a case that runs only if several processes may open the store. */
 function processCase({ isFresh, run, ...definition }: ProcessCase): CaseDefinition {
   return {
     ...definition,
@@ -229,7 +229,7 @@ async function runsRecorded(store: DataStore): Promise<number> {
   return tasks.reduce((sum, task) => sum + JSON.parse(task.body).length, 0);
 }
 
-/** The tokens that the settlements of each task have noted in its body. All tasks have to be finished. */
+/** The tokens that settlements wrote into the body of each task. All tasks must be finished. */
 async function recordedTokens(store: DataStore): Promise<Map<string, number[]>> {
   const tasks = await listAll(store);
   for (const task of tasks) same(task.status, 'finished', `${task.id} is settled to its end`);

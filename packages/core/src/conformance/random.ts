@@ -1,4 +1,4 @@
-/** A seeded source of choices: the same seed gives the same choices, on every machine. */
+/** A seeded source of choices. The same seed gives the same choices on every machine. */
 export class Random {
   #state: number;
 
@@ -8,7 +8,7 @@ export class Random {
 
   /** An integer from 0 up to, but not including, `end`. */
   below(end: number): number {
-    // Mulberry32: small, fast and even enough to pick operations with.
+    // Mulberry32: small, fast, and even enough to pick operations.
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
@@ -21,7 +21,7 @@ export class Random {
     return item;
   }
 
-  /** True `times` times in a hundred. */
+  /** True with a chance of `times` in a hundred. */
   chance(times: number): boolean {
     return this.below(100) < times;
   }

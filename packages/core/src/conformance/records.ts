@@ -11,7 +11,7 @@ import type {
 import { plain, present, same } from './check.js';
 import { start } from './harness.js';
 
-/** How long leases last in the cases that do not care. */
+/** How long leases last in cases where it does not matter. */
 export const leaseMs = 1000;
 
 /** A task that is due at the start, in queue `q`. */
@@ -42,7 +42,7 @@ export function historyEntry(taskId: string, id: string, at = start): HistoryEnt
   return { taskId, id, at, body: `{"run":"${id}"}` };
 }
 
-/** Claims from queue `q`, up to 100 tasks, unless told otherwise. */
+/** Claims up to 100 tasks from queue `q`, unless told otherwise. */
 export async function claim(
   store: DataStore,
   request: Partial<ClaimRequest> = {},
@@ -50,7 +50,7 @@ export async function claim(
   return (await claimRequest(store, request)).tasks;
 }
 
-/** As {@link claim}, with the whole answer. */
+/** Like {@link claim}, but returns the whole answer. */
 export function claimRequest(store: DataStore, request: Partial<ClaimRequest> = {}) {
   return store.claim({ queues: ['q'], limit: 100, owner: 'alice', leaseMs, ...request });
 }
@@ -64,13 +64,13 @@ export async function claimOne(
   return present(tasks[0], 'claim takes a task that is due');
 }
 
-/** The task, which must be there. */
+/** Reads a task that must exist. */
 export async function read(store: DataStore, id: string): Promise<TaskRecord> {
   const [task] = await store.get([id]);
   return present(task, `get gives the task ${JSON.stringify(id)}, which exists`);
 }
 
-/** Makes a call that must leave these tasks exactly as they are, and gives its answer. */
+/** Makes a call that must leave these tasks exactly as they are, and returns its answer. */
 export async function untouched<T>(
   store: DataStore,
   ids: readonly string[],
@@ -87,7 +87,7 @@ export function idsOf(tasks: readonly (TaskRecord | undefined)[]): (string | und
   return tasks.map((task) => task?.id);
 }
 
-/** Requires these entries, newest first, of a store that keeps a history, and none of one that does not. */
+/** Requires these entries, newest first, if the store keeps a history, and none if it does not. */
 export async function sameHistory(
   store: DataStore,
   taskId: string,
@@ -107,12 +107,12 @@ export function leaseOf(task: ClaimedTask): LeaseRef {
   return { id: task.id, token: task.lease.token };
 }
 
-/** The task is finished, on the basis of the record as it was claimed. */
+/** A settlement that finishes the task, based on the record as it was claimed. */
 export function finish(task: ClaimedTask, members: Partial<Settlement> = {}): Settlement {
   return settlement(task, { status: 'finished', runAt: null, body: '{}' }, members);
 }
 
-/** The task runs again at `runAt`. */
+/** A settlement after which the task runs again at `runAt`. */
 export function again(
   task: ClaimedTask,
   runAt: number,

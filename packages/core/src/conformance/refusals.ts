@@ -7,14 +7,14 @@ import { start } from './harness.js';
 import { listAll } from './pages.js';
 import { again, claim, claimOne, historyEntry, idsOf, leaseOf, read, record } from './records.js';
 
-/** Texts that not every database can hold, and what careless ones take them for. */
+/** Texts that not every database can hold, and the texts that careless ones take them for. */
 const unstorable: readonly { readonly text: string; readonly twins: readonly string[] }[] = [
   { text: 'a\ud800b', twins: ['a\ufffdb', 'a?b', 'ab', 'a'] },
   { text: 'a\udfff', twins: ['a\ufffd', 'a?', 'a'] },
   { text: 'a\0b', twins: ['a', 'ab', 'a b', 'a\ufffdb', 'a\\0b'] },
 ];
 
-/** What a store may refuse, and otherwise does as with everything else. */
+/** What a store may refuse, or else must treat like everything else. */
 export const refusalCases: readonly CaseDefinition[] = [
   {
     name: 'a body that is too large for the store is refused, whichever call carries it, or kept',
@@ -67,7 +67,7 @@ export const refusalCases: readonly CaseDefinition[] = [
   },
 ];
 
-/** Whether a call refuses what it is given; it may fail for nothing else. */
+/** Whether a call refuses its input. It may fail for no other reason. */
 async function refuses(code: SchedErrorCode, call: () => Promise<unknown>): Promise<boolean> {
   try {
     await call();
@@ -90,7 +90,7 @@ async function neverTakenForAnother(
   if (!task) throw new Error('twins were claimed');
   const before = (await store.get(twins)).map(plain);
   const of = `a text that cannot be held is that of no task, or refused: ${JSON.stringify(text)} by`;
-  /** Looks for the text, where nothing has it yet. */
+  /** Looks for the text while no task has it. */
   const look = async (call: string, answer: () => Promise<unknown>, expected: unknown) => {
     let answered: unknown;
     const isRefused = await refuses('SCHED_ARGUMENT_INVALID', async () => {

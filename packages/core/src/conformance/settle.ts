@@ -19,7 +19,7 @@ import {
   untouched,
 } from './records.js';
 
-/** What a settlement that is accepted does. Those that are refused or repeated are in `fencing.ts`. */
+/** What an accepted settlement does. For refused and repeated ones, see `fencing.ts`. */
 export const settleCases: readonly CaseDefinition[] = [
   {
     name: 'a settlement replaces status, runAt and body, ends the lease and starts deliveries afresh',

@@ -4,7 +4,7 @@ import type { Bench, CaseDefinition } from './harness.js';
 import { start } from './harness.js';
 import { claim, idsOf, read, record } from './records.js';
 
-/** `withTransaction`. Where the capability is not claimed, each of these requires the error that says so. */
+/** `withTransaction`. Without the capability, each of these requires the error that says so. */
 export const transactionCases: readonly CaseDefinition[] = [
   transactionCase({
     name: 'what is done in a transaction is seen by others when it is committed and not before',
@@ -85,7 +85,7 @@ export const transactionCases: readonly CaseDefinition[] = [
   }),
 ];
 
-/** Makes a case that requires `SCHED_STORE_UNSUPPORTED` of a store that does not claim to join transactions. */
+/** Makes a case. If the store does not claim to join transactions, the case requires `SCHED_STORE_UNSUPPORTED`. */
 function transactionCase(definition: Omit<CaseDefinition, 'guarantee'>): CaseDefinition {
   return {
     ...definition,

@@ -4,7 +4,7 @@ import type { CaseDefinition } from './harness.js';
 import { start, until } from './harness.js';
 import { again, claimOne, leaseOf, read, record } from './records.js';
 
-/** How many seconds `soon` may be. */
+/** How many seconds "soon" may take. */
 const soon = 5;
 
 /** Something that makes a task of queue `q` claimable, or claimable earlier. */
@@ -76,7 +76,7 @@ const causes: readonly Cause[] = [
   },
 ];
 
-/** `watch`. Where the capability is not claimed, it takes a listener and never calls it. */
+/** `watch`. Without the capability, it takes a listener and never calls it. */
 export const watchCases: readonly CaseDefinition[] = [
   ...causes.map(
     ({ what, prepare, wakeAt }): CaseDefinition => ({
