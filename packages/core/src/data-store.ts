@@ -53,14 +53,14 @@
  *
  * # Faults
  *
- * Any call can fail, hang, or be applied and lose its answer. The caller then makes it again. Every call is safe to
+ * Any call can fail, hang, or be applied and lose its answer. The caller may then make it again. Every call is safe to
  * repeat; each one says what a repeated call answers. A call that rejects has been applied as a whole or not at all.
  * For a call that takes several items, this holds for each item. The items of one call are handled in the given order,
  * so two items about one task mean the same as in two calls.
  *
  * Calls reject with a `SchedError`: `SCHED_STORE_UNAVAILABLE` when the database could not be reached or failed (the
  * driver's error is the `cause`), `SCHED_STORE_CLOSED` before `open` and after `close`, and the codes that each call
- * lists. Callers retry only the first of these.
+ * lists. Core retries the first of these, and calls that do not answer in time; no others.
  *
  * # Limits
  *
