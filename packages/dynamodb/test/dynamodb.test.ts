@@ -20,7 +20,14 @@ import type {
   DynamoDBDataStoreOptions,
 } from '@sched/dynamodb';
 import { DynamoDBDataStore } from '@sched/dynamodb';
-import { claimAll, cleanup, failure, record, records } from '@sched-tooling/adapter-tests';
+import {
+  claimAll,
+  cleanup,
+  failure,
+  record,
+  records,
+  testOptionNames,
+} from '@sched-tooling/adapter-tests';
 import { describeOn } from '@sched-tooling/services';
 import { describe, expect, test } from 'vitest';
 import { table } from '../src/schema.js';
@@ -47,8 +54,6 @@ describe('options', () => {
     ['client', { client, region: 'eu-west-1' }],
     ['client', { client, endpoint: 'http://127.0.0.1' }],
     ['client', { client, connection: { credentials } }],
-    ['must be an object', null as never],
-    ['Did you mean tableName', { tablename: 'x' }],
     ['client', { client: {} }],
     ['client', { client: secret }],
     ['endpoint', { endpoint: 'localhost:8000', connection: { credentials } }],
@@ -71,6 +76,13 @@ describe('options', () => {
     expect(error.message).toContain(setting);
     expect(inspect(error)).not.toContain(secret);
   });
+
+  const make = (options: unknown) =>
+    new DynamoDBDataStore(options as DynamoDBDataStoreOptions | undefined);
+  const place = { region: 'a', endpoint: 'http://127.0.0.1', connection: { credentials } };
+  const names = { tableName: 'abc', namespace: 'a', shards: 2 };
+  const rest = { migrate: false, skipTableCreate: true, maxClockSkewMs: 1, maxIndexLagMs: 1 };
+  testOptionNames(make, { ...place, ...names, ...rest }, false);
 
   test.each([
     ...['', 'a"b', "a'b", 'a b', 'a$b', '{a}', 'a}', 'a\0', 'a\n', 'é', 'a*', 'a.b', 'a#b', 'a/b'],

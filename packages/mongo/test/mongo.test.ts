@@ -1,7 +1,13 @@
 import { inspect } from 'node:util';
 import type { MongoDataStoreOptions } from '@sched/mongo';
 import { MongoDataStore } from '@sched/mongo';
-import { claimAll, failure, record, settlement } from '@sched-tooling/adapter-tests';
+import {
+  claimAll,
+  failure,
+  record,
+  settlement,
+  testOptionNames,
+} from '@sched-tooling/adapter-tests';
 import { describeOnEach } from '@sched-tooling/services';
 import { describe, expect, test } from 'vitest';
 import { servers, tampered, workbench } from './support.js';
@@ -11,8 +17,6 @@ const secret = 'correct-horse-battery';
 describe('options', () => {
   test.each([
     ['neither url nor client', {}, /either url or client/],
-    ['no object', `mongodb://u:${secret}@localhost`, /must be an object, not string/],
-    ['nothing', undefined, /must be an object, not undefined/],
     [
       'what there is not',
       { url: 'mongodb://localhost', colection: 'x' },
@@ -32,6 +36,10 @@ describe('options', () => {
     expect(error.message).toMatch(message);
     expect(inspect(error)).not.toContain(secret);
   });
+
+  const make = (options: unknown) => new MongoDataStore(options as MongoDataStoreOptions);
+  const names = { url: 'mongodb://localhost', database: 'a', collection: 'a', namespace: 'a' };
+  testOptionNames(make, { ...names, options: {}, migrate: false, writeConcern: { w: 1 } });
 
   test.each(["a'b", 'a"b', 'a.b', 'a b', 'a$b', 'a{b}', '$a', 'a\0', '', '1a', 'x'.repeat(300)])(
     'a name is refused that is none: %j',

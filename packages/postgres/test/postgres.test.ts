@@ -2,7 +2,14 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { inspect } from 'node:util';
 import type { PgPool, PostgresDataStoreOptions } from '@sched/postgres';
 import { PostgresDataStore } from '@sched/postgres';
-import { claimAll, failure, record, records, settlement } from '@sched-tooling/adapter-tests';
+import {
+  claimAll,
+  failure,
+  record,
+  records,
+  settlement,
+  testOptionNames,
+} from '@sched-tooling/adapter-tests';
 import { describeOn } from '@sched-tooling/services';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
@@ -18,9 +25,6 @@ describe('options', () => {
     ['url', { url, pool }],
     ['connection', { url, connection: {} }],
     ['pool', { connection: {}, pool }],
-    ['must be an object', url as never],
-    ['must be an object', undefined as never],
-    ['Did you mean namespace', { url, namespce: 'x' }],
     ['url', { url: '' }],
     ['url', { url: 'bob:hunter2@127.0.0.1/db' }],
     ['url', { url: 'mysql://bob:hunter2@127.0.0.1/db' }],
@@ -41,6 +45,10 @@ describe('options', () => {
       expect(inspect(error)).not.toContain('hunter2');
     },
   );
+
+  const make = (options: unknown) => new PostgresDataStore(options as PostgresDataStoreOptions);
+  const names = { schema: 'a', namespace: 'a' };
+  testOptionNames(make, { url, ...names, migrate: false, pooler: true, listen: false });
 
   const impossible = ['', '1a', 'a"b', "a'b", 'a.b', 'a b', 'a$b', 'a{b}', 'a\0', 'a\n', 'é', 'A'];
 

@@ -11,6 +11,7 @@ import {
   failure,
   record,
   testHostileTexts,
+  testOptionNames,
 } from '@sched-tooling/adapter-tests';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createDirectory } from './place.js';
@@ -35,7 +36,6 @@ describe('options', () => {
   test.each<[string, Record<string, unknown>]>([
     ['path', {}],
     ['database', { path, database }],
-    ['Did you mean namespace', { path, namespce: 'x' }],
     ['path', { path: '' }],
     ['path', { path: 7 }],
     ['path', { path: 'a\0b' }],
@@ -65,6 +65,10 @@ describe('options', () => {
     const make = () => new SqliteDataStore(options as unknown as SqliteDataStoreOptions);
     expect((await failure(make, 'SCHED_STORE_CONFIG')).message).toContain(setting);
   });
+
+  const make = (options: unknown) => new SqliteDataStore(options as SqliteDataStoreOptions);
+  const all = { path, namespace: 'a', migrate: false, busyTimeoutMs: 5, synchronous: 'normal' };
+  testOptionNames(make, all);
 
   test('a connection that is not open is refused', async () => {
     const closed = new DatabaseSync(':memory:', { open: false });
