@@ -25,7 +25,7 @@ const meanings: readonly [RegExp, SchedErrorCode, string][] = [
   [
     /^(1044|1142|1143|1227|1370) /,
     'SCHED_STORE_CONFIG',
-    'Grant it to the user. To create the tables once takes GRANT CREATE, CREATE ROUTINE, ALTER ROUTINE, EXECUTE, SELECT, INSERT, UPDATE, DELETE on the database.',
+    'Grant it to the user: the README of @sched/mysql says what is needed.',
   ],
   [
     /^1419 /,

@@ -11,6 +11,8 @@ const schemaVersion = 1;
 /** How long an opening store waits for another that is creating the tables. */
 const migrationSeconds = 60;
 
+/** What the server answers a user who lacks a privilege on the database. */
+const accessDenied = 1044;
 /** What the server answers where a procedure is to be made that is there already. */
 const alreadyExists = 1304;
 
@@ -89,6 +91,17 @@ export async function migrate(
   }
 }
 
+/** The server says who may not do it and where, and not what. Tables could be created by then. */
+function withoutRoutines(cause: Error): SchedError {
+  const [, user = 'the user', database = ''] =
+    /user (\S+) to database '(.+?)'/.exec(cause.message) ?? [];
+  return new SchedError(
+    'SCHED_STORE_CONFIG',
+    `${user} may not create procedures. GRANT CREATE ROUTINE, ALTER ROUTINE, EXECUTE ON \`${database}\`.* TO ${user}`,
+    { cause },
+  );
+}
+
 async function create(run: (sql: string) => Promise<unknown>, p: string, dialect: Dialect) {
   const { text } = dialect;
   await run(
@@ -99,6 +112,7 @@ async function create(run: (sql: string) => Promise<unknown>, p: string, dialect
   for (const [name, definition] of Object.entries(procedures(p, dialect))) {
     // One that is there stays, because other processes may be calling it.
     await run(`CREATE PROCEDURE ${p}_${name} ${definition}`).catch((error) => {
+      if (error.errno === accessDenied) throw withoutRoutines(error);
       if (error.errno !== alreadyExists) throw error;
     });
   }

@@ -191,7 +191,10 @@ await describeOnEach(['mysql', 'mariadb'], 'opening a store', ({ url }) => {
       `GRANT CREATE, SELECT, INSERT, UPDATE, DELETE ON ${new URL(database).pathname.slice(1)}.* TO $user`,
     );
     const other = await failure(() => bench.open({ url: noRoutines }), 'SCHED_STORE_CONFIG');
-    expect(other.message).toMatch(/denied.*GRANT CREATE, CREATE ROUTINE, ALTER ROUTINE/);
+    const name = new URL(database).pathname.slice(1);
+    expect(other.message).toMatch(
+      new RegExp(`may not create procedures\\. GRANT CREATE ROUTINE.* ON \`${name}\`\\.\\* TO '`),
+    );
   });
 
   test('a user who may use the tables, but not make any, works with tables that are there', async () => {

@@ -7,10 +7,12 @@ import { workbench } from './support.js';
 /** Runs a script in a process of its own, which has to end by itself. Gives what it printed. */
 async function run(url: string, schema: string, script: string): Promise<string> {
   const from = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
+  // A pool otherwise drops idle connections after ten seconds, and every script ends then.
+  const connection = { connectionString: url, idleTimeoutMillis: 0 };
   const text = `
     import { createScheduler, defineTask } from ${from('../../core/dist/index.js')};
     import { PostgresDataStore } from ${from('../dist/index.js')};
-    const store = new PostgresDataStore(${JSON.stringify({ url, schema })});
+    const store = new PostgresDataStore(${JSON.stringify({ connection, schema })});
     ${script}
   `;
   const flags = ['--input-type=module', '--eval', text];
