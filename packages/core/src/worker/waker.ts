@@ -120,7 +120,7 @@ export class Waker {
     const { clock } = this.#context;
     clock.clearTimeout(this.#timer);
     if (this.#isStopped) return;
-    const delayMs = end - clock.elapsed();
+    const delayMs = Math.max(0, end - clock.elapsed());
     // Timers stop while the machine is suspended, and do not follow its clock. So check both often.
     const sliceMs = clock.wallTime ? Math.min(delayMs, compareMs) : delayMs;
     if (sliceMs === Number.POSITIVE_INFINITY) return;
