@@ -7,23 +7,25 @@
  */
 
 import { backoffMs } from '../backoff.js';
-import type { ClaimedTask, TaskRecord } from '../data-store.js';
-import { admit, cancelWaiting } from '../decisions/admit.js';
-import { type Claim, isSameRun } from '../decisions/claim.js';
+import type { TaskRecord } from '../data-store.js';
+import { cancelWaiting } from '../decisions/admit.js';
+import type { Claim } from '../decisions/claim.js';
 import { conclude } from '../decisions/conclude.js';
 import type { Decision } from '../decisions/decision.js';
 import { SchedError } from '../errors.js';
 import type { RunningTask } from '../events.js';
 import type { StoreAccess } from '../store-access.js';
+import { Admission } from './admission.js';
 import { Claimer } from './claimer.js';
 import type { WorkerContext } from './context.js';
 import { GiveBack } from './give-back.js';
-import { type HeldTask, HeldTasks, runEventOf } from './held-task.js';
-import { deferralOf, Intake, type Unusable } from './intake.js';
+import { type HeldTask, HeldTasks } from './held-task.js';
+import { Intake } from './intake.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { type EndedRun, Outbox } from './outbox.js';
 import { reportSettled } from './report.js';
-import { Run, type RunEnd } from './run.js';
+import type { Run, RunEnd } from './run.js';
+import { Runner } from './runner.js';
 import { SchedulePauser } from './schedule-pauser.js';
 import { StoreHealth } from './store-health.js';
 import { undecidable } from './undecidable.js';
@@ -31,8 +33,6 @@ import { Watcher } from './watcher.js';
 
 /** Stop claiming when this many settlements wait. */
 const outboxLimit = 1000;
-/** Claim ahead only tasks that are expected to start within this time. */
-const prefetchMs = 50;
 
 export class Worker {
   readonly #access: StoreAccess;
@@ -41,24 +41,20 @@ export class Worker {
   readonly #claimer: Claimer;
   readonly #watcher: Watcher;
   readonly #intake: Intake;
+  readonly #runner: Runner;
+  readonly #admission: Admission;
   readonly #leases: LeaseKeeper;
   readonly #outbox: Outbox;
   readonly #giveBack: GiveBack;
   readonly #pauser: SchedulePauser;
   /** Claimed, but not yet settled or given back. */
   readonly #held = new HeldTasks();
-  /** Tasks that wait for a slot, in the order in which they get one. */
-  #waiting: HeldTask[] = [];
-  #running = 0;
   /** A call is under way that asks the store whether the waiting tasks are still this worker's. */
   #isRenewing = false;
   #isStopping = false;
   #isStopped = false;
   /** Work in progress. `stop` waits for it. */
   readonly #underWay = new Set<Promise<void>>();
-  /** The running mean of how long handlers take, in milliseconds; undefined until the first has ended. */
-  #meanRunMs: number | undefined;
-  #whenIdle: (() => void)[] = [];
 
   constructor(access: StoreAccess, context: WorkerContext) {
     this.#access = access;
@@ -67,7 +63,8 @@ export class Worker {
     this.#claimer = new Claimer(access, context, this.#health, {
       room: () => this.#room(),
       ready: () => (this.#leases.hasOverdue ? this.#catchUp() : undefined),
-      claimed: (tasks, leaseUntil, now) => this.#track(this.#accept(tasks, leaseUntil, now)),
+      claimed: (tasks, leaseUntil, now) =>
+        this.#track(this.#admission.accept(tasks, leaseUntil, now)),
       leapt: () => this.#onLeapt(),
     });
     this.#watcher = new Watcher(
@@ -80,13 +77,34 @@ export class Worker {
     );
     this.#intake = new Intake(context);
     this.#giveBack = new GiveBack(access, context, this.#health, this.#held, this.#claimer);
+    this.#runner = new Runner(access, context, {
+      ended: (held, run, end) => this.#onEnded(held, run, end),
+      overdue: () => this.#renewOverdue(),
+    });
+    this.#admission = new Admission(
+      {
+        ...{ access, context, health: this.#health, held: this.#held, intake: this.#intake },
+        ...{ runner: this.#runner, giveBack: this.#giveBack },
+      },
+      {
+        isStopping: () => this.#isStopping,
+        isStopped: () => this.#isStopped,
+        settle: (held, decision) => this.#outbox.settle(held, decision),
+        lost: (held) => this.#onLost(held),
+        considered: () => {
+          this.#runner.start();
+          this.#leases.keep();
+        },
+        track: (work) => void this.#track(work),
+      },
+    );
     this.#pauser = new SchedulePauser(access, this.#health);
     this.#leases = new LeaseKeeper(access, context, this.#health, this.#held, {
       silent: (held) => this.#onLost(held),
       taken: (held, token) => this.#onTaken(held, token),
       stale: (tasks) => this.#onStale(tasks),
       edited: (held, record) => this.#onEdited(held, record),
-      renewed: () => this.#startWaiting(),
+      renewed: () => this.#runner.start(),
     });
     this.#outbox = new Outbox(access, context.clock, {
       settled: (held, claim, decision) => this.#onSettled(held, claim, decision),
@@ -101,18 +119,12 @@ export class Worker {
   }
 
   get counts(): { readonly running: number; readonly waiting: number; readonly settling: number } {
-    return { running: this.#running, waiting: this.#waiting.length, settling: this.#outbox.size };
+    return { ...this.#runner.counts, settling: this.#outbox.size };
   }
 
   /** The runs in progress. The longest comes first. */
   get runs(): readonly RunningTask[] {
-    const runs: RunningTask[] = [];
-    for (const { run } of this.#held) {
-      if (!run) continue;
-      const { claim, startedAt } = run;
-      runs.push({ ...runEventOf(claim, this.#access.alias), startedAt: new Date(startedAt) });
-    }
-    return runs;
+    return this.#runner.runs;
   }
 
   /** @param failure why the store is not open yet */
@@ -164,15 +176,14 @@ export class Worker {
       held.run.abort(new SchedError('SCHED_CANCELLED', `The run of ${id} was cancelled.`));
       return true;
     }
-    const isWaiting = this.#waiting.includes(held);
-    if (isWaiting) this.#cancelWaiting(held);
-    return isWaiting;
+    if (!this.#runner.remove(held)) return false;
+    this.#settleCancelled(held);
+    return true;
   }
 
-  #cancelWaiting(held: HeldTask): void {
+  #settleCancelled(held: HeldTask): void {
     const now = this.#access.estimateNow();
-    this.#waiting = this.#waiting.filter((other) => other !== held);
-    const unusable = this.#decide(held, now, () => cancelWaiting(held.claim, now));
+    const unusable = this.#admission.decide(held, now, () => cancelWaiting(held.claim, now));
     if (unusable) this.#track(this.#giveBack.unusable([unusable]));
   }
 
@@ -184,11 +195,9 @@ export class Worker {
     const { clock, settings } = this.#context;
     this.#isStopping = true;
     const deadline = clock.setTimeout(() => {
-      for (const { run } of this.#held) {
-        run?.abort(
-          new SchedError('SCHED_STOPPED', 'The scheduler stops, and its deadline passed.'),
-        );
-      }
+      this.#runner.abortAll(
+        new SchedError('SCHED_STOPPED', 'The scheduler stops, and its deadline passed.'),
+      );
     }, deadlineMs);
     let giveUp: unknown;
     // By then all handlers have ended or are abandoned. Only a store that does not answer can still hold up the stop.
@@ -207,9 +216,9 @@ export class Worker {
     await Promise.all([
       this.#claimer.stop(),
       this.#watcher.stop(),
-      this.#giveBack.waiting(this.#waiting.splice(0)),
+      this.#giveBack.waiting(this.#runner.clear()),
     ]);
-    if (this.#running > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    await this.#runner.idle();
     this.#outbox.hurry();
     this.#pauseSchedules();
     while (this.#outbox.size > 0 || this.#underWay.size > 0) {
@@ -221,13 +230,7 @@ export class Worker {
 
   /** How many tasks to claim. */
   #room(): number {
-    const { slots, settings } = this.#context;
-    if (this.#outbox.size >= outboxLimit) return 0;
-    const expected = (settings.concurrency * prefetchMs) / Math.max(this.#meanRunMs ?? 1e9, 0.01);
-    const prefetch = Math.min(settings.prefetch, Math.floor(expected));
-    // Claiming one at a time would cost a round trip each, so wait until half of the tasks claimed ahead have started.
-    if (this.#waiting.length > prefetch / 2) return 0;
-    return slots.free + prefetch - this.#waiting.length;
+    return this.#outbox.size >= outboxLimit ? 0 : this.#runner.room;
   }
 
   /** Settles held tasks and extends their leases, before the next claim can return the same tasks. */
@@ -236,157 +239,18 @@ export class Worker {
     await this.#leases.renew();
   }
 
-  /** Resolves when the unusable tasks have been given back. */
-  async #accept(tasks: readonly ClaimedTask[], leaseUntil: number, now: number): Promise<void> {
-    if (this.#isStopped) return;
-    const { events } = this.#context;
-    const unusable: Unusable[] = [];
-    const refused: HeldTask[] = [];
-    for (const task of tasks) {
-      const taken = this.#intake.take(task, leaseUntil, now);
-      if ('error' in taken) {
-        unusable.push(taken);
-        continue;
-      }
-      const held = this.#reconcile(taken);
-      if (!held) continue;
-      this.#held.add(held);
-      if (this.#isStopping) {
-        refused.push(held);
-        continue;
-      }
-      const reason = this.#consider(held, now);
-      if (reason) {
-        unusable.push(reason);
-        continue;
-      }
-      events.emit('claimed', {
-        ...runEventOf(held.claim, this.#access.alias),
-        lapsedOwner: task.lapsedOwner,
-      });
-    }
-    this.#startWaiting();
-    this.#leases.keep();
-    await Promise.all([this.#giveBack.waiting(refused), this.#giveBack.unusable(unusable)]);
-  }
+  // Runs that have ended
 
-  /**
-   * Combines a new claim with what this worker already holds of the same task.
-   *
-   * @returns the task to consider, or undefined when there is nothing to do: a run has taken over the claim, or the
-   *   claim is outdated
-   */
-  #reconcile(taken: HeldTask): HeldTask | undefined {
-    const { claim } = taken;
-    const before = this.#held.find(claim.record.id);
-    if (!before) return taken;
-    // A late answer: this worker has claimed the task again since.
-    if (claim.token < before.claim.token) return undefined;
-    if (!isSameRun(before.claim, claim)) {
-      // A settlement under way was probably applied: this is why the task is due again.
-      if (before.phase !== 'settling') this.#onLost(before);
-      return taken;
-    }
-    if (before.phase === 'waiting') {
-      // The task has not started, so do not count the second delivery against it.
-      this.#drop(before);
-      const deliveries = Math.max(1, claim.record.deliveries - 1);
-      return { ...taken, claim: { ...claim, record: { ...claim.record, deliveries } } };
-    }
-    before.claim = claim;
-    before.leaseUntil = taken.leaseUntil;
-    before.seenRevision = taken.seenRevision;
-    before.isLost = false;
-    return undefined;
-  }
-
-  /** Considers a claim that a run took over, but that turned out to be for what follows that run. */
-  #considerAnew({ claim, definition, leaseUntil, seenRevision }: HeldTask): void {
-    const heldSince = this.#context.clock.elapsed();
-    const held: HeldTask = {
-      ...{ claim, definition, heldSince, leaseUntil, seenRevision },
-      phase: 'waiting',
-    };
-    this.#held.add(held);
-    if (this.#isStopping) {
-      this.#track(this.#giveBack.waiting([held]));
-      return;
-    }
-    const unusable = this.#consider(held, this.#access.estimateNow());
-    if (unusable) this.#track(this.#giveBack.unusable([unusable]));
-    this.#startWaiting();
-    this.#leases.keep();
-  }
-
-  /**
-   * Decides what to do with a task: run it when there is a slot, or settle it at once.
-   *
-   * @returns why no decision is possible, or undefined when there is one
-   */
-  #consider(held: HeldTask, now: number): Unusable | undefined {
-    const { claim } = held;
-    const { maxRunning } = claim.policies.overlap;
-    const children = claim.body.children ?? [];
-    if (maxRunning !== null && children.length >= maxRunning) {
-      this.#track(this.#considerChildren(held, children));
-      return undefined;
-    }
-    return this.#decide(held, now, () => admit(claim, now, children.length));
-  }
-
-  #decide(held: HeldTask, now: number, decide: () => 'run' | Decision): Unusable | undefined {
-    try {
-      this.#apply(held, decide());
-      return undefined;
-    } catch (error) {
+  #onEnded(held: HeldTask, run: Run, { ending, isAbandoned }: RunEnd): void {
+    if (ending.kind === 'lost') {
       this.#held.delete(held);
-      return this.#intake.refuse(held.claim, error, now);
-    }
-  }
-
-  /** The record lists the children that were started. Only the store knows which of them have ended. */
-  async #considerChildren(held: HeldTask, ids: readonly string[]): Promise<void> {
-    let records: readonly (TaskRecord | undefined)[];
-    try {
-      records = await this.#access.call('get', (store) => store.get(ids));
-      this.#health.answered('get');
-    } catch (error) {
-      this.#health.failed('get', error);
-      if (!this.#held.has(held)) return;
-      const until = deferralOf(held.claim.record, this.#access.estimateNow());
-      await this.#giveBack.waiting([held], until);
-      return;
-    }
-    // Meanwhile the task may have been lost or claimed again.
-    if (!this.#held.has(held)) return;
-    const now = this.#access.estimateNow();
-    const children = ids.filter((_, index) => records[index]?.status === 'scheduled');
-    const claim = { ...held.claim, body: { ...held.claim.body, children } };
-    const unusable = this.#decide(held, now, () => admit(claim, now, children.length));
-    if (unusable) await this.#giveBack.unusable([unusable]);
-    else this.#startWaiting();
-  }
-
-  #apply(held: HeldTask, decision: 'run' | Decision): void {
-    if (decision !== 'run') this.#outbox.settle(held, decision);
-    else if (this.#isStopping) this.#track(this.#giveBack.waiting([held]));
-    else this.#waiting.push(held);
-  }
-
-  // Running
-
-  #startWaiting(): void {
-    const { clock, slots } = this.#context;
-    while (slots.free > 0) {
-      const [held] = this.#waiting;
-      if (!held) return;
-      if (held.leaseUntil <= clock.elapsed()) {
-        // The process was blocked. Start waiting tasks only once the store confirms that they are still this worker's.
-        this.#renewOverdue();
-        return;
-      }
-      this.#waiting.shift();
-      this.#start(held);
+      // The store gave the task to this worker again during the abort.
+      if (!held.isLost) this.#admission.considerAnew(held);
+    } else if (ending.kind === 'stopped' && isAbandoned) {
+      // The handler may still be at work, so keep the lease: nobody may claim the task before it expires.
+      this.#held.delete(held);
+    } else {
+      this.#outbox.conclude(held, this.#endedRun(run, ending));
     }
   }
 
@@ -398,56 +262,6 @@ export class Worker {
         this.#isRenewing = false;
       }),
     );
-  }
-
-  #start(held: HeldTask): void {
-    const { clock, events, slots } = this.#context;
-    const { codec, settings } = this.#context;
-    const { claim, definition } = held;
-    slots.take();
-    this.#running++;
-    const now = this.#access.estimateNow();
-    const begunAt = clock.elapsed();
-    events.emit('started', {
-      ...runEventOf(claim, this.#access.alias),
-      latenessMs: Math.max(0, now - (claim.record.runAt ?? now)),
-    });
-    const options = { clock, codec, abortGraceMs: settings.abortGraceMs };
-    const run = new Run(claim, definition, now, options);
-    held.phase = 'running';
-    held.run = run;
-    void run.ended.then((end) => {
-      const durationMs = clock.elapsed() - begunAt;
-      this.#meanRunMs = (this.#meanRunMs ?? durationMs) * 0.9 + durationMs * 0.1;
-      this.#onEnded(held, run, end);
-    });
-  }
-
-  #onEnded(held: HeldTask, run: Run, { ending, isAbandoned }: RunEnd): void {
-    const { events, slots, settings } = this.#context;
-    held.run = undefined;
-    held.phase = 'settling';
-    if (isAbandoned) {
-      const { name } = held.claim.record;
-      const error = new SchedError(
-        'SCHED_TIMEOUT',
-        `The handler of ${name} did not end within ${settings.abortGraceMs} ms of being aborted. Pass its signal on to what it waits for.`,
-      );
-      events.emit('abandoned', { ...runEventOf(run.claim, this.#access.alias), error });
-    }
-    this.#running--;
-    if (ending.kind === 'lost') {
-      this.#held.delete(held);
-      // The store gave the task to this worker again during the abort.
-      if (!held.isLost) this.#considerAnew(held);
-    } else if (ending.kind === 'stopped' && isAbandoned) {
-      // The handler may still be at work, so keep the lease: nobody may claim the task before it expires.
-      this.#held.delete(held);
-    } else {
-      this.#outbox.conclude(held, this.#endedRun(run, ending));
-    }
-    slots.giveBack();
-    if (this.#running === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
   #endedRun({ claim, startedAt }: Run, ending: Exclude<RunEnd['ending'], { kind: 'lost' }>) {
@@ -465,7 +279,7 @@ export class Worker {
   }
 
   #onSlotFreed(): void {
-    this.#startWaiting();
+    this.#runner.start();
     this.#claimer.pokeIfHungry();
   }
 
@@ -485,7 +299,7 @@ export class Worker {
     for (const child of spawn) this.#claimer.wakeAt(child.runAt ?? 0);
     if (next && next.runAt !== null) this.#claimer.wakeAt(next.runAt);
     // The store applied the settlement before it gave the task to this worker again: the new claim is for what follows.
-    if (held.claim.token !== claim.token) this.#considerAnew(held);
+    if (held.claim.token !== claim.token) this.#admission.considerAnew(held);
     this.#claimer.pokeIfHungry();
   }
 
@@ -514,21 +328,16 @@ export class Worker {
         ),
       );
     } else {
-      this.#drop(held);
-      this.#startWaiting();
+      this.#held.delete(held);
+      this.#runner.remove(held);
+      this.#runner.start();
       this.#claimer.pokeIfHungry();
     }
   }
 
-  #drop(held: HeldTask): void {
-    this.#held.delete(held);
-    this.#waiting = this.#waiting.filter((other) => other !== held);
-  }
-
   #onStale(tasks: readonly HeldTask[]): void {
-    this.#waiting = this.#waiting.filter((held) => !tasks.includes(held));
-    // Handlers take longer than the mean says. It does not show this yet, because none of them has ended.
-    this.#meanRunMs = this.#context.settings.heartbeatMs;
+    for (const held of tasks) this.#runner.remove(held);
+    this.#runner.noteSlow();
     this.#track(this.#giveBack.waiting(tasks));
   }
 
