@@ -105,15 +105,18 @@ export class Claimer {
       while (this.#mustClaim && !this.#isStopping) {
         this.#mustClaim = false;
         this.#waker.forget();
-        const ready = this.#callbacks.ready();
-        if (ready) await ready;
-        const room = this.#callbacks.room();
+        let room = this.#callbacks.room();
+        const ready = room < 1 ? undefined : this.#callbacks.ready();
+        if (ready) {
+          await ready;
+          if (this.#isStopping) return;
+          room = this.#callbacks.room();
+        }
         if (room < 1) {
           this.#isHungry = true;
           this.#waker.sleepUntil(null);
           return;
         }
-        if (this.#isStopping) return;
         const call = this.#claim(room);
         this.#call = call;
         const result = await call;
