@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { MemoryDataStore } from '@sched/memory';
 import { describe, expect, test } from 'vitest';
 import type { ConformanceCase, ConformanceTarget } from '../src/conformance/index.js';
-import { dataStoreConformance, guarantees } from '../src/conformance/index.js';
+import { dataStoreConformance, guarantees, levels } from '../src/conformance/index.js';
 import { targetOf } from './broken-stores/broken-store.js';
 import { ForgetfulStore, HastyStore, ServedStore, servedTarget } from './served-store/index.js';
 
@@ -14,9 +14,9 @@ test('every case has a name of its own that reads as a sentence', () => {
   for (const name of names) expect(name).toMatch(/^[a-z][^\n]{20,}[a-z0-9)]$/);
 });
 
-test('every case belongs to an area and to a guarantee', () => {
-  for (const { area, guarantee } of cases) {
-    expect(['contract', 'concurrency']).toContain(area);
+test('every case belongs to a level and to a guarantee', () => {
+  for (const { level, guarantee } of cases) {
+    expect(Object.keys(levels)).toContain(level);
     expect(Object.keys(guarantees)).toContain(guarantee);
   }
 });

@@ -2,8 +2,8 @@ import { AssertionError } from 'node:assert';
 import type { DataStore, DataStoreOptions } from '../data-store.js';
 import { holds } from './check.js';
 import type {
-  ConformanceArea,
   ConformanceCase,
+  ConformanceLevel,
   ConformancePlace,
   ConformanceTarget,
   Guarantee,
@@ -109,12 +109,12 @@ export interface CaseDefinition {
 
 export function toCases(
   target: ConformanceTarget,
-  area: ConformanceArea,
+  level: ConformanceLevel,
   definitions: readonly CaseDefinition[],
 ): ConformanceCase[] {
   return definitions.map(({ name, guarantee, options = {}, run }) => ({
     name,
-    area,
+    level,
     guarantee,
     run: async () => {
       const bench = await Bench.create(target, options);

@@ -55,15 +55,15 @@ const contract = [
 ];
 
 export type {
-  ConformanceArea,
   ConformanceCase,
+  ConformanceLevel,
   ConformancePlace,
   ConformanceProcess,
   ConformanceTarget,
   ConformanceTransaction,
   Guarantee,
 } from './types.js';
-export { guarantees } from './types.js';
+export { guarantees, levels } from './types.js';
 
 const concurrency = [...concurrencyCases, ...interleavingCases, ...processCases];
 

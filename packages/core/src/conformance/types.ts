@@ -15,14 +15,22 @@ export const guarantees = {
 
 export type Guarantee = keyof typeof guarantees;
 
-/** `contract`: what one client sees. `concurrency`: many clients at once, and many processes. */
-export type ConformanceArea = 'contract' | 'concurrency';
+/** What a case puts a store through. A report says which levels a store passes as a whole. */
+export const levels = {
+  contract: 'what one client sees',
+  concurrency: 'many clients at once, and many processes',
+  faults: 'calls that fail, hang, or are applied and lose their answer',
+  scale: 'what a call costs while the backlog grows',
+  worker: 'the real worker over the store, judged by the history of its runs',
+} as const;
+
+export type ConformanceLevel = keyof typeof levels;
 
 /** One case, for any test runner: `test(name, run)`. */
 export interface ConformanceCase {
   /** A sentence, unique within the kit. */
   readonly name: string;
-  readonly area: ConformanceArea;
+  readonly level: ConformanceLevel;
   /** The promise that a store breaks when it fails this case. */
   readonly guarantee: Guarantee;
   /**
