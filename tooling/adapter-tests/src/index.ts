@@ -5,6 +5,8 @@ export type { CutTarget } from './faults.js';
 export { testCutCalls } from './faults.js';
 export { hostileTexts, testHostileTexts } from './hostile-texts.js';
 export { testOptionNames } from './option-names.js';
+export type { Patch } from './patches.js';
+export { testPatches } from './patches.js';
 export type { Proxy } from './proxy.js';
 export { createProxy } from './proxy.js';
 export { claimAll, claimOne, leaseOf, record, records, settlement } from './records.js';
