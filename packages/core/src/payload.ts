@@ -78,12 +78,18 @@ export async function decodePayload(
   stored: StoredPayload,
   codec: PayloadCodec | undefined,
 ): Promise<unknown> {
+  return validate(task, copyPayload(stored, codec));
+}
+
+/**
+ * Reads a stored payload without validation, as a copy, which the handler may change.
+ *
+ * @throws SchedError `SCHED_RECORD_UNREADABLE` when it was encoded by another codec, or this one cannot decode it
+ */
+export function copyPayload(stored: StoredPayload, codec: PayloadCodec | undefined): unknown {
   const { payload } = stored;
   const isShared = typeof payload === 'object' && payload !== null;
-  return validate(
-    task,
-    isShared ? JSON.parse(JSON.stringify(payload)) : readPayload(stored, codec),
-  );
+  return isShared ? JSON.parse(JSON.stringify(payload)) : readPayload(stored, codec);
 }
 
 /**

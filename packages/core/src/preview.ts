@@ -1,6 +1,6 @@
 import { checkMembers, wholeNumber } from './check.js';
 import { parseTime, type Time } from './duration.js';
-import { createSchedule, firstOccurrence, triggerContext } from './schedule.js';
+import { firstOccurrence, Schedule, triggerContext } from './schedule.js';
 import type { Trigger } from './trigger.js';
 import type { TriggerRegistry } from './trigger-registry.js';
 import { readWhen, triggerOf, type When, whenNames } from './when.js';
@@ -19,7 +19,7 @@ export function previewTimes(
   const given = isTrigger ? { trigger: when } : checkMembers('when', when, whenNames);
   const trigger = triggerOf(readWhen(given, triggers) ?? { afterMs: 0 }, start);
   const context = triggerContext(id, { declaredAt: start });
-  const schedule = createSchedule(trigger, context);
+  const schedule = new Schedule(trigger, context);
   const dates: Date[] = [];
   let nominal = firstOccurrence(trigger, context, start)?.nominal ?? null;
   while (nominal !== null && dates.length < count) {

@@ -231,6 +231,7 @@ describe('a handler that blocks the process past its lease', () => {
     const task = defineTask('block', {
       handler: async ({ signal }) => {
         signal.addEventListener('abort', () => aborted.push(signal.reason));
+        await clock.sleep(1000);
         block(60_000);
         await clock.sleep(10_000);
       },

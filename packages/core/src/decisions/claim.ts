@@ -3,7 +3,7 @@
 import type { TaskRecord } from '../data-store.js';
 import type { ResolvedPolicies } from '../policies.js';
 import type { TaskBody } from '../record.js';
-import { createSchedule, type Schedule, triggerContext } from '../schedule.js';
+import { Schedule, triggerContext } from '../schedule.js';
 import type { Trigger } from '../trigger.js';
 
 /** A claimed task, with everything that decisions about it depend on. */
@@ -40,8 +40,7 @@ export function nominalOf({ body, record }: Claim, otherwise: number): number {
 
 /** The occurrences of a claimed task. */
 export function scheduleOf({ record, body, trigger }: Claim): Schedule {
-  const schedule = createSchedule(trigger, triggerContext(record.id, body));
-  return body.isLast ? { ...schedule, next: () => null } : schedule;
+  return new Schedule(trigger, triggerContext(record.id, body), body.isLast);
 }
 
 export function isOneOff(claim: Claim, nominal: number): boolean {

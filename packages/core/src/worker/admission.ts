@@ -82,10 +82,12 @@ export class Admission {
         unusable.push(reason);
         continue;
       }
-      events.emit('claimed', {
-        ...runEventOf(held.claim, this.#access.alias),
-        lapsedOwner: task.lapsedOwner,
-      });
+      if (events.isHeard('claimed')) {
+        events.emit('claimed', {
+          ...runEventOf(held.claim, this.#access.alias),
+          lapsedOwner: task.lapsedOwner,
+        });
+      }
     }
     this.#callbacks.considered();
     await Promise.all([this.#giveBack.waiting(refused), this.#giveBack.unusable(unusable)]);

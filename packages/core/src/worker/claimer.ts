@@ -70,7 +70,7 @@ export class Claimer {
 
   /** Claims soon if tasks were left behind, because there may be more room now. */
   pokeIfHungry(): void {
-    if (this.#isHungry) this.poke();
+    if (this.#isHungry && this.#callbacks.room() > 0) this.poke();
   }
 
   /** Claims at this moment by the store's clock, because something will be due then. */

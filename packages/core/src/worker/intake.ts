@@ -5,7 +5,7 @@ import type { Claim } from '../decisions/claim.js';
 import { isSchedError, SchedError } from '../errors.js';
 import { readPayload } from '../payload.js';
 import { defaultPolicies, type ResolvedPolicies } from '../policies.js';
-import { describeError, readBody } from '../record.js';
+import { describeError, readBody, type TaskBody } from '../record.js';
 import { show } from '../show.js';
 import type { TaskDefinition } from '../task.js';
 import type { WorkerContext } from './context.js';
@@ -32,6 +32,8 @@ export interface Unusable {
 export class Intake {
   readonly #context: WorkerContext;
   readonly #reported = new Set<string>();
+  /** The policies of tasks that override none, by their definition. */
+  readonly #policies = new Map<TaskDefinition, ResolvedPolicies>();
 
   constructor(context: WorkerContext) {
     this.#context = context;
@@ -69,10 +71,21 @@ export class Intake {
     const body = readBody(record.body);
     // A JSON payload was read with the body. Decode an encoded one now: if that fails, the task is given back.
     if (body.encoded) readPayload(body, codec);
-    const policies = { ...defaultPolicies, ...definition.policies, ...body.policies };
-    if (body.policies) checkPolicies(policies);
+    const policies = this.#policiesOf(definition, body);
     const trigger = triggers.parse(body.trigger);
     return { record, body, trigger, policies, token, owner: settings.owner };
+  }
+
+  #policiesOf(definition: TaskDefinition, body: TaskBody): ResolvedPolicies {
+    let policies = this.#policies.get(definition);
+    if (!policies) {
+      policies = { ...defaultPolicies, ...definition.policies };
+      this.#policies.set(definition, policies);
+    }
+    if (!body.policies) return policies;
+    const overridden = { ...policies, ...body.policies };
+    checkPolicies(overridden);
+    return overridden;
   }
 
   #definitionOf({ id, name }: TaskRecord): TaskDefinition {

@@ -43,6 +43,7 @@ function reportRecord(
     });
     return;
   }
+  if (!events.isHeard(endOf(record))) return;
   const runAt = decision.next?.runAt ?? null;
   const ended = {
     ...runEventOf(claim, store),
@@ -55,4 +56,10 @@ function reportRecord(
   if (outcome === 'interrupted') events.emit('interrupted', { ...ended, error });
   else if (retryAt === undefined) events.emit('failed', { ...ended, error });
   else events.emit('retried', { ...ended, error, retryAt: new Date(retryAt) });
+}
+
+/** The event that says how a run ended. */
+function endOf({ outcome, retryAt }: RunEntry) {
+  if (outcome !== 'failed') return outcome === 'interrupted' ? 'interrupted' : 'succeeded';
+  return retryAt === undefined ? 'failed' : 'retried';
 }

@@ -5,7 +5,7 @@ import type { Claim } from '../decisions/claim.js';
 import { replacedAt } from '../decisions/conclude.js';
 import type { Ending } from '../decisions/decision.js';
 import { SchedError, type SchedErrorCode } from '../errors.js';
-import { decodePayload, type PayloadCodec } from '../payload.js';
+import { copyPayload, decodePayload, type PayloadCodec } from '../payload.js';
 import { describeError, isPermanent } from '../record.js';
 import type { TaskDefinition } from '../task.js';
 
@@ -82,7 +82,9 @@ export class Run {
     // If the schema refuses the payload now, it will refuse it at the next attempt too.
     this.#isPermanent = true;
     this.#watch(claim);
-    const payload = await decodePayload(task, body, codec);
+    const payload = await (task.schema
+      ? decodePayload(task, body, codec)
+      : copyPayload(body, codec));
     this.#isPermanent = false;
     await task.run({
       payload,

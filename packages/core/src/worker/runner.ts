@@ -106,10 +106,12 @@ export class Runner {
     slots.take();
     const now = this.#access.estimateNow();
     const begunAt = clock.elapsed();
-    events.emit('started', {
-      ...runEventOf(claim, this.#access.alias),
-      latenessMs: Math.max(0, now - (claim.record.runAt ?? now)),
-    });
+    if (events.isHeard('started')) {
+      events.emit('started', {
+        ...runEventOf(claim, this.#access.alias),
+        latenessMs: Math.max(0, now - (claim.record.runAt ?? now)),
+      });
+    }
     const options = { clock, codec, abortGraceMs: settings.abortGraceMs };
     const run = new Run(claim, definition, now, options);
     this.#running.add(run);

@@ -12,7 +12,7 @@ import type {
 import type { ResolvedPolicies } from '../../src/policies.js';
 import { defaultPolicies } from '../../src/policies.js';
 import { type RunEntry, readBody, type TaskBody } from '../../src/record.js';
-import { createSchedule } from '../../src/schedule.js';
+import { Schedule } from '../../src/schedule.js';
 import type { TriggerRegistry } from '../../src/trigger-registry.js';
 import type { ClusterLog, RunEvent, StoreEvent } from './cluster-log.js';
 
@@ -78,7 +78,7 @@ export function judge(
     ...{ ...defaultPolicies, ...policiesOf(name), ...body.policies },
   });
   const scheduleOf = ({ id, body }: Life) =>
-    createSchedule(triggers.parse(body.trigger), { id, declaredAt: body.declaredAt });
+    new Schedule(triggers.parse(body.trigger), { id, declaredAt: body.declaredAt });
   const isLive = (life: Life) => life.lease !== null && life.lease.expiresAt > at;
 
   function insert(record: NewTaskRecord, parent?: Life): void {

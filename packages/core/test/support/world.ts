@@ -11,7 +11,7 @@ import {
   type TaskBody,
   writeBody,
 } from '../../src/record.js';
-import { createSchedule, firstOccurrence, triggerContext } from '../../src/schedule.js';
+import { firstOccurrence, Schedule, triggerContext } from '../../src/schedule.js';
 import type { Trigger, TriggerContext } from '../../src/trigger.js';
 import { every } from '../../src/triggers/every.js';
 
@@ -260,5 +260,5 @@ export const minutes = (count: number) => count * minuteMs;
 
 /** The moment at which an occurrence should run, its jitter included. */
 export function runTime(trigger: Trigger, nominal: number, context: TriggerContext): number {
-  return createSchedule(trigger, context).runAt(nominal);
+  return new Schedule(trigger, context).runAt(nominal);
 }
