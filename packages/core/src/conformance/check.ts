@@ -57,7 +57,8 @@ export function plainLease({ token, owner, expiresAt }: Lease): Lease {
   return { token, owner, expiresAt };
 }
 
-function show(value: unknown): string {
+/** A value as failure messages show it. */
+export function show(value: unknown): string {
   const text = inspect(value, {
     depth: 5,
     breakLength: 100,

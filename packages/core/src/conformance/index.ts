@@ -26,6 +26,7 @@ import { listCases } from './list.js';
 import { modelCases } from './model-cases.js';
 import { pauseCases } from './pause.js';
 import { processCases } from './processes.js';
+import { racingPairCases } from './racing-pairs.js';
 import { refusalCases } from './refusals.js';
 import { removeCases } from './remove.js';
 import { settleCases } from './settle.js';
@@ -65,7 +66,12 @@ export type {
 } from './types.js';
 export { guarantees, levels } from './types.js';
 
-const concurrency = [...concurrencyCases, ...interleavingCases, ...processCases];
+const concurrency = [
+  ...concurrencyCases,
+  ...racingPairCases,
+  ...interleavingCases,
+  ...processCases,
+];
 
 /** All cases of the kit, for one store. Cases share nothing and may run at the same time. */
 export function dataStoreConformance(target: ConformanceTarget): ConformanceCase[] {

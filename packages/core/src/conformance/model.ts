@@ -9,7 +9,7 @@ import type {
   TaskRecord,
   TaskSelector,
 } from '../data-store.js';
-import { holds, plainLease, same } from './check.js';
+import { holds, plain, plainLease, same } from './check.js';
 
 /** A task in the model: what the contract says about it, and what the model must remember to say it. */
 interface ModelTask extends Omit<TaskRecord, 'revision' | 'wakeAt'> {
@@ -29,6 +29,13 @@ export class Model {
   readonly history = new Map<string, string[]>();
   readonly #revisions = new Map<string, Set<number>>();
   readonly #lastToken = new Map<string, number>();
+
+  /** Begins with a task as a store holds it, whose last settlement had none of the tokens to come. */
+  adopt({ wakeAt: _wakeAt, ...task }: TaskRecord): void {
+    this.tasks.set(task.id, { ...task, settledToken: undefined });
+    this.#revisions.set(task.id, new Set([task.revision]));
+    if (task.lease) this.#lastToken.set(task.id, task.lease.token);
+  }
 
   insert(records: readonly NewTaskRecord[]): ('inserted' | 'exists')[] {
     return records.map((record) => {
@@ -69,7 +76,13 @@ export class Model {
   }
 
   /** Checks the answer of a claim against the rules, and makes the same changes. */
-  claim({ queues, limit, owner, leaseMs }: ClaimRequest, answer: ClaimResult, now: number): void {
+  claim(request: ClaimRequest, answer: ClaimResult, now: number): void {
+    this.take(request, answer, now);
+    this.#wakesBy(request.queues, answer.nextWakeAt);
+  }
+
+  /** Like {@link claim}, for one that other calls were made beside: what it says of the time after it is open. */
+  take({ queues, limit, owner, leaseMs }: ClaimRequest, answer: ClaimResult, now: number): void {
     same(answer.now, now, 'claim gives the time of the store');
     const due = [...this.tasks.values()]
       .filter((task) => queues.includes(task.queue) && isDue(task, now))
@@ -82,7 +95,8 @@ export class Model {
       return { queue: queues.indexOf(task.queue), wakeAt: wakeAt(task) ?? 0 };
     });
     same(taken, due, 'the first `limit` due tasks are taken, by queue and then by wakeAt');
-    for (const { id, lease, lapsedOwner } of answer.tasks) {
+    for (const claimed of answer.tasks) {
+      const { id, lease, lapsedOwner } = claimed;
       const task = this.tasks.get(id);
       holds(task !== undefined && isDue(task, now), `no task is taken twice: ${id}`);
       const { token } = lease;
@@ -97,8 +111,8 @@ export class Model {
         lease: { token, owner, expiresAt: now + leaseMs },
         deliveries,
       });
+      same(plain(claimed), this.expected(id, claimed), 'a claim gives each task as it is stored');
     }
-    this.#wakesBy(queues, answer.nextWakeAt);
   }
 
   extend(
