@@ -6,6 +6,7 @@ import { inputStores, lossStores } from './losses.js';
 import { ownershipStores } from './ownership.js';
 import { refusalStores } from './refusals.js';
 import { timeStores } from './time.js';
+import { writeBackStores } from './write-backs.js';
 
 export const brokenStores: readonly BrokenStore[] = [
   ...ownershipStores,
@@ -16,4 +17,5 @@ export const brokenStores: readonly BrokenStore[] = [
   ...capabilityStores,
   ...itemOrderStores,
   ...refusalStores,
+  ...writeBackStores,
 ];
