@@ -11,6 +11,7 @@
  * @module
  */
 
+import { batchCases } from './batches.js';
 import { bytesCases } from './bytes.js';
 import { claimCases } from './claim.js';
 import { concurrencyCases } from './concurrency.js';
@@ -43,6 +44,7 @@ const contract = [
   ...settleCases,
   ...fencingCases,
   ...itemOrderCases,
+  ...batchCases,
   ...updateCases,
   ...pauseCases,
   ...removeCases,
