@@ -1,3 +1,4 @@
+import { batchStores } from './batches.js';
 import type { BrokenStore } from './broken-store.js';
 import { capabilityStores } from './capabilities.js';
 import { editStores } from './edits.js';
@@ -18,4 +19,5 @@ export const brokenStores: readonly BrokenStore[] = [
   ...itemOrderStores,
   ...refusalStores,
   ...writeBackStores,
+  ...batchStores,
 ];
