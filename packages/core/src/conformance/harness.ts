@@ -88,12 +88,13 @@ export class Bench {
 /** Waits in real time until something has happened. For what only the outside world can do. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  what: string,
+  what: string | (() => string),
   seconds: number,
 ): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!(await condition())) {
-    holds(Date.now() < deadline, `${what}, within ${seconds} seconds`);
+    const sentence = typeof what === 'string' ? what : what();
+    holds(Date.now() < deadline, `${sentence}, within ${seconds} seconds`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
