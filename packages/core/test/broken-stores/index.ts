@@ -4,6 +4,7 @@ import { capabilityStores } from './capabilities.js';
 import { editStores } from './edits.js';
 import { itemOrderStores } from './item-order.js';
 import { inputStores, lossStores } from './losses.js';
+import { notificationStores } from './notifications.js';
 import { ownershipStores } from './ownership.js';
 import { refusalStores } from './refusals.js';
 import { timeStores } from './time.js';
@@ -20,4 +21,5 @@ export const brokenStores: readonly BrokenStore[] = [
   ...refusalStores,
   ...writeBackStores,
   ...batchStores,
+  ...notificationStores,
 ];
