@@ -1,9 +1,12 @@
 import { MemoryDataStore } from '@sched/memory';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { ConformanceTarget, Guarantee } from '../src/conformance/index.js';
 import { dataStoreConformance, guarantees } from '../src/conformance/index.js';
 import { targetOf } from './broken-stores/broken-store.js';
 import { brokenStores } from './broken-stores/index.js';
+
+// A store that does not notify is waited for, while others are tried.
+vi.setConfig({ maxConcurrency: 20 });
 
 /** The cases that a target fails, with what they say; of one guarantee, if one is given. */
 async function rejections(target: ConformanceTarget, guarantee?: Guarantee) {

@@ -343,17 +343,18 @@ class Twins {
   /** With tasks that `alice` has claimed. */
   static async claimed(bench: Bench, count = size) {
     const twins = await Twins.open(bench);
-    await twins.insert(recordsOf(count));
+    await twins.#fill(recordsOf(count));
     const request = { queues: ['q'], limit: count, owner: 'alice', leaseMs };
-    const { tasks } = await twins.claim(request);
-    return { twins, tasks };
+    const claim = await twins.store.claim(request);
+    twins.model.claim(request, claim, start);
+    return { twins, tasks: claim.tasks };
   }
 
   /** With 2,402 tasks, half of them in the group `many`, and ids of the other half, with others among them. */
   static async inGroups(bench: Bench) {
     const twins = await Twins.open(bench);
     const queue = (at: number) => (at % 2 === 0 ? 'q' : 'other');
-    await twins.insert([
+    await twins.#fill([
       ...idsFrom('one-').map((id, at) => record(id, { queue: queue(at) })),
       ...idsFrom('many-').map((id, at) => record(id, { queue: queue(at), group: 'many' })),
     ]);
@@ -364,9 +365,14 @@ class Twins {
     return { twins, ids };
   }
 
-  async insert(records: readonly NewTaskRecord[]): Promise<void> {
+  /** Inserts tasks that are looked at later. */
+  async #fill(records: readonly NewTaskRecord[]): Promise<void> {
     const answers = await this.store.insert(records);
     sameEach(answers, this.model.insert(records), 'insert answers for each record, in their order');
+  }
+
+  async insert(records: readonly NewTaskRecord[]): Promise<void> {
+    await this.#fill(records);
     await this.compare('insert');
   }
 

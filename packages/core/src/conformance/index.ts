@@ -30,6 +30,7 @@ import { processCases } from './processes.js';
 import { racingPairCases } from './racing-pairs.js';
 import { refusalCases } from './refusals.js';
 import { removeCases } from './remove.js';
+import { repetitionCases } from './repetition.js';
 import { settleCases } from './settle.js';
 import { transactionCases } from './transactions.js';
 import type { ConformanceCase, ConformanceTarget } from './types.js';
@@ -43,6 +44,7 @@ const contract = [
   ...leaseCases,
   ...settleCases,
   ...fencingCases,
+  ...repetitionCases,
   ...itemOrderCases,
   ...batchCases,
   ...updateCases,

@@ -196,8 +196,10 @@ export class Model {
   }
 
   #select(selector: TaskSelector): ModelTask[] {
+    if ('ids' in selector) {
+      return [...new Set(selector.ids)].flatMap((id) => this.tasks.get(id) ?? []);
+    }
     const tasks = [...this.tasks.values()];
-    if ('ids' in selector) return tasks.filter(({ id }) => selector.ids.includes(id));
     if ('group' in selector) return tasks.filter(({ group }) => group === selector.group);
     return tasks;
   }

@@ -7,6 +7,7 @@ import { inputStores, lossStores } from './losses.js';
 import { notificationStores } from './notifications.js';
 import { ownershipStores } from './ownership.js';
 import { refusalStores } from './refusals.js';
+import { repetitionStores } from './repetition.js';
 import { timeStores } from './time.js';
 import { writeBackStores } from './write-backs.js';
 
@@ -21,5 +22,6 @@ export const brokenStores: readonly BrokenStore[] = [
   ...refusalStores,
   ...writeBackStores,
   ...batchStores,
+  ...repetitionStores,
   ...notificationStores,
 ];
