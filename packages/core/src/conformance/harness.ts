@@ -1,6 +1,6 @@
 import { AssertionError } from 'node:assert';
 import type { DataStore, DataStoreOptions } from '../data-store.js';
-import { holds } from './check.js';
+import { BrokenSentence, holds } from './check.js';
 import type {
   ConformanceCase,
   ConformanceLevel,
@@ -124,7 +124,8 @@ export function toCases(
       } catch (error) {
         // Report the first error. A cleanup that fails too is only its consequence.
         await bench.dispose().catch(() => {});
-        throw brokenGuarantee(guarantee, name, error);
+        const broken = error instanceof BrokenSentence ? error.guarantee : guarantee;
+        throw brokenGuarantee(broken, name, error);
       }
       await bench.dispose();
     },
