@@ -10,7 +10,12 @@ export function lineOf(call: string, args: readonly unknown[], answer?: unknown)
 export const firstLine = `const start = ${start};`;
 
 function literal(value: unknown): string {
-  const options = { depth: 6, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: null };
+  const options = {
+    depth: 6,
+    breakLength: Number.POSITIVE_INFINITY,
+    compact: true,
+    maxArrayLength: null,
+  };
   return inspect(value, options).replaceAll(/\b\d{12,13}\b/g, (moment) => {
     const ms = Number(moment) - start;
     if (Math.abs(ms) > 1_000_000_000) return moment;
