@@ -3,21 +3,46 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 import type { Lease, TaskRecord } from '../data-store.js';
 import type { SchedErrorCode } from '../errors.js';
 import { isSchedError } from '../errors.js';
+import type { Guarantee } from './types.js';
 
-/** Requires that a store answered as expected. `sentence` says what the contract promises. */
-export function same(actual: unknown, expected: unknown, sentence: string): void {
+/** A broken sentence that stands for another guarantee than that of its case, which checks sentences of several. */
+export class BrokenSentence extends AssertionError {
+  readonly guarantee: Guarantee;
+
+  constructor(guarantee: Guarantee, message: string, actual: unknown, expected: unknown) {
+    super({ message, actual, expected });
+    this.guarantee = guarantee;
+  }
+}
+
+/**
+ * Requires that a store answered as expected. `sentence` says what the contract promises, and `guarantee` what is broken
+ * otherwise, if that is not what the case is about.
+ */
+export function same(
+  actual: unknown,
+  expected: unknown,
+  sentence: string,
+  guarantee?: Guarantee,
+): void {
   if (isDeepStrictEqual(actual, expected)) return;
-  throw new AssertionError({
-    message: `${sentence}\n  expected: ${show(expected)}\n  answered: ${show(actual)}`,
-    actual,
-    expected,
-  });
+  const message = `${sentence}\n  expected: ${show(expected)}\n  answered: ${show(actual)}`;
+  throw broken(message, actual, expected, guarantee);
 }
 
 /** Requires that a condition holds. `sentence` says what the contract promises, and what was seen instead. */
-export function holds(condition: boolean, sentence: string): asserts condition {
-  if (!condition)
-    throw new AssertionError({ message: sentence, actual: condition, expected: true });
+export function holds(
+  condition: boolean,
+  sentence: string,
+  guarantee?: Guarantee,
+): asserts condition {
+  if (!condition) throw broken(sentence, condition, true, guarantee);
+}
+
+function broken(message: string, actual: unknown, expected: unknown, guarantee?: Guarantee) {
+  return guarantee === undefined
+    ? new AssertionError({ message, actual, expected })
+    : new BrokenSentence(guarantee, message, actual, expected);
 }
 
 /** Requires that a call fails with a `SchedError` of this code. */
@@ -57,7 +82,8 @@ export function plainLease({ token, owner, expiresAt }: Lease): Lease {
   return { token, owner, expiresAt };
 }
 
-function show(value: unknown): string {
+/** A value as failure messages show it. */
+export function show(value: unknown): string {
   const text = inspect(value, {
     depth: 5,
     breakLength: 100,

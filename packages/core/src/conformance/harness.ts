@@ -1,6 +1,6 @@
 import { AssertionError } from 'node:assert';
 import type { DataStore, DataStoreOptions } from '../data-store.js';
-import { holds } from './check.js';
+import { BrokenSentence, holds } from './check.js';
 import type {
   ConformanceCase,
   ConformanceLevel,
@@ -88,12 +88,13 @@ export class Bench {
 /** Waits in real time until something has happened. For what only the outside world can do. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  what: string,
+  what: string | (() => string),
   seconds: number,
 ): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!(await condition())) {
-    holds(Date.now() < deadline, `${what}, within ${seconds} seconds`);
+    const sentence = typeof what === 'string' ? what : what();
+    holds(Date.now() < deadline, `${sentence}, within ${seconds} seconds`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
@@ -123,7 +124,8 @@ export function toCases(
       } catch (error) {
         // Report the first error. A cleanup that fails too is only its consequence.
         await bench.dispose().catch(() => {});
-        throw brokenGuarantee(guarantee, name, error);
+        const broken = error instanceof BrokenSentence ? error.guarantee : guarantee;
+        throw brokenGuarantee(broken, name, error);
       }
       await bench.dispose();
     },

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { batchCases } from './batches.js';
 import { bytesCases } from './bytes.js';
 import { claimCases } from './claim.js';
 import { concurrencyCases } from './concurrency.js';
@@ -26,8 +27,10 @@ import { listCases } from './list.js';
 import { modelCases } from './model-cases.js';
 import { pauseCases } from './pause.js';
 import { processCases } from './processes.js';
+import { racingPairCases } from './racing-pairs.js';
 import { refusalCases } from './refusals.js';
 import { removeCases } from './remove.js';
+import { repetitionCases } from './repetition.js';
 import { settleCases } from './settle.js';
 import { transactionCases } from './transactions.js';
 import type { ConformanceCase, ConformanceTarget } from './types.js';
@@ -41,7 +44,9 @@ const contract = [
   ...leaseCases,
   ...settleCases,
   ...fencingCases,
+  ...repetitionCases,
   ...itemOrderCases,
+  ...batchCases,
   ...updateCases,
   ...pauseCases,
   ...removeCases,
@@ -65,7 +70,12 @@ export type {
 } from './types.js';
 export { guarantees, levels } from './types.js';
 
-const concurrency = [...concurrencyCases, ...interleavingCases, ...processCases];
+const concurrency = [
+  ...concurrencyCases,
+  ...racingPairCases,
+  ...interleavingCases,
+  ...processCases,
+];
 
 /** All cases of the kit, for one store. Cases share nothing and may run at the same time. */
 export function dataStoreConformance(target: ConformanceTarget): ConformanceCase[] {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type {
   ClaimRequest,
   ClaimResult,
@@ -9,7 +10,10 @@ import type {
   TaskRecord,
   TaskSelector,
 } from '../data-store.js';
-import { holds, plainLease, same } from './check.js';
+import type { Call } from './blame.js';
+import { guaranteeOfRecord, recordSentences } from './blame.js';
+import { holds, plain, plainLease, same } from './check.js';
+import { ModelHistory } from './model-history.js';
 
 /** A task in the model: what the contract says about it, and what the model must remember to say it. */
 interface ModelTask extends Omit<TaskRecord, 'revision' | 'wakeAt'> {
@@ -26,9 +30,16 @@ interface ModelTask extends Omit<TaskRecord, 'revision' | 'wakeAt'> {
  */
 export class Model {
   readonly tasks = new Map<string, ModelTask>();
-  readonly history = new Map<string, string[]>();
+  readonly history = new ModelHistory();
   readonly #revisions = new Map<string, Set<number>>();
   readonly #lastToken = new Map<string, number>();
+
+  /** Begins with a task as a store holds it, whose last settlement had none of the tokens to come. */
+  adopt({ wakeAt: _wakeAt, ...task }: TaskRecord): void {
+    this.tasks.set(task.id, { ...task, settledToken: undefined });
+    this.#revisions.set(task.id, new Set([task.revision]));
+    if (task.lease) this.#lastToken.set(task.id, task.lease.token);
+  }
 
   insert(records: readonly NewTaskRecord[]): ('inserted' | 'exists')[] {
     return records.map((record) => {
@@ -69,36 +80,37 @@ export class Model {
   }
 
   /** Checks the answer of a claim against the rules, and makes the same changes. */
-  claim({ queues, limit, owner, leaseMs }: ClaimRequest, answer: ClaimResult, now: number): void {
-    same(answer.now, now, 'claim gives the time of the store');
+  claim(request: ClaimRequest, answer: ClaimResult, now: number): void {
+    this.take(request, answer, now);
+    this.#wakesBy(request.queues, answer.nextWakeAt);
+  }
+
+  /** Like {@link claim}, for one that other calls were made beside: what it says of the time after it is open. */
+  take({ queues, limit, owner, leaseMs }: ClaimRequest, answer: ClaimResult, now: number): void {
+    same(answer.now, now, 'claim gives the time of the store', 'G4');
     const due = [...this.tasks.values()]
       .filter((task) => queues.includes(task.queue) && isDue(task, now))
-      .map((task) => ({ queue: queues.indexOf(task.queue), wakeAt: wakeAt(task) ?? 0 }))
+      .map((task) => placeOf(task, queues))
       .sort((a, b) => a.queue - b.queue || a.wakeAt - b.wakeAt)
       .slice(0, limit);
-    const taken = answer.tasks.map(({ id }) => {
-      const task = this.tasks.get(id);
-      holds(task !== undefined && isDue(task, now), `a claim takes due tasks: ${id} is not due`);
-      return { queue: queues.indexOf(task.queue), wakeAt: wakeAt(task) ?? 0 };
-    });
-    same(taken, due, 'the first `limit` due tasks are taken, by queue and then by wakeAt');
-    for (const { id, lease, lapsedOwner } of answer.tasks) {
-      const task = this.tasks.get(id);
-      holds(task !== undefined && isDue(task, now), `no task is taken twice: ${id}`);
+    const taken = answer.tasks.map(({ id }) => placeOf(this.#due(id, now), queues));
+    const order = 'the first `limit` due tasks are taken, by queue and then by wakeAt';
+    same(taken, due, order, 'G5');
+    for (const claimed of answer.tasks) {
+      const { id, lease, lapsedOwner } = claimed;
+      const task = this.#due(id, now);
       const { token } = lease;
-      same(plainLease(lease), { token, owner, expiresAt: now + leaseMs }, 'a lease as asked for');
-      same(lapsedOwner, task.lease?.owner ?? null, 'lapsedOwner is whoever let a lease run out');
+      const given = { token, owner, expiresAt: now + leaseMs };
+      same(plainLease(lease), given, 'a lease is as it was asked for', 'G2');
+      const lapsed = task.lease?.owner ?? null;
+      same(lapsedOwner, lapsed, 'lapsedOwner is whoever let a lease run out', 'G3');
       const last = this.#lastToken.get(id) ?? Number.NEGATIVE_INFINITY;
-      holds(token > last, `a token is greater than any that the id ever had: ${token}, ${last}`);
+      const greater = `a token is greater than any that the id ever had: ${token}, ${last}`;
+      holds(token > last, greater, 'G2');
       this.#lastToken.set(id, token);
-      const deliveries = task.deliveries + 1;
-      this.tasks.set(id, {
-        ...task,
-        lease: { token, owner, expiresAt: now + leaseMs },
-        deliveries,
-      });
+      this.tasks.set(id, { ...task, lease: given, deliveries: task.deliveries + 1 });
+      this.compare('claim', id, claimed);
     }
-    this.#wakesBy(queues, answer.nextWakeAt);
   }
 
   extend(
@@ -115,6 +127,7 @@ export class Model {
   }
 
   settle(settlements: readonly Settlement[]): ('settled' | 'conflict' | 'lost')[] {
+    this.history.begin();
     return settlements.map(({ id, token, revision, next, history, spawn }) => {
       const task = this.tasks.get(id);
       if (task?.settledToken === token) return 'settled';
@@ -132,10 +145,7 @@ export class Model {
       } else {
         this.tasks.delete(id);
       }
-      for (const entry of history) {
-        const entries = this.history.get(entry.taskId) ?? [];
-        if (!entries.includes(entry.id)) this.history.set(entry.taskId, [entry.id, ...entries]);
-      }
+      this.history.append(history, settlements.length > 1);
       this.insert(spawn);
       return 'settled';
     });
@@ -173,7 +183,8 @@ export class Model {
     if (task.revision === undefined && stored) {
       const { revision } = stored;
       const used = this.#revisions.get(id) ?? new Set();
-      holds(!used.has(revision), `a changed record has a revision it never had: ${id} ${revision}`);
+      const fresh = `a changed record has a revision that its id never had: ${id} ${revision}`;
+      holds(!used.has(revision), fresh, 'G6');
       this.#revisions.set(id, used.add(revision));
       task.revision = revision;
     }
@@ -181,9 +192,32 @@ export class Model {
     return { ...record, revision, wakeAt: wakeAt(task) };
   }
 
+  /** Requires that a record is stored as the contract says. */
+  compare(call: Call, id: string, stored: TaskRecord | undefined): void {
+    const actual = plain(stored);
+    const expected = this.expected(id, stored);
+    if (isDeepStrictEqual(actual, expected)) return;
+    const sentence = `after ${call} the task ${id} is as the contract says: ${recordSentences[call]}`;
+    same(actual, expected, sentence, guaranteeOfRecord(call, actual, expected));
+  }
+
+  #due(id: string, now: number): ModelTask {
+    const task = this.tasks.get(id);
+    holds(task !== undefined, `a claim takes no task that was removed: ${id}`, 'G6');
+    const { lease, paused, status } = task;
+    holds(!paused, `a claim takes no paused task: ${id}`, 'G6');
+    holds(status === 'scheduled', `a claim takes no task that has ended: ${id}`, 'G6');
+    const isLive = lease !== null && now < lease.expiresAt;
+    holds(!isLive, `a claim takes no task under a live lease, nor one twice: ${id}`, 'G2');
+    holds(isDue(task, now), `a claim takes no task before its time: ${id}`, 'G4');
+    return task;
+  }
+
   #select(selector: TaskSelector): ModelTask[] {
+    if ('ids' in selector) {
+      return [...new Set(selector.ids)].flatMap((id) => this.tasks.get(id) ?? []);
+    }
     const tasks = [...this.tasks.values()];
-    if ('ids' in selector) return tasks.filter(({ id }) => selector.ids.includes(id));
     if ('group' in selector) return tasks.filter(({ group }) => group === selector.group);
     return tasks;
   }
@@ -193,14 +227,17 @@ export class Model {
       .filter((task) => queues.includes(task.queue))
       .map(wakeAt)
       .filter((moment) => moment !== null);
-    if (moments.length === 0) {
-      same(nextWakeAt, null, 'nextWakeAt is null when no task has a wakeAt');
-      return;
-    }
-    const earliest = Math.min(...moments);
-    const isInTime = nextWakeAt !== null && nextWakeAt <= earliest;
-    holds(isInTime, `nextWakeAt is never later than the earliest: ${nextWakeAt}, ${earliest}`);
+    const earliest = moments.length === 0 ? null : Math.min(...moments);
+    const isInTime = earliest === null || (nextWakeAt !== null && nextWakeAt <= earliest);
+    const never = `nextWakeAt is never later than the earliest: ${nextWakeAt}, ${earliest}`;
+    holds(isInTime, never, 'G5');
+    const isNothing = earliest === null && nextWakeAt !== null;
+    holds(!isNothing, `nextWakeAt is null when no task has a wakeAt: ${nextWakeAt}`, 'G5');
   }
+}
+
+function placeOf(task: ModelTask, queues: readonly string[]) {
+  return { queue: queues.indexOf(task.queue), wakeAt: wakeAt(task) ?? 0 };
 }
 
 function wakeAt(task: ModelTask): number | null {

@@ -1,27 +1,18 @@
-import type {
-  ClaimedTask,
-  DataStore,
-  NewTaskRecord,
-  TaskFilter,
-  TaskRecord,
-  TaskSelector,
-} from '../data-store.js';
-import { plain, same } from './check.js';
-import type { VirtualClock } from './harness.js';
+import type { NewTaskRecord, TaskFilter, TaskSelector } from '../data-store.js';
 import { start } from './harness.js';
-import type { Model } from './model.js';
-import { listAll } from './pages.js';
 import type { Random } from './random.js';
 
-const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
-const queues = ['p', 'q'];
+export const taskIds = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+/** A history that settlements of all tasks add to. No task has this id. */
+export const logId = 'log';
+const queues = ['p', 'q', 'r'];
 const groups = ['g', 'h', null];
 const names = ['mail', 'bill'];
 
 type Change = Partial<Omit<NewTaskRecord, 'id' | 'paused'>>;
 
 /** An earlier claim, counted back from the last one. `shift` is added to its token to make a wrong one. */
-interface Claimed {
+export interface Claimed {
   readonly back: number;
   readonly shift: number;
 }
@@ -51,25 +42,32 @@ export type Operation =
       readonly isFresh: boolean;
       readonly become: 'again' | 'paused' | 'finished' | 'failed' | 'removed';
       readonly runMs: number;
+      /** Whether to add an entry to the common history. */
+      readonly isLogged: boolean;
       readonly spawn: readonly NewTaskRecord[];
     }
-  | { readonly call: 'list'; readonly filter: TaskFilter; readonly limit: number };
+  | { readonly call: 'list'; readonly filter: TaskFilter; readonly limit: number }
+  | { readonly call: 'history'; readonly id: string; readonly limit: number };
 
 export function randomOperation(random: Random): Operation {
   const leases = () => many(random, 3, () => claimed(random));
   const leaseMs = random.pick([1, 30, 100]);
   const call = random.below(100);
-  if (call < 16) return { call: 'advance', ms: random.pick([0, 1, 10, 29, 30, 31, 70, 100]) };
+  if (call < 16) return { call: 'advance', ms: step(random) };
   if (call < 30) return { call: 'insert', records: many(random, 3, () => newRecord(random)) };
   if (call < 38) {
-    return { call: 'update', id: random.pick(ids), change: change(random), off: rarely(random) };
+    return {
+      call: 'update',
+      id: random.pick(taskIds),
+      change: change(random),
+      off: rarely(random),
+    };
   }
   if (call < 41) return { call: 'remove', selector: selector(random) };
   if (call < 50)
     return { call: 'setPaused', selector: selector(random), paused: random.chance(45) };
   if (call < 69) {
-    const from = random.pick([['q'], ['p'], ['p', 'q'], ['q', 'p'], []]);
-    return { call: 'claim', queues: from, limit: 1 + random.below(4), leaseMs };
+    return { call: 'claim', queues: claimedQueues(random), limit: 1 + random.below(4), leaseMs };
   }
   if (call < 76) return { call: 'extend', leases: leases(), leaseMs };
   if (call < 82) {
@@ -83,149 +81,76 @@ export function randomOperation(random: Random): Operation {
       isFresh: random.chance(75),
       become: random.pick(['again', 'again', 'again', 'paused', 'finished', 'failed', 'removed']),
       runMs: random.pick([-20, 0, 1, 40]),
+      isLogged: random.chance(40),
       spawn: random.chance(25) ? many(random, 2, () => newRecord(random)) : [],
     };
   }
-  return { call: 'list', filter: filter(random), limit: 1 + random.below(4) };
+  const limit = 1 + random.below(4);
+  if (call < 99) return { call: 'list', filter: filter(random), limit };
+  return { call: 'history', id: random.pick([...taskIds, logId]), limit };
 }
 
-/** Runs operations on a store and on the model, and compares their answers and contents. */
-export class Comparison {
-  readonly #store: DataStore;
-  readonly #model: Model;
-  readonly #clock: VirtualClock;
-  readonly #claimed: ClaimedTask[] = [];
-  /** The records as last seen. Edits are based on them. */
-  #seen = new Map<string, TaskRecord>();
-  #settlements = 0;
-
-  constructor(store: DataStore, model: Model, clock: VirtualClock) {
-    this.#store = store;
-    this.#model = model;
-    this.#clock = clock;
-  }
-
-  async run(operation: Operation): Promise<void> {
-    const [answer, expected] = await this.#call(operation);
-    same(answer, expected, `${operation.call} answers as the contract says`);
-    const stored = await this.#store.get(ids);
-    same(
-      stored.map(plain),
-      ids.map((id, index) => this.#model.expected(id, stored[index])),
-      `after ${operation.call} every record is as the contract says`,
-    );
-    this.#seen = new Map(stored.flatMap((task) => (task ? [[task.id, task]] : [])));
-  }
-
-  async compareHistories(): Promise<void> {
-    for (const id of ids) {
-      const entries = await this.#store.history(id, 1000);
-      const expected = this.#store.capabilities.history ? (this.#model.history.get(id) ?? []) : [];
-      same(
-        entries.map((entry) => entry.id),
-        expected,
-        'the history is what was appended',
-      );
-    }
-  }
-
-  /** Returns the store's answer, and the one that the model expects. */
-  async #call(operation: Operation): Promise<[unknown, unknown]> {
-    const store = this.#store;
-    const model = this.#model;
-    const { now } = this.#clock;
-    switch (operation.call) {
-      case 'advance':
-        this.#clock.advance(operation.ms);
-        return [await store.now(), this.#clock.now];
-      case 'insert':
-        return [await store.insert(operation.records), model.insert(operation.records)];
-      case 'update': {
-        const { id, change, off } = operation;
-        const revision = (this.#seen.get(id)?.revision ?? 0) + off;
-        const answer = await store.update(id, change, { revision });
-        return [answer, model.update(id, change, revision)];
-      }
-      case 'remove':
-        return [await store.remove(operation.selector), model.remove(operation.selector)];
-      case 'setPaused': {
-        const { selector, paused } = operation;
-        return [await store.setPaused(selector, paused), model.setPaused(selector, paused, now)];
-      }
-      case 'claim': {
-        const { queues, limit, leaseMs } = operation;
-        const request = { queues, limit, leaseMs, owner: `owner-${this.#claimed.length}` };
-        const answer = await store.claim(request);
-        model.claim(request, answer, now);
-        this.#claimed.push(...answer.tasks);
-        return [undefined, undefined];
-      }
-      case 'extend': {
-        const leases = this.#leases(operation.leases);
-        const answer = await store.extend(leases, operation.leaseMs);
-        return [answer, model.extend(leases, operation.leaseMs, now)];
-      }
-      case 'release': {
-        const { deferMs } = operation;
-        const deferUntil = deferMs === undefined ? {} : { deferUntil: now + deferMs };
-        const leases = this.#leases(operation.leases, true).map((lease) => ({
-          ...lease,
-          ...deferUntil,
-        }));
-        return [await store.release(leases), model.release(leases)];
-      }
-      case 'settle': {
-        const leases = this.#leases(operation.leases, true);
-        const settled = new Set(leases.map(({ id }) => id));
-        const settlements = leases.map((lease) => ({
-          ...lease,
-          revision: this.#revision(lease.id, lease.revision, operation.isFresh),
-          next: nextState(operation.become, now + operation.runMs),
-          history: [this.#historyEntry(lease.id)],
-          spawn: onlyOne(operation.spawn).filter(({ id }) => !settled.has(id)),
-        }));
-        return [await store.settle(settlements), model.settle(settlements)];
-      }
-      case 'list': {
-        const { filter, limit } = operation;
-        const matching = model.list(filter, now);
-        same(await store.count(filter), matching.length, 'count counts the tasks that match');
-        const found = (await listAll(store, filter, limit)).map(({ id }) => id);
-        return [found.sort(), matching];
-      }
-    }
-  }
-
-  /** `isUnique`: one for each task, because items of one call about one task may be served in any order. */
-  #leases(leases: readonly Claimed[], isUnique = false) {
-    const found = leases.flatMap(({ back, shift }) => {
-      const task = this.#claimed.at(-1 - (back % Math.max(1, this.#claimed.length)));
-      if (!task) return [];
-      return [{ id: task.id, token: task.lease.token + shift, revision: task.revision }];
-    });
-    return isUnique ? onlyOne(found) : found;
-  }
-
-  #revision(id: string, asClaimed: number, isFresh: boolean): number {
-    return isFresh ? (this.#seen.get(id)?.revision ?? asClaimed) : asClaimed;
-  }
-
-  #historyEntry(taskId: string) {
-    // Some of these ids exist already.
-    const id = `run-${this.#settlements++ % 40}`;
-    return { taskId, id, at: start, body: '{}' };
-  }
+/** Mostly onwards, now and then back, as clocks are set. */
+function step(random: Random): number {
+  if (random.chance(6)) return -random.pick([1, 30, 100]);
+  return random.pick([0, 1, 10, 29, 30, 31, 70, 100]);
 }
 
-/** The first item for each id. */
-function onlyOne<T extends { readonly id: string }>(items: readonly T[]): T[] {
-  return items.filter((item, index) => items.findIndex(({ id }) => id === item.id) === index);
+function claimedQueues(random: Random): string[] {
+  const from = random.pick([
+    ['q'],
+    ['p'],
+    ['p', 'q'],
+    ['r', 'q'],
+    ['q', 'p', 'r'],
+    ['r', 'p', 'q'],
+  ]);
+  return random.chance(3) ? [] : from;
+}
+
+/** The same operation with one item less, in every way that leaves it a call. */
+export function simplerThan(operation: Operation): Operation[] {
+  const fewer = <T>(items: readonly T[], least: number): T[][] =>
+    items.length <= least ? [] : items.map((_, without) => items.filter((_, at) => at !== without));
+  switch (operation.call) {
+    case 'insert':
+      return fewer(operation.records, 1).map((records) => ({ ...operation, records }));
+    case 'update':
+      return fewer(Object.entries(operation.change), 0).map((members) => ({
+        ...operation,
+        change: Object.fromEntries(members),
+      }));
+    case 'remove':
+    case 'setPaused': {
+      const { selector } = operation;
+      if (!('ids' in selector)) return [];
+      return fewer(selector.ids, 1).map((ids) => ({ ...operation, selector: { ids } }));
+    }
+    case 'claim':
+      return fewer(operation.queues, 1).map((queues) => ({ ...operation, queues }));
+    case 'extend':
+    case 'release':
+      return fewer(operation.leases, 1).map((leases) => ({ ...operation, leases }));
+    case 'settle':
+      return [
+        ...fewer(operation.leases, 1).map((leases) => ({ ...operation, leases })),
+        ...fewer(operation.spawn, 0).map((spawn) => ({ ...operation, spawn })),
+        ...(operation.isLogged ? [{ ...operation, isLogged: false }] : []),
+      ];
+    case 'list':
+      return fewer(Object.entries(operation.filter), 0).map((members) => ({
+        ...operation,
+        filter: Object.fromEntries(members),
+      }));
+    default:
+      return [];
+  }
 }
 
 function newRecord(random: Random): NewTaskRecord {
   const status = random.chance(85) ? 'scheduled' : random.pick(['finished', 'failed'] as const);
   return {
-    id: random.pick(ids),
+    id: random.pick(taskIds),
     name: random.pick(names),
     queue: random.pick(queues),
     group: groups[random.below(groups.length)] ?? null,
@@ -249,7 +174,7 @@ function moment(random: Random): number {
 function selector(random: Random): TaskSelector {
   if (random.chance(15)) return { all: true };
   if (random.chance(30)) return { group: random.pick(['g', 'h', 'none']) };
-  return { ids: many(random, 3, () => random.pick([...ids, 'missing'])) };
+  return { ids: many(random, 3, () => random.pick([...taskIds, 'missing'])) };
 }
 
 function filter(random: Random): TaskFilter {
@@ -275,18 +200,4 @@ function rarely(random: Random): number {
 
 function many<T>(random: Random, limit: number, make: () => T): T[] {
   return Array.from({ length: 1 + random.below(limit) }, make);
-}
-
-function nextState(become: (Operation & { call: 'settle' })['become'], runAt: number) {
-  const body = `"${become}"`;
-  switch (become) {
-    case 'removed':
-      return null;
-    case 'paused':
-      return { status: 'scheduled', runAt, body, paused: true } as const;
-    case 'again':
-      return { status: 'scheduled', runAt, body } as const;
-    default:
-      return { status: become, runAt: null, body } as const;
-  }
 }

@@ -31,7 +31,7 @@ export interface ConformanceCase {
   /** A sentence, unique within the kit. */
   readonly name: string;
   readonly level: ConformanceLevel;
-  /** The promise that a store breaks when it fails this case. */
+  /** The promise that a store breaks when it fails this case. One that makes random calls may name another. */
   readonly guarantee: Guarantee;
   /**
    * Runs in its own place and disposes of it.
