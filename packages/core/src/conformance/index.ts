@@ -17,6 +17,7 @@ import { concurrencyCases } from './concurrency.js';
 import { fencingCases } from './fencing.js';
 import { toCases } from './harness.js';
 import { historyCases } from './history.js';
+import { historyLimitCases } from './history-limits.js';
 import { insertCases } from './insert.js';
 import { interleavingCases } from './interleavings.js';
 import { itemOrderCases } from './item-order.js';
@@ -47,6 +48,7 @@ const contract = [
   ...removeCases,
   ...listCases,
   ...historyCases,
+  ...historyLimitCases,
   ...watchCases,
   ...transactionCases,
   ...bytesCases,
