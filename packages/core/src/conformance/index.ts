@@ -11,7 +11,7 @@
  * @module
  */
 
-import { bytesCases } from './bytes.js';
+import { bodyCases } from './bodies.js';
 import { claimCases } from './claim.js';
 import { concurrencyCases } from './concurrency.js';
 import { fencingCases } from './fencing.js';
@@ -30,8 +30,11 @@ import { processCases } from './processes.js';
 import { refusalCases } from './refusals.js';
 import { removeCases } from './remove.js';
 import { settleCases } from './settle.js';
+import { textMemberCases } from './text-members.js';
+import { textCases } from './texts.js';
 import { transactionCases } from './transactions.js';
 import type { ConformanceCase, ConformanceTarget } from './types.js';
+import { unstorableCases } from './unstorable.js';
 import { updateCases } from './update.js';
 import { watchCases } from './watch.js';
 
@@ -51,8 +54,11 @@ const contract = [
   ...historyLimitCases,
   ...watchCases,
   ...transactionCases,
-  ...bytesCases,
+  ...textCases,
+  ...textMemberCases,
+  ...bodyCases,
   ...refusalCases,
+  ...unstorableCases,
   ...modelCases,
 ];
 

@@ -3,6 +3,7 @@ import { same } from './check.js';
 import type { Bench, CaseDefinition, VirtualClock } from './harness.js';
 import { start } from './harness.js';
 import { again, claimOne, historyEntry, record } from './records.js';
+import type { Guarantee } from './types.js';
 
 /** Adds to histories and reads them, through one handle and another in turn. */
 export class KeptHistory {
@@ -41,6 +42,8 @@ export class KeptHistory {
 
 interface HistoryCase {
   readonly name: string;
+  /** G5 unless it is about something else. */
+  readonly guarantee?: Guarantee;
   readonly options?: DataStoreOptions;
   readonly run: (runs: KeptHistory, bench: Bench) => Promise<void>;
 }
@@ -48,8 +51,8 @@ interface HistoryCase {
 /** Makes a case. If the store does not claim to keep a history, the case requires an empty one. */
 export function historyCase({ run, ...definition }: HistoryCase): CaseDefinition {
   return {
-    ...definition,
     guarantee: 'G5',
+    ...definition,
     async run(bench) {
       const store = await bench.open();
       const runs = new KeptHistory([store, await bench.open()], bench.clock);
