@@ -13,11 +13,13 @@
 
 import { bodyCases } from './bodies.js';
 import { claimCases } from './claim.js';
+import { clockCases } from './clock.js';
 import { concurrencyCases } from './concurrency.js';
 import { fencingCases } from './fencing.js';
 import { toCases } from './harness.js';
 import { historyCases } from './history.js';
 import { historyLimitCases } from './history-limits.js';
+import { idCases } from './ids.js';
 import { insertCases } from './insert.js';
 import { interleavingCases } from './interleavings.js';
 import { itemOrderCases } from './item-order.js';
@@ -25,8 +27,10 @@ import { leaseCases } from './lease.js';
 import { lifecycleCases } from './lifecycle.js';
 import { listCases } from './list.js';
 import { modelCases } from './model-cases.js';
+import { momentCases } from './moments.js';
 import { pauseCases } from './pause.js';
 import { processCases } from './processes.js';
+import { queueCases } from './queues.js';
 import { refusalCases } from './refusals.js';
 import { removeCases } from './remove.js';
 import { settleCases } from './settle.js';
@@ -36,12 +40,18 @@ import { transactionCases } from './transactions.js';
 import type { ConformanceCase, ConformanceTarget } from './types.js';
 import { unstorableCases } from './unstorable.js';
 import { updateCases } from './update.js';
+import { wakingCases } from './waking.js';
 import { watchCases } from './watch.js';
 
 const contract = [
   ...lifecycleCases,
   ...insertCases,
   ...claimCases,
+  ...queueCases,
+  ...wakingCases,
+  ...clockCases,
+  ...momentCases,
+  ...idCases,
   ...leaseCases,
   ...settleCases,
   ...fencingCases,
