@@ -15,6 +15,7 @@ import { bodyCases } from './bodies.js';
 import { claimCases } from './claim.js';
 import { clockCases } from './clock.js';
 import { concurrencyCases } from './concurrency.js';
+import { effectCases } from './effects.js';
 import { fencingCases } from './fencing.js';
 import { toCases } from './harness.js';
 import { historyCases } from './history.js';
@@ -46,6 +47,7 @@ import { watchCases } from './watch.js';
 const contract = [
   ...lifecycleCases,
   ...insertCases,
+  ...effectCases,
   ...claimCases,
   ...queueCases,
   ...wakingCases,
