@@ -17,6 +17,7 @@ import { clockCases } from './clock.js';
 import { concurrencyCases } from './concurrency.js';
 import { effectCases } from './effects.js';
 import { fencingCases } from './fencing.js';
+import { filterCases } from './filters.js';
 import { toCases } from './harness.js';
 import { historyCases } from './history.js';
 import { historyLimitCases } from './history-limits.js';
@@ -27,6 +28,7 @@ import { itemOrderCases } from './item-order.js';
 import { leaseCases } from './lease.js';
 import { lifecycleCases } from './lifecycle.js';
 import { listCases } from './list.js';
+import { listingCases } from './listing.js';
 import { modelCases } from './model-cases.js';
 import { momentCases } from './moments.js';
 import { pauseCases } from './pause.js';
@@ -35,6 +37,7 @@ import { queueCases } from './queues.js';
 import { refusalCases } from './refusals.js';
 import { removeCases } from './remove.js';
 import { settleCases } from './settle.js';
+import { snapshotCases } from './snapshots.js';
 import { textMemberCases } from './text-members.js';
 import { textCases } from './texts.js';
 import { transactionCases } from './transactions.js';
@@ -62,6 +65,9 @@ const contract = [
   ...pauseCases,
   ...removeCases,
   ...listCases,
+  ...listingCases,
+  ...filterCases,
+  ...snapshotCases,
   ...historyCases,
   ...historyLimitCases,
   ...watchCases,
