@@ -16,6 +16,7 @@ import { claimCases } from './claim.js';
 import { clockCases } from './clock.js';
 import { concurrencyCases } from './concurrency.js';
 import { effectCases } from './effects.js';
+import { extendCases } from './extend.js';
 import { fencingCases } from './fencing.js';
 import { filterCases } from './filters.js';
 import { toCases } from './harness.js';
@@ -25,7 +26,6 @@ import { idCases } from './ids.js';
 import { insertCases } from './insert.js';
 import { interleavingCases } from './interleavings.js';
 import { itemOrderCases } from './item-order.js';
-import { leaseCases } from './lease.js';
 import { lifecycleCases } from './lifecycle.js';
 import { listCases } from './list.js';
 import { listingCases } from './listing.js';
@@ -35,6 +35,7 @@ import { pauseCases } from './pause.js';
 import { processCases } from './processes.js';
 import { queueCases } from './queues.js';
 import { refusalCases } from './refusals.js';
+import { releaseCases } from './release.js';
 import { removeCases } from './remove.js';
 import { settleCases } from './settle.js';
 import { snapshotCases } from './snapshots.js';
@@ -57,7 +58,8 @@ const contract = [
   ...clockCases,
   ...momentCases,
   ...idCases,
-  ...leaseCases,
+  ...extendCases,
+  ...releaseCases,
   ...settleCases,
   ...fencingCases,
   ...itemOrderCases,
