@@ -202,7 +202,7 @@ export const historyStores: readonly BrokenStore[] = [
   broken(
     'files every run under the task that is settled',
     'G5',
-    'entries of one task',
+    'an entry for other is in its history and no other',
     class extends RunKeepingStore {
       protected override taskOf(_entry: HistoryEntry, settled: Settlement): string {
         return settled.id;

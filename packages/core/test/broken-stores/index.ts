@@ -1,10 +1,16 @@
 import type { BrokenStore } from './broken-store.js';
 import { capabilityStores } from './capabilities.js';
 import { editStores } from './edits.js';
+import { historyStores } from './history.js';
+import { idStores } from './ids.js';
 import { itemOrderStores } from './item-order.js';
+import { lateRefusalStores } from './late-refusals.js';
 import { inputStores, lossStores } from './losses.js';
+import { momentStores } from './moments.js';
 import { ownershipStores } from './ownership.js';
+import { queueStores } from './queues.js';
 import { refusalStores } from './refusals.js';
+import { textStores } from './texts.js';
 import { timeStores } from './time.js';
 
 export const brokenStores: readonly BrokenStore[] = [
@@ -16,4 +22,10 @@ export const brokenStores: readonly BrokenStore[] = [
   ...capabilityStores,
   ...itemOrderStores,
   ...refusalStores,
+  ...historyStores,
+  ...textStores,
+  ...lateRefusalStores,
+  ...momentStores,
+  ...queueStores,
+  ...idStores,
 ];
