@@ -48,16 +48,23 @@ export class RunKeepingStore extends MemoryDataStore {
   }
 
   override async settle(settlements: readonly Settlement[]) {
-    // The memory store applies a call before it first waits, so the answers are there by the time anything else runs.
-    const answers = await super.settle(settlements);
+    // The memory store does what it is told before it first waits, so nothing comes between these two calls.
+    const [before, answers] = await Promise.all([
+      super.get(settlements.map(({ id }) => id)),
+      super.settle(settlements),
+    ]);
+    const held = new Set(before.map((task) => `${task?.lease?.token} ${task?.id}`));
     for (const [index, settlement] of settlements.entries()) {
       if (answers[index] !== 'settled') continue;
+      const isApplied = held.delete(`${settlement.token} ${settlement.id}`);
+      if (!isApplied) continue;
       for (const entry of settlement.history) this.#append(entry, this.taskOf(entry, settlement));
     }
     return answers;
   }
 
   override async history(taskId: string, limit: number): Promise<HistoryEntry[]> {
+    await super.history(taskId, limit);
     const runs = (this.#runs.get(taskId) ?? []).filter((entry) => !this.isStale(entry));
     return runs.slice(0, limit).map((entry) => ({ ...entry }));
   }
