@@ -5,11 +5,14 @@ import { historyStores } from './history.js';
 import { idStores } from './ids.js';
 import { itemOrderStores } from './item-order.js';
 import { lateRefusalStores } from './late-refusals.js';
+import { lifecycleStores } from './lifecycle.js';
 import { inputStores, lossStores } from './losses.js';
 import { momentStores } from './moments.js';
 import { ownershipStores } from './ownership.js';
 import { queueStores } from './queues.js';
 import { refusalStores } from './refusals.js';
+import { findingStores, memberStores } from './sentences.js';
+import { snapshotStores } from './snapshots.js';
 import { textStores } from './texts.js';
 import { timeStores } from './time.js';
 
@@ -28,4 +31,8 @@ export const brokenStores: readonly BrokenStore[] = [
   ...momentStores,
   ...queueStores,
   ...idStores,
+  ...memberStores,
+  ...findingStores,
+  ...lifecycleStores,
+  ...snapshotStores,
 ];
