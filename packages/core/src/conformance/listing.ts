@@ -71,6 +71,7 @@ export const listingCases: readonly CaseDefinition[] = [
       const seen: string[] = [];
       for await (const page of pages(store, { leased: true }, 3)) {
         seen.push(...page.map(({ id }) => id));
+        if (seen.length > 2 * tasks.length) break;
         clock.advance(1);
         await store.extend(tasks.toReversed().map(leaseOf), 100_000 - seen.length * 1000);
       }
@@ -120,6 +121,7 @@ async function listsEachOnce(
   let round = 0;
   for await (const page of pages(store, filter, 3)) {
     seen.push(...idsIn(page));
+    if (seen.length > 2 * ids.length) break;
     await disturb(store, ids, round++);
   }
   same(seen.sort(), ids, 'a task that exists and matches throughout is given exactly once');

@@ -151,14 +151,14 @@ export const snapshotStores: readonly BrokenStore[] = [
     'G6',
     'what list took and gave is a snapshot',
     class extends MemoryDataStore {
-      readonly #pages = new Map<string, ListResult>();
+      readonly #pages = new Map<string, readonly TaskRecord[]>();
 
       override async list(request: ListRequest): Promise<ListResult> {
-        const result = await super.list(request);
-        const key = JSON.stringify([request.group, result]);
-        const kept = this.#pages.get(key) ?? result;
+        const { tasks, next } = await super.list(request);
+        const key = JSON.stringify([request.group, tasks]);
+        const kept = this.#pages.get(key) ?? tasks;
         this.#pages.set(key, kept);
-        return kept;
+        return { tasks: kept, next };
       }
     },
   ),

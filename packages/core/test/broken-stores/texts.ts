@@ -294,7 +294,7 @@ export const textStores: readonly BrokenStore[] = [
   broken(
     'counts the tasks of every queue when it is asked for the empty one',
     'G8',
-    'queue is one task',
+    'count by queue takes',
     class extends MemoryDataStore {
       override count({ queue, ...filter }: TaskFilter) {
         return super.count(queue ? { ...filter, queue } : filter);
