@@ -4,6 +4,8 @@ import type { ConformanceTarget, Guarantee } from '../src/conformance/index.js';
 import { dataStoreConformance, guarantees } from '../src/conformance/index.js';
 import { targetOf } from './broken-stores/broken-store.js';
 import { brokenStores } from './broken-stores/index.js';
+import { RunKeepingStore } from './broken-stores/kept-runs.js';
+import { RenumberingStore } from './broken-stores/renumbering-store.js';
 
 // A store that does not notify is waited for, while others are tried.
 vi.setConfig({ maxConcurrency: 20 });
@@ -22,9 +24,12 @@ async function rejections(target: ConformanceTarget, guarantee?: Guarantee) {
   });
 }
 
-test('the intact store is rejected by no case', async () => {
-  expect(await rejections(targetOf(MemoryDataStore))).toEqual([]);
-});
+test.each([MemoryDataStore, RunKeepingStore, RenumberingStore])(
+  'an intact %o is rejected by no case',
+  async (Store) => {
+    expect(await rejections(targetOf(Store))).toEqual([]);
+  },
+);
 
 describe.concurrent('a store is rejected that', () => {
   for (const { name, breaks, because, target } of brokenStores) {

@@ -1,4 +1,3 @@
-import type { ClaimResult } from '../data-store.js';
 import { holds, plain, plainLease, present, same } from './check.js';
 import type { CaseDefinition } from './harness.js';
 import { start } from './harness.js';
@@ -9,10 +8,8 @@ import {
   claim,
   claimOne,
   claimRequest,
-  finish,
   idsOf,
   leaseMs,
-  leaseOf,
   read,
   record,
   recordsOf,
@@ -89,30 +86,6 @@ export const claimCases: readonly CaseDefinition[] = [
         'a claim sets the lease until now + leaseMs, raises deliveries, and changes nothing else',
       );
       same(plain(await read(store, 'a')), claimed, 'a claimed task is stored as it was handed out');
-    },
-  },
-  {
-    name: 'within one call now is one value, however the clock goes on meanwhile',
-    guarantee: 'G4',
-    async run({ open, clock }) {
-      const store = await open();
-      await store.insert(recordsOf(5));
-      clock.stepMs = 1;
-      const { tasks, now } = await claimRequest(store);
-      same(
-        tasks.map((task) => task.lease.expiresAt),
-        tasks.map(() => now + leaseMs),
-        'every lease of one claim runs from the `now` that the claim answers',
-      );
-      await store.extend(tasks.map(leaseOf), leaseMs);
-      const extended = await store.get(idsOf(tasks).map(String));
-      const ends = new Set(extended.map((task) => task?.lease?.expiresAt));
-      same(ends.size, 1, 'every lease of one extend runs from the same now');
-      await store.setPaused({ all: true }, true);
-      await store.setPaused({ all: true }, false);
-      const resumed = await store.get(idsOf(tasks).map(String));
-      const moments = new Set(resumed.map((task) => task?.resumedAt));
-      same(moments.size, 1, 'every task that one call resumes is resumed at the same now');
     },
   },
   {
@@ -209,86 +182,6 @@ export const claimCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: 'queues are emptied strictly in the order given, however old the tasks of a later one',
-    guarantee: 'G5',
-    async run({ open }) {
-      const store = await open();
-      await store.insert([
-        record('a-old', { queue: 'a', runAt: start - 100 }),
-        record('a-new', { queue: 'a', runAt: start - 10 }),
-        record('b-old', { queue: 'b', runAt: start - 50 }),
-        record('b-new', { queue: 'b', runAt: start }),
-      ]);
-      same(
-        idsOf(await claim(store, { queues: ['b', 'none', 'a'], limit: 3 })),
-        ['b-old', 'b-new', 'a-old'],
-        'nothing is taken from a queue while an earlier one still has a due task',
-      );
-      same(
-        idsOf(await claim(store, { queues: ['b', 'a'] })),
-        ['a-new'],
-        'then the next one’s turn',
-      );
-    },
-  },
-  {
-    name: 'a task that is not due in an earlier queue holds nothing up in a later one',
-    guarantee: 'G5',
-    async run({ open }) {
-      const store = await open();
-      await store.insert([
-        record('a', { queue: 'a', runAt: start + 1 }),
-        record('b', { queue: 'b' }),
-      ]);
-      const result = await claimRequest(store, { queues: ['a', 'b'] });
-      same(idsOf(result.tasks), ['b'], 'what is due is taken');
-      wakesBy(result, start + 1);
-    },
-  },
-  {
-    name: 'a claim takes tasks of the queues it names and of no other',
-    guarantee: 'G5',
-    async run({ open }) {
-      const store = await open();
-      const queues = Array.from({ length: 40 }, (_, index) => `queue-${index}`);
-      await store.insert(queues.map((queue) => record(queue, { queue })));
-      same(idsOf(await claim(store, { queues: ['queue-7'] })), ['queue-7'], 'only queues named');
-      const others = queues.filter((queue) => queue !== 'queue-3' && queue !== 'queue-7');
-      same(idsOf(await claim(store, { queues: others })), others, 'each of the queues named');
-      same(idsOf(await claim(store, { queues: ['queue'] })), [], 'a queue without tasks is empty');
-    },
-  },
-  {
-    name: 'every claim of a task has a greater token, under a clock that stands still',
-    guarantee: 'G2',
-    async run({ open }) {
-      const store = await open();
-      const tokens: number[] = [];
-      const grows = (token: number, after: string) => {
-        const last = tokens.at(-1) ?? Number.NEGATIVE_INFINITY;
-        holds(token > last, `a claim after ${after} has a greater token: ${token} after ${last}`);
-        tokens.push(token);
-      };
-      await store.insert([record('a')]);
-      const first = await claimOne(store);
-      grows(first.lease.token, 'none');
-      await store.settle([again(first, start)]);
-      const second = await claimOne(store);
-      grows(second.lease.token, 'a settlement');
-      await store.release([leaseOf(second)]);
-      grows((await claimOne(store)).lease.token, 'a release');
-      for (let round = 0; round < 20; round++) {
-        await store.remove({ ids: ['a'] });
-        await store.insert([record('a')]);
-        const task = await claimOne(store);
-        grows(task.lease.token, 'removal and re-creation');
-        await store.settle([finish(task, { next: null })]);
-        await store.insert([record('a')]);
-        grows((await claimOne(store)).lease.token, 'removal by a settlement and re-creation');
-      }
-    },
-  },
-  {
     name: 'a lapse gives a greater token, counts a delivery and says who let it happen',
     guarantee: 'G3',
     async run({ open, clock }) {
@@ -313,89 +206,6 @@ export const claimCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: 'a claim says when to wake next: the earliest wakeAt that is left, new leases included',
-    guarantee: 'G5',
-    async run({ open, clock }) {
-      const store = await open();
-      await store.insert([
-        record('a', { runAt: start }),
-        record('b', { runAt: start + 50 }),
-        record('c', { runAt: start + 3000 }),
-      ]);
-      const first = await claimRequest(store, { leaseMs: 200 });
-      same(idsOf(first.tasks), ['a'], 'what is due is taken');
-      wakesBy(first, start + 50);
-      clock.advance(50);
-      wakesBy(await claimRequest(store, { leaseMs: 200 }), start + 200);
-      clock.advance(150);
-      wakesBy(await claimRequest(store, { leaseMs: 5000 }), start + 250);
-    },
-  },
-  {
-    name: 'a claim whose limit left due tasks behind says to wake at once',
-    guarantee: 'G5',
-    async run({ open, clock }) {
-      const store = await open();
-      await store.insert([
-        record('a', { runAt: start - 5 }),
-        record('b', { runAt: start - 5 }),
-        record('c', { queue: 'other', runAt: start - 1 }),
-      ]);
-      clock.advance(10);
-      const request = { queues: ['q', 'other'], limit: 1 };
-      wakesBy(await claimRequest(store, request), start - 5);
-      wakesBy(await claimRequest(store, request), start - 1);
-      wakesBy(await claimRequest(store, request), start + 10 + leaseMs);
-    },
-  },
-  {
-    name: 'there is nothing to wake for when the queues hold no task that can ever be due',
-    guarantee: 'G5',
-    async run({ open }) {
-      const store = await open();
-      const sleepsOn = async (why: string) =>
-        same((await claimRequest(store)).nextWakeAt, null, `nextWakeAt is null: ${why}`);
-      await sleepsOn('there are no tasks');
-      await store.insert([record('elsewhere', { queue: 'other' })]);
-      await sleepsOn('the only task is in another queue');
-      await store.insert([record('paused', { paused: true, runAt: start + 5 })]);
-      await sleepsOn('the only task of the queue is paused');
-      await store.insert([record('finished', { status: 'finished', runAt: null })]);
-      await sleepsOn('the other one is finished');
-      await store.insert([record('a')]);
-      await store.settle([finish(await claimOne(store))]);
-      await sleepsOn('the third has just finished');
-      await store.insert([record('b')]);
-      await claimOne(store);
-      await store.setPaused({ ids: ['b'] }, true);
-      await sleepsOn('the fourth was paused while it runs');
-      await store.insert([record('c', { runAt: start + 7 })]);
-      await store.remove({ ids: ['c'] });
-      await sleepsOn('the fifth was removed');
-    },
-  },
-  {
-    name: 'a worker that wakes when it is told reaches a distant task on time and without spinning',
-    guarantee: 'G5',
-    async run({ open, clock }) {
-      const store = await open();
-      const runAt = start + 90 * 24 * 3_600_000;
-      await store.insert([record('a', { runAt })]);
-      for (let claims = 0; claims < 100; claims++) {
-        const { tasks, now, nextWakeAt } = await claimRequest(store);
-        if (tasks.length > 0) {
-          same(now, runAt, 'a worker that wakes at nextWakeAt claims a task at its time');
-          return;
-        }
-        clock.now = Math.max(now, present(nextWakeAt, 'nextWakeAt is not null: a task is left'));
-      }
-      holds(
-        false,
-        'nextWakeAt may be too early at the price of a wasted claim, not of 100 of them',
-      );
-    },
-  },
-  {
     name: 'the answer of a claim agrees with what is stored, lease by lease',
     guarantee: 'G2',
     async run({ open }) {
@@ -409,11 +219,3 @@ export const claimCases: readonly CaseDefinition[] = [
     },
   },
 ];
-
-/** `nextWakeAt` may be too early but never too late. */
-function wakesBy({ nextWakeAt }: ClaimResult, moment: number): void {
-  holds(
-    nextWakeAt !== null && nextWakeAt <= moment,
-    `nextWakeAt is never later than the earliest wakeAt: ${nextWakeAt} instead of ${moment}`,
-  );
-}

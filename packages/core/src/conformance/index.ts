@@ -12,36 +12,57 @@
  */
 
 import { batchCases } from './batches.js';
-import { bytesCases } from './bytes.js';
+import { bodyCases } from './bodies.js';
 import { claimCases } from './claim.js';
+import { clockCases } from './clock.js';
 import { concurrencyCases } from './concurrency.js';
+import { effectCases } from './effects.js';
+import { extendCases } from './extend.js';
 import { fencingCases } from './fencing.js';
+import { filterCases } from './filters.js';
 import { toCases } from './harness.js';
 import { historyCases } from './history.js';
+import { historyLimitCases } from './history-limits.js';
+import { idCases } from './ids.js';
 import { insertCases } from './insert.js';
 import { interleavingCases } from './interleavings.js';
 import { itemOrderCases } from './item-order.js';
-import { leaseCases } from './lease.js';
 import { lifecycleCases } from './lifecycle.js';
 import { listCases } from './list.js';
+import { listingCases } from './listing.js';
 import { modelCases } from './model-cases.js';
+import { momentCases } from './moments.js';
 import { pauseCases } from './pause.js';
 import { processCases } from './processes.js';
+import { queueCases } from './queues.js';
 import { racingPairCases } from './racing-pairs.js';
 import { refusalCases } from './refusals.js';
+import { releaseCases } from './release.js';
 import { removeCases } from './remove.js';
 import { repetitionCases } from './repetition.js';
 import { settleCases } from './settle.js';
+import { snapshotCases } from './snapshots.js';
+import { textMemberCases } from './text-members.js';
+import { textCases } from './texts.js';
 import { transactionCases } from './transactions.js';
 import type { ConformanceCase, ConformanceTarget } from './types.js';
+import { unstorableCases } from './unstorable.js';
 import { updateCases } from './update.js';
+import { wakingCases } from './waking.js';
 import { watchCases } from './watch.js';
 
 const contract = [
   ...lifecycleCases,
   ...insertCases,
+  ...effectCases,
   ...claimCases,
-  ...leaseCases,
+  ...queueCases,
+  ...wakingCases,
+  ...clockCases,
+  ...momentCases,
+  ...idCases,
+  ...extendCases,
+  ...releaseCases,
   ...settleCases,
   ...fencingCases,
   ...repetitionCases,
@@ -51,11 +72,18 @@ const contract = [
   ...pauseCases,
   ...removeCases,
   ...listCases,
+  ...listingCases,
+  ...filterCases,
+  ...snapshotCases,
   ...historyCases,
+  ...historyLimitCases,
   ...watchCases,
   ...transactionCases,
-  ...bytesCases,
+  ...textCases,
+  ...textMemberCases,
+  ...bodyCases,
   ...refusalCases,
+  ...unstorableCases,
   ...modelCases,
 ];
 

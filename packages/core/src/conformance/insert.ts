@@ -1,20 +1,17 @@
 import { plain, same } from './check.js';
 import type { CaseDefinition } from './harness.js';
 import { start } from './harness.js';
-import { listAll } from './pages.js';
 import {
   claim,
   claimOne,
   claimRequest,
   finish,
-  historyEntry,
   idsOf,
   leaseMs,
   leaseOf,
   read,
   record,
   recordsOf,
-  sameHistory,
   untouched,
 } from './records.js';
 
@@ -187,45 +184,4 @@ export const insertCases: readonly CaseDefinition[] = [
       same(await store.count({ status: 'finished' }), 1000, 'every settlement was applied');
     },
   },
-  {
-    name: 'changing what went in or came out of a call changes nothing in the store',
-    guarantee: 'G6',
-    async run({ open }) {
-      const store = await open();
-      const given = { ...record('a') };
-      await store.insert([given]);
-      const unspoilt = async (what: string, objects: readonly object[]) => {
-        const spoil = async () => {
-          for (const object of objects) scribbleOver(object);
-        };
-        await untouched(store, ['a'], spoil, `what ${what} is a snapshot`);
-      };
-      await unspoilt('insert took', [given]);
-      await unspoilt('get gave', await all(store.get(['a'])));
-      await unspoilt('list gave', await listAll(store));
-      const task = await claimOne(store);
-      const copy = structuredClone(task);
-      await unspoilt('claim gave', [task]);
-      await unspoilt('get gave', await all(store.get(['a'])));
-      const history = [historyEntry('a', 'run-1')];
-      const settlement = structuredClone(finish(copy, { history }));
-      await store.settle([settlement]);
-      await unspoilt('settle took', [settlement]);
-      await sameHistory(store, 'a', ['run-1'], 'what settle took is a snapshot');
-      for (const entry of await store.history('a', 1)) scribbleOver(entry);
-      await sameHistory(store, 'a', ['run-1'], 'what history gave is a snapshot');
-    },
-  },
 ];
-
-async function all<T>(answer: Promise<readonly (T | undefined)[]>): Promise<T[]> {
-  return (await answer).filter((item) => item !== undefined);
-}
-
-/** Overwrites every member that it can, like a careless caller. */
-function scribbleOver(object: object): void {
-  for (const [key, value] of Object.entries(object)) {
-    if (typeof value === 'object' && value !== null) scribbleOver(value);
-    else Reflect.set(object, key, typeof value === 'number' ? value + 1 : 'scribble');
-  }
-}

@@ -1,7 +1,7 @@
 import type { DataStore } from '../data-store.js';
 import { holds, plain, rejects, same } from './check.js';
 import type { CaseDefinition } from './harness.js';
-import { start } from './harness.js';
+import { start, until } from './harness.js';
 import {
   again,
   claim,
@@ -14,6 +14,7 @@ import {
   read,
   record,
   sameHistory,
+  untouched,
 } from './records.js';
 
 /** Opening, closing, places and handles. */
@@ -94,6 +95,112 @@ export const lifecycleCases: readonly CaseDefinition[] = [
       await store.close();
       await store.close();
       await refusesEveryCall(store, 'after `close`');
+    },
+  },
+  {
+    name: 'closing a store that was never opened does nothing, and it can be opened afterwards',
+    guarantee: 'G8',
+    async run({ connect }) {
+      const store = await connect();
+      await store.close();
+      await Promise.all([store.close(), store.close()]);
+      await refusesEveryCall(store, 'before `open`, also when it was closed');
+      await store.open();
+      same(await store.insert([record('a')]), ['inserted'], 'a store can be opened when closed');
+      await store.close();
+    },
+  },
+  {
+    name: 'opening an open store leaves its leases, its histories and its watchers as they are',
+    guarantee: 'G8',
+    async run({ open }) {
+      const store = await open();
+      await store.insert([record('a'), record('b', { queue: 'other' })]);
+      const history = [historyEntry('b', 'run-1')];
+      const settled = again(await claimOne(store, { queues: ['other'] }), start + 50, { history });
+      await store.settle([settled]);
+      const task = await claimOne(store);
+      let heard = 0;
+      await store.watch(() => heard++);
+      const reopen = () => Promise.all([store.open(), store.open()]);
+      await untouched(store, ['a', 'b'], reopen, 'opening an open store does nothing');
+      await sameHistory(store, 'b', ['run-1'], 'opening an open store does nothing');
+      same(await store.settle([settled]), ['settled'], 'a repeated settlement is still recognised');
+      same(await store.settle([finish(task)]), ['settled'], 'a lease is still held');
+      if (!store.capabilities.watch) return;
+      heard = 0;
+      await store.insert([record('c')]);
+      await until(() => heard > 0, 'opening an open store leaves its watchers', 5);
+    },
+  },
+  {
+    name: 'a store that was closed can be opened again, and then answers every call',
+    guarantee: 'G8',
+    async run({ connect }) {
+      const store = await connect();
+      for (let round = 0; round < 3; round++) {
+        await Promise.all([store.open(), store.open()]);
+        await store.remove({ all: true });
+        await store.insert([record('a'), record('b', { queue: 'other', paused: true })]);
+        const sentence = 'a closed store may be opened again, and does what it did before';
+        const task = await claimOne(store);
+        same(await store.extend([leaseOf(task)], leaseMs), [task.revision], sentence);
+        const history = [historyEntry('a', `run-${round}`, start + round)];
+        same(await store.settle([again(task, start, { history })]), ['settled'], sentence);
+        const [entry] = await store.history('a', 1);
+        same(entry?.id, store.capabilities.history ? `run-${round}` : undefined, sentence);
+        same(await store.release([leaseOf(await claimOne(store))]), ['released'], sentence);
+        same(await store.update('a', { name: 'x' }, await read(store, 'a')), 'updated', sentence);
+        same(await store.setPaused({ ids: ['b'] }, false), 1, sentence);
+        same(await store.count({ paused: false }), 2, sentence);
+        same((await store.list({ limit: 5, name: 'x' })).tasks.length, 1, sentence);
+        same(await store.now(), start, sentence);
+        await (await store.watch(() => {}))();
+        await store.close();
+        await refusesEveryCall(store, 'after `close`, also when it was opened again before');
+      }
+    },
+  },
+  {
+    name: 'what watched before a store was closed hears nothing when it is open again',
+    guarantee: 'G5',
+    async run({ connect }) {
+      const store = await connect();
+      await store.open();
+      const heard = { before: 0, after: 0 };
+      const stop = await store.watch(() => heard.before++);
+      await store.close();
+      await store.open();
+      await store.watch(() => heard.after++);
+      await store.insert([record('a')]);
+      if (store.capabilities.watch) {
+        await until(() => heard.after > 0, 'a store that is open again notifies', 5);
+      }
+      same(heard.before, 0, '`close` stops the notifications, also when the store is opened again');
+      await stop();
+      await store.close();
+      await stop();
+    },
+  },
+  {
+    name: 'closing one handle leaves the tasks, where a place outlives its handles',
+    guarantee: 'G1',
+    async run({ connect, open }) {
+      const store = await connect();
+      await store.open();
+      await store.insert([record('a')]);
+      const task = await claimOne(store);
+      await store.close();
+      await store.open();
+      if (store.capabilities.processes) {
+        const sentence = 'what was acknowledged is there when the same handle is open again';
+        same(plain(await read(store, 'a')), plain(task), sentence);
+        same(await store.settle([finish(task)]), ['settled'], sentence);
+      }
+      const other = await open();
+      const ids = idsOf(await store.get(['a']));
+      same(idsOf(await other.get(['a'])), ids, 'handles on one place share its tasks');
+      await store.close();
     },
   },
   {

@@ -179,6 +179,7 @@ export const listCases: readonly CaseDefinition[] = [
         let round = 0;
         for await (const page of pages(store, filter, 4)) {
           seen.push(...page.map(({ id }) => id));
+          if (new Set(seen).size < seen.length) break;
           await disturb(store, page, round++);
         }
         const stayed = seen.filter((id) => id.startsWith('stays-'));

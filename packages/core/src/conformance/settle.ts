@@ -211,6 +211,60 @@ export const settleCases: readonly CaseDefinition[] = [
     },
   },
   {
+    name: 'a settlement without a next run can pause the task, too',
+    guarantee: 'G6',
+    async run({ open, clock }) {
+      const store = await open();
+      await store.insert([record('a'), record('b')]);
+      const tasks = await claim(store);
+      const statuses = ['finished', 'failed'] as const;
+      await store.settle(
+        tasks.map((task, index) => {
+          const next = { status: statuses[index] ?? 'failed', runAt: null, body: '{}' };
+          return settlement(task, { ...next, paused: true });
+        }),
+      );
+      for (const task of await store.get(idsOf(tasks).map(String))) {
+        const sentence = '`paused: true` pauses the task, whatever its status becomes';
+        same([task?.paused, task?.wakeAt, task?.lease], [true, null, null], sentence);
+      }
+      const { revision } = await read(store, 'a');
+      await store.update('a', { status: 'scheduled', runAt: start }, { revision });
+      same(idsOf(await claim(store)), [], 'scheduled again, it is still paused');
+      clock.advance(3);
+      same(await store.setPaused({ ids: ['a', 'b'] }, false), 2, 'it can be resumed');
+      same(idsOf(await claim(store)), ['a'], 'and is claimed then');
+    },
+  },
+  {
+    name: 'what a settlement spawns leaves a task of that id alone, whatever its state',
+    guarantee: 'G1',
+    async run({ open }) {
+      const store = await open();
+      const old = [
+        record('leased', { queue: 'held' }),
+        record('paused', { paused: true, queue: 'other' }),
+        record('finished', { status: 'finished', runAt: null }),
+        record('failed', { status: 'failed', runAt: null }),
+        record('later', { runAt: start + 9000 }),
+      ];
+      await store.insert([...old, record('parent')]);
+      await claimOne(store, { queues: ['held'] });
+      const ids = old.map(({ id }) => id);
+      const spawn = ['new-1', ...ids, 'parent', 'new-2'].map((id) => record(id, { body: '"new"' }));
+      const settlement = again(await claimOne(store), start + 5, { spawn });
+      const settle = () => store.settle([settlement]);
+      same(
+        await untouched(store, ids, settle, 'a spawned id that exists already is left untouched'),
+        ['settled'],
+        'what exists already keeps no settlement from being applied',
+      );
+      same((await read(store, 'parent')).body, '{}', 'that goes for the settled task, too');
+      const fresh = (await store.get(['new-1', 'new-2'])).map((task) => task?.body);
+      same(fresh, ['"new"', '"new"'], 'what does not exist is spawned beside it');
+    },
+  },
+  {
     name: 'a lease that has run out can still be settled while nobody has taken the task over',
     guarantee: 'G1',
     async run({ open, clock }) {

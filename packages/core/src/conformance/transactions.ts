@@ -2,7 +2,7 @@ import { isSchedError } from '../errors.js';
 import { holds, present, same } from './check.js';
 import type { Bench, CaseDefinition } from './harness.js';
 import { start } from './harness.js';
-import { claim, idsOf, read, record } from './records.js';
+import { claim, idsOf, read, record, recordsOf } from './records.js';
 
 /** `withTransaction`. Without the capability, each of these requires the error that says so. */
 export const transactionCases: readonly CaseDefinition[] = [
@@ -65,6 +65,36 @@ export const transactionCases: readonly CaseDefinition[] = [
       );
       same(idsOf(await store.get(['new'])), [undefined], 'a task rolled back does not exist');
       same(await store.insert([record('new')]), ['inserted'], 'and its id is free');
+    },
+  }),
+  transactionCase({
+    name: 'a transaction can pause and remove by id, by group and all, and edits what it inserted',
+    async run(bench) {
+      const store = await bench.open();
+      const paused = recordsOf(4, 'paused-', { group: 'p' });
+      await store.insert([...paused, ...recordsOf(3, 'removed-', { group: 'r' })]);
+      const { tx, commit } = await begin(bench);
+      const inside = store.withTransaction(tx);
+      same(await inside.setPaused({ group: 'p' }, true), 4, 'setPaused takes a group');
+      same(await inside.setPaused({ ids: ['paused-0', 'none'] }, false), 1, 'and ids');
+      same(await inside.remove({ group: 'r' }), 3, 'remove takes a group');
+      await inside.insert([record('new', { group: 'n' })]);
+      const [task] = await inside.get(['new']);
+      const { revision } = present(task, 'a transaction sees what was inserted in it');
+      same(await inside.update('new', { name: 'x' }, { revision }), 'updated', 'and edits it');
+      same(await inside.update('new', { name: 'y' }, { revision }), 'conflict', 'once');
+      same(await inside.update('gone', { name: 'y' }, { revision }), 'missing', 'not what is gone');
+      same(await inside.insert([record('removed-1')]), ['inserted'], 'a removed id is free');
+      await commit();
+      same(await store.count({ paused: true }), 3, 'what was paused in a transaction is paused');
+      same(await store.count({ group: 'r' }), 0, 'what was removed in a transaction is gone');
+      same(await store.count({ name: 'x', group: 'n' }), 1, 'what was edited in it is edited');
+      const next = await bench.place.beginTransaction?.();
+      const all = store.withTransaction(present(next, 'a second transaction').tx);
+      same(await all.setPaused({ all: true }, true), 3, 'setPaused takes all');
+      same(await all.remove({ all: true }), 6, 'remove takes all');
+      await next?.commit();
+      same(await store.count({}), 0, 'all are gone when it is committed');
     },
   }),
   transactionCase({

@@ -2,12 +2,21 @@ import { batchStores } from './batches.js';
 import type { BrokenStore } from './broken-store.js';
 import { capabilityStores } from './capabilities.js';
 import { editStores } from './edits.js';
+import { historyStores } from './history.js';
+import { idStores } from './ids.js';
 import { itemOrderStores } from './item-order.js';
+import { lateRefusalStores } from './late-refusals.js';
+import { lifecycleStores } from './lifecycle.js';
 import { inputStores, lossStores } from './losses.js';
+import { momentStores } from './moments.js';
 import { notificationStores } from './notifications.js';
 import { ownershipStores } from './ownership.js';
+import { queueStores } from './queues.js';
 import { refusalStores } from './refusals.js';
 import { repetitionStores } from './repetition.js';
+import { findingStores, memberStores } from './sentences.js';
+import { snapshotStores } from './snapshots.js';
+import { textStores } from './texts.js';
 import { timeStores } from './time.js';
 import { writeBackStores } from './write-backs.js';
 
@@ -24,4 +33,14 @@ export const brokenStores: readonly BrokenStore[] = [
   ...batchStores,
   ...repetitionStores,
   ...notificationStores,
+  ...historyStores,
+  ...textStores,
+  ...lateRefusalStores,
+  ...momentStores,
+  ...queueStores,
+  ...idStores,
+  ...memberStores,
+  ...findingStores,
+  ...lifecycleStores,
+  ...snapshotStores,
 ];

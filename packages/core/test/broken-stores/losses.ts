@@ -179,7 +179,7 @@ export const inputStores: readonly BrokenStore[] = [
   broken(
     'takes groups that differ in trailing space for one',
     'G8',
-    'one task’s',
+    'list by group takes',
     class extends MemoryDataStore {
       override insert(records: readonly NewTaskRecord[]) {
         return super.insert(
