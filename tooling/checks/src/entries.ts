@@ -11,8 +11,8 @@ export async function tsupEntries({ folder }: Package): Promise<Record<string, s
 }
 
 /**
- * Says where `exports`, the build's entries and the tarball disagree: each import path has one entry
- * that builds it, each entry one import path, and every file that is promised is packed.
+ * Says where `exports`, the build's entries and the tarball disagree: each import path and each command
+ * has one entry that builds it, each entry one of these, and every file that is promised is packed.
  */
 export function entryProblems(
   source: Package,
@@ -34,6 +34,11 @@ export function entryProblems(
     if (entries[name] === undefined) problems.push(`no entry of tsup.config.ts builds ${subpath}`);
     built.add(name);
   }
+  for (const [command, file] of Object.entries(source.manifest.bin ?? {})) {
+    const name = /^\.\/dist\/(.+)\.js$/.exec(file)?.[1] ?? '';
+    if (entries[name] === undefined) problems.push(`no entry of tsup.config.ts builds ${command}`);
+    built.add(name);
+  }
   for (const [name, file] of Object.entries(entries)) {
     if (!built.has(name)) problems.push(`the entry ${name} of tsup.config.ts is not exported`);
     if (file !== `src/${name}.ts`) problems.push(`the entry ${name} is built from ${file}`);
@@ -44,6 +49,11 @@ export function entryProblems(
       if (!packed.files.includes(file.replace(/^\.\//, ''))) {
         problems.push(`exports["${subpath}"] names ${file}, which is not packed`);
       }
+    }
+  }
+  for (const [command, file] of Object.entries(packed.manifest.bin ?? {})) {
+    if (!packed.files.includes(file.replace(/^\.\//, ''))) {
+      problems.push(`the command ${command} names ${file}, which is not packed`);
     }
   }
   for (const file of packed.files) {
