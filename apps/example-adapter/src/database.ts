@@ -59,10 +59,8 @@ export function remove(db: Database, task: StoredTask): void {
 
 /** The tasks in one part of the index, in its order, read as they are asked for. */
 export function* tasksIn(db: Database, part: Key[], from = -Infinity, before = Infinity) {
-  for (const { value: id } of db.index.getRange({
-    start: [...part, from],
-    end: [...part, before],
-  })) {
+  const range = { start: [...part, from], end: [...part, before] };
+  for (const { value: id } of db.index.getRange(range)) {
     const task = get(db, id);
     if (task) yield task;
   }

@@ -50,6 +50,25 @@ export class LmdbDataStore implements DataStore {
 
   now: DataStore['now'] = async () => this.#read([], (_, now) => now);
 
+  /** Runs a call that changes nothing, on what is in the database now. */
+  #read<T>(input: unknown, work: (db: Database, now: number) => T): T {
+    const db = this.#checked(input);
+    db.root.resetReadTxn();
+    return available(() => work(db, this.#options.clock()));
+  }
+
+  /** Runs a call that is applied as a whole or not at all, while no other process writes. */
+  #write<T>(input: unknown, work: (db: Database, now: number) => T): T {
+    const db = this.#checked(input);
+    return available(() => db.root.transactionSync(() => work(db, this.#options.clock())));
+  }
+
+  #checked(input: unknown): Database {
+    if (!this.#db) throw new SchedError('SCHED_STORE_CLOSED', 'The LMDB store is not open.');
+    checkText(input);
+    return this.#db;
+  }
+
   insert: DataStore['insert'] = async (records) =>
     this.#write(records, (db) => records.map((record) => insert(db, record)));
 
@@ -153,25 +172,6 @@ export class LmdbDataStore implements DataStore {
 
   withTransaction(): DataStore {
     throw new SchedError('SCHED_STORE_UNSUPPORTED', 'The LMDB store takes no transactions.');
-  }
-
-  /** Runs a call that changes nothing, on what is in the database now. */
-  #read<T>(input: unknown, work: (db: Database, now: number) => T): T {
-    const db = this.#checked(input);
-    db.root.resetReadTxn();
-    return available(() => work(db, this.#options.clock()));
-  }
-
-  /** Runs a call that is applied as a whole or not at all, while no other process writes. */
-  #write<T>(input: unknown, work: (db: Database, now: number) => T): T {
-    const db = this.#checked(input);
-    return available(() => db.root.transactionSync(() => work(db, this.#options.clock())));
-  }
-
-  #checked(input: unknown): Database {
-    if (!this.#db) throw new SchedError('SCHED_STORE_CLOSED', 'The LMDB store is not open.');
-    checkText(input);
-    return this.#db;
   }
 }
 
