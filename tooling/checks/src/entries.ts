@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { commands, fields } from './conventions.ts';
 import type { PackedPackage } from './pack.ts';
 import { exportTargets, type Package } from './workspace.ts';
 
@@ -56,8 +57,12 @@ export function entryProblems(
       problems.push(`the command ${command} names ${file}, which is not packed`);
     }
   }
+  const folders = commands[source.id]?.files ?? fields.files;
   for (const file of packed.files) {
-    if (!/^(dist\/.+|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(file)) {
+    if (
+      !folders.some((folder) => file.startsWith(`${folder}/`)) &&
+      !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(file)
+    ) {
       problems.push(`${file} is packed and should not be`);
     }
   }
