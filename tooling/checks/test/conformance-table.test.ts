@@ -42,7 +42,7 @@ test('reports become rows, between the marks and nowhere else', () => {
 | adapter | on | contract | concurrency | faults | scale | worker | \`history\` | \`watch\` | \`transactions\` | \`processes\` |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 | \`@sched/served\` | postgres | 12 | 3 of 4 | 0 | 0 | 0 | yes |  |  | yes |
-| \`@sched/toy\` |  | 12 | 3 of 4 | 0 | 0 | 0 | yes |  |  | yes |
+| \`@sched/toy\` | node | 12 | 3 of 4 | 0 | 0 | 0 | yes |  |  | yes |
 
 <!-- Until here. -->
 
