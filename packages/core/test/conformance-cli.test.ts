@@ -126,6 +126,12 @@ test.for<[why: string, module: string | undefined, args: string[], said: string]
   ['text that no case has', moduleOf(), ['--only', 'xyzzy'], 'No case of the kit is of that level'],
   ['a file that is not there', undefined, ['nowhere.mjs'], 'nowhere.mjs cannot be loaded: '],
   ['a module that throws', 'throw "a string";', [], './place.mjs cannot be loaded: a string'],
+  [
+    'a module that hangs',
+    'await new Promise(() => {});',
+    ['--patience', '0.2'],
+    './place.mjs cannot be loaded: nothing has happened for 0.2 seconds',
+  ],
   ['a module without create', 'export default {};', [], './place.mjs has no create: give it'],
   [
     'a place that cannot be made',

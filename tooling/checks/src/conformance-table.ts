@@ -60,7 +60,7 @@ export function tableProblems(
 export function updatedTable(text: string, reports: readonly AdapterReport[]): string {
   const fresh = reports.map(rowOf);
   const kept = rowsOf(text).filter((row) => !fresh.some((each) => isSame(each, row)));
-  const rows = [...kept, ...fresh].sort((a, b) => compare(a.join('|'), b.join('|')));
+  const rows = [...kept, ...fresh].sort((a, b) => compare(a.join(' '), b.join(' ')));
   const lines = [header, header.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |\n`);
   const { before, after } = split(text);
   return `${before}${lines.join('')}${after}`;

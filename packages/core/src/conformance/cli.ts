@@ -7,7 +7,7 @@ import { runConformance } from './index.js';
 import { Progress } from './progress.js';
 import { levelNames } from './report.js';
 import { reportMarkdown } from './report-markdown.js';
-import { coreVersion, messageOf } from './run.js';
+import { coreVersion, messageOf, within } from './run.js';
 import type { ConformanceLevel, ConformanceTarget } from './types.js';
 import { levels } from './types.js';
 
@@ -68,13 +68,14 @@ function levelsOf(names: readonly string[] = levelNames): ConformanceLevel[] {
 }
 
 /** The target that a module exports: its default export, or `create` by that name. */
-async function load(path: string): Promise<ConformanceTarget> {
+async function load(path: string, patienceMs: number): Promise<ConformanceTarget> {
   let module: { default?: unknown; create?: unknown };
   try {
-    module = await import(pathToFileURL(resolve(path)).href);
+    const { href } = pathToFileURL(resolve(path));
+    module = await within(patienceMs, `${path} cannot be loaded`, () => import(href));
   } catch (error) {
     const [what] = messageOf(error).split('\n');
-    throw new Refusal(`${path} cannot be loaded: ${what}`);
+    throw new Refusal(what);
   }
   const candidates = [module.default, { create: module.default }, module];
   const target = candidates.find(isTarget);
@@ -107,7 +108,7 @@ async function main(args: readonly string[]): Promise<number> {
     concurrency: Math.ceil(positive('concurrency', values.concurrency)),
     patienceMs: positive('patience', values.patience) * 1000,
   };
-  const target = await load(path);
+  const target = await load(path, chosen.patienceMs);
 
   const progress = new Progress(process.stdout);
   process.on('uncaughtException', (error) => {

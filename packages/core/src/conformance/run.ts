@@ -37,11 +37,25 @@ export interface ConformanceRunOptions {
   readonly onCase?: (result: ConformanceResult, total: number) => void;
 }
 
+/** What else the kit itself has of a recording. */
+interface Recording extends ConformanceRecording {
+  /** What has become of the cases so far, by name. */
+  readonly results: ReadonlyMap<string, ConformanceResult>;
+  /** Asks the store what it is, once. */
+  describe(): Promise<ConformanceStore>;
+}
+
 /** Notes what becomes of each case. */
 export function recordCases(
   target: ConformanceTarget,
   cases: readonly ConformanceCase[],
-): ConformanceRecording & { readonly results: ReadonlyMap<string, ConformanceResult> } {
+  patienceMs = 30_000,
+): Recording {
+  let store: Promise<ConformanceStore> | undefined;
+  const describe = () => {
+    store ??= describeStore(target, patienceMs);
+    return store;
+  };
   const results = new Map<string, ConformanceResult>();
   const recorded = cases.map((each) => ({
     ...each,
@@ -50,7 +64,7 @@ export function recordCases(
       const note = (failure: { message?: string }) => {
         const { name, level, guarantee } = each;
         const ok = failure.message === undefined;
-        const ms = performance.now() - begun;
+        const ms = Math.round((performance.now() - begun) * 1000) / 1000;
         results.set(name, { name, level, guarantee, ok, ms, ...failure });
       };
       try {
@@ -64,11 +78,11 @@ export function recordCases(
   }));
   return {
     results,
+    describe,
     cases: recorded,
     report: async () => {
-      const store = await describeStore(target);
       const own = cases.flatMap(({ name }) => results.get(name) ?? []);
-      return createReport(store, versions(), own, own.length === cases.length);
+      return createReport(await describe(), versions(), own, own.length === cases.length);
     },
   };
 }
@@ -79,9 +93,9 @@ export async function runCases(
   cases: readonly ConformanceCase[],
   { levels, only = '', concurrency = 1, patienceMs, onCase }: ConformanceRunOptions,
 ): Promise<ConformanceReport> {
+  const recording = recordCases(target, cases, patienceMs);
   // Fails at once where no case could do anything but fail.
-  await describeStore(target, patienceMs);
-  const recording = recordCases(target, cases);
+  await recording.describe();
   const chosen = recording.cases.filter(
     ({ name, level }) =>
       name.toLowerCase().includes(only.toLowerCase()) && (!levels || levels.includes(level)),
@@ -101,7 +115,7 @@ export async function runCases(
 /** Makes a place, opens its store and closes it: what has to work before there is anything to test. */
 async function describeStore(
   target: ConformanceTarget,
-  patienceMs = 30_000,
+  patienceMs: number,
 ): Promise<ConformanceStore> {
   const attempt = <T>(what: string, step: () => T | Promise<T>) => within(patienceMs, what, step);
   const place: ConformancePlace = await attempt('A place cannot be made', () => target.create());
@@ -119,7 +133,8 @@ async function describeStore(
   return { name, capabilities: { ...capabilities } };
 }
 
-async function within<T>(ms: number, what: string, step: () => T | Promise<T>): Promise<T> {
+/** Takes a step. @throws an error that says what was not possible, and why, or that nothing has happened for so long */
+export async function within<T>(ms: number, what: string, step: () => T | Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     const error = new Error(`nothing has happened for ${ms / 1000} seconds`);
