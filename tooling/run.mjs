@@ -151,6 +151,8 @@ function testedPackages() {
 
 const resultsOf = (folder) => join(folder, '.test-results', 'vitest.json');
 const failuresOf = (folder) => join(folder, '.test-results', 'failures.json');
+/** What the conformance kit says of an adapter, a file for each server. */
+const conformanceOf = (folder) => join(folder, '.test-results', 'conformance');
 
 /** What failed in the packages, said once more where it is seen. */
 function failures() {
@@ -200,6 +202,7 @@ async function main([command, ...args]) {
     for (const { folder } of testedPackages()) {
       rmSync(resultsOf(folder), { force: true });
       rmSync(failuresOf(folder), { force: true });
+      rmSync(conformanceOf(folder), { recursive: true, force: true });
     }
     rmSync(missingServersFile, { force: true });
   }

@@ -1,18 +1,15 @@
-import { dataStoreConformance } from '@sched/core/conformance';
 import { MemoryDataStore } from '@sched/memory';
-import { describe, test } from 'vitest';
+import { testConformance } from '@sched-tooling/adapter-tests';
+import { describe } from 'vitest';
 
 describe('MemoryDataStore', () => {
-  const cases = dataStoreConformance({
-    create() {
-      let store: MemoryDataStore | undefined;
-      return {
-        connect(options) {
-          store ??= new MemoryDataStore(options);
-          return store;
-        },
-      };
-    },
+  testConformance(() => {
+    let store: MemoryDataStore | undefined;
+    return {
+      connect(options) {
+        store ??= new MemoryDataStore(options);
+        return store;
+      },
+    };
   });
-  for (const { name, run } of cases) test(name, run);
 });

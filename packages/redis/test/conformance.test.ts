@@ -1,9 +1,7 @@
-import { dataStoreConformance } from '@sched/core/conformance';
+import { testConformance } from '@sched-tooling/adapter-tests';
 import { describeOnEach } from '@sched-tooling/services';
-import { test } from 'vitest';
 import { createPlace } from './place.js';
 
 await describeOnEach(['redis', 'redis-cluster'], 'RedisDataStore', (server) => {
-  const create = () => createPlace(server);
-  for (const { name, run } of dataStoreConformance({ create })) test(name, run);
+  testConformance(() => createPlace(server), server);
 });

@@ -1,7 +1,7 @@
-import { dataStoreConformance } from '@sched/core/conformance';
-import { describe, test } from 'vitest';
+import { testConformance } from '@sched-tooling/adapter-tests';
+import { describe } from 'vitest';
 import { createPlace } from './place.js';
 
 describe('SqliteDataStore', () => {
-  for (const { name, run } of dataStoreConformance({ create: createPlace })) test(name, run);
+  testConformance(createPlace);
 });

@@ -1,5 +1,6 @@
 export { clash } from './clash.js';
 export { cleanup } from './cleanup.js';
+export { testConformance } from './conformance.js';
 export { failure } from './failure.js';
 export type { CutTarget } from './faults.js';
 export { testCutCalls } from './faults.js';

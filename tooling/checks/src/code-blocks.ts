@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { trackedFiles } from './tracked-files.ts';
 import { root } from './workspace.ts';
@@ -11,6 +11,8 @@ export interface CodeBlock {
   /** The line of the file on which the code begins, from 0. */
   line: number;
   code: string;
+  /** The file that it is, absolute, if it says: others import it by that name. */
+  path?: string;
 }
 
 /** The Markdown files of the repository that people write. */
@@ -22,22 +24,26 @@ export function markdownFiles(): string[] {
 
 /**
  * The "```ts" blocks of a Markdown file. Each is a module of its own, except that one which begins
- * with "```ts continued" goes on where the one before it ended.
+ * with "```ts continued" goes on where the one before it ended, and one which begins with the name of
+ * a file, as in "```ts src/index.ts", goes on where the last of that name ended.
  */
 export function codeBlocks(file: string, text = readFileSync(file, 'utf8')): CodeBlock[] {
   const blocks: CodeBlock[] = [];
   let open: CodeBlock | undefined;
   for (const [index, line] of text.split('\n').entries()) {
     const fence = line.trim();
+    const name = /^```ts (\S+\.ts)$/.exec(fence)?.[1];
+    const path = name && join(dirname(file), basename(file, '.md'), name);
+    const known = path && blocks.find((block) => block.path === path);
     if (open !== undefined) {
       if (fence === '```') open = undefined;
       else open.code += `${line}\n`;
-    } else if (fence === '```ts continued' && blocks.length > 0) {
-      open = blocks.at(-1);
+    } else if (known || (fence === '```ts continued' && blocks.length > 0)) {
+      open = known || blocks.at(-1);
       // Empty lines for the prose in between keep the line numbers right.
       if (open !== undefined) open.code += '\n'.repeat(index + 1 - endLine(open));
     } else if (/^```(ts|typescript)\b/.test(fence)) {
-      open = { file, line: index + 1, code: '' };
+      open = { file, line: index + 1, code: '', ...(path && { path }) };
       blocks.push(open);
     }
   }
@@ -48,18 +54,26 @@ const endLine = ({ line, code }: CodeBlock) => line + code.split('\n').length - 
 
 /** Type-checks the blocks as a user's strict project would, against the built packages. */
 export function typeProblems(blocks: CodeBlock[]): string[] {
-  const byName = new Map(blocks.map((block) => [`${block.file}.${block.line}.ts`, block]));
+  const byName = new Map(
+    blocks.map((block) => [block.path ?? `${block.file}.${block.line}.ts`, block]),
+  );
+  const folders = new Set(blocks.flatMap(({ path }) => (path ? dirname(path) : [])));
   const options: ts.CompilerOptions = {
     ...readBaseOptions(),
     noUnusedLocals: false,
     noUnusedParameters: false,
+    // Files that run as they are name each other as they are.
+    allowImportingTsExtensions: true,
     paths: {
       '@sched/core/*': [join(root, 'packages/core/dist/*/index.d.ts')],
       '@sched/*': [join(root, 'packages/*/dist/index.d.ts')],
+      // The database of the guide for authors of adapters.
+      lmdb: [join(root, 'apps/example-adapter/node_modules/lmdb/index.d.ts')],
     },
   };
   const host = ts.createCompilerHost(options);
-  const { fileExists, readFile, getSourceFile } = host;
+  const { fileExists, directoryExists, readFile, getSourceFile } = host;
+  host.directoryExists = (name) => folders.has(name) || (directoryExists?.(name) ?? true);
   host.fileExists = (name) => byName.has(name) || fileExists(name);
   host.readFile = (name) => byName.get(name)?.code ?? readFile(name);
   host.getSourceFile = (name, target, ...rest) => {

@@ -53,5 +53,10 @@ export const adapters: Record<string, { files: string[] }> = {
   dynamodb: { files: ['src/client.ts', 'src/schema.ts'] },
 };
 
+/** The published packages that are commands, which export nothing, and the fields in which they differ. */
+export const commands: Record<string, { files: string[] }> = {
+  'create-sched-adapter': { files: ['dist', 'templates'] },
+};
+
 /** The longest conformance test, in lines: it names the store and nothing else. */
 export const conformanceTestLines = 19;

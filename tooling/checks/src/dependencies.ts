@@ -2,24 +2,25 @@ import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { core } from './conventions.ts';
+import { commands, core } from './conventions.ts';
 import type { PackedPackage } from './pack.ts';
 
 /**
- * Says what a published package must not depend on: core on nothing at all, an adapter on core as a
+ * Says what a published package must not depend on: core and commands on nothing at all, an adapter on core as a
  * peer only, and neither on anything that its manifest does not name.
  */
 export async function dependencyProblems(packed: PackedPackage, id: string): Promise<string[]> {
   const { dependencies = {}, optionalDependencies = {}, peerDependencies = {} } = packed.manifest;
   const corePackage = `@sched/${core}`;
+  const standsAlone = id === core || commands[id] !== undefined;
   const problems: string[] = [];
   for (const [name, range] of Object.entries({ ...dependencies, ...optionalDependencies })) {
-    if (id === core) problems.push(`${corePackage} depends on ${name}@${range}`);
+    if (standsAlone) problems.push(`${packed.manifest.name} depends on ${name}@${range}`);
     if (name === corePackage) problems.push(`${corePackage} is a dependency, not a peer`);
   }
-  if (id === core) {
+  if (standsAlone) {
     for (const name of Object.keys(peerDependencies))
-      problems.push(`${corePackage} has a peer, ${name}`);
+      problems.push(`${packed.manifest.name} has a peer, ${name}`);
   } else if (!/^\^\d+\.\d+\.\d+$/.test(peerDependencies[corePackage] ?? '')) {
     problems.push(`the peer ${corePackage} is published as ${peerDependencies[corePackage]}`);
   }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { commands, fields } from './conventions.ts';
 import type { PackedPackage } from './pack.ts';
 import { exportTargets, type Package } from './workspace.ts';
 
@@ -11,8 +12,8 @@ export async function tsupEntries({ folder }: Package): Promise<Record<string, s
 }
 
 /**
- * Says where `exports`, the build's entries and the tarball disagree: each import path has one entry
- * that builds it, each entry one import path, and every file that is promised is packed.
+ * Says where `exports`, the build's entries and the tarball disagree: each import path and each command
+ * has one entry that builds it, each entry one of these, and every file that is promised is packed.
  */
 export function entryProblems(
   source: Package,
@@ -34,6 +35,11 @@ export function entryProblems(
     if (entries[name] === undefined) problems.push(`no entry of tsup.config.ts builds ${subpath}`);
     built.add(name);
   }
+  for (const [command, file] of Object.entries(source.manifest.bin ?? {})) {
+    const name = /^\.\/dist\/(.+)\.js$/.exec(file)?.[1] ?? '';
+    if (entries[name] === undefined) problems.push(`no entry of tsup.config.ts builds ${command}`);
+    built.add(name);
+  }
   for (const [name, file] of Object.entries(entries)) {
     if (!built.has(name)) problems.push(`the entry ${name} of tsup.config.ts is not exported`);
     if (file !== `src/${name}.ts`) problems.push(`the entry ${name} is built from ${file}`);
@@ -46,8 +52,17 @@ export function entryProblems(
       }
     }
   }
+  for (const [command, file] of Object.entries(packed.manifest.bin ?? {})) {
+    if (!packed.files.includes(file.replace(/^\.\//, ''))) {
+      problems.push(`the command ${command} names ${file}, which is not packed`);
+    }
+  }
+  const folders = commands[source.id]?.files ?? fields.files;
   for (const file of packed.files) {
-    if (!/^(dist\/.+|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(file)) {
+    if (
+      !folders.some((folder) => file.startsWith(`${folder}/`)) &&
+      !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(file)
+    ) {
       problems.push(`${file} is packed and should not be`);
     }
   }

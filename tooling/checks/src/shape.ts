@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import {
   adapters,
+  commands,
   conformanceTestLines,
   core,
   fields,
@@ -18,10 +19,11 @@ export function shapeProblems({ id, folder, manifest }: Package): string[] {
   const has = (path: string) => existsSync(join(folder, path));
   const read = (path: string) => readFileSync(join(folder, path), 'utf8');
 
-  if (manifest.name !== `@sched/${id}`) {
-    problems.push(`package.json: the name is ${manifest.name}, not @sched/${id}`);
+  const name = commands[id] ? id : `@sched/${id}`;
+  if (manifest.name !== name) {
+    problems.push(`package.json: the name is ${manifest.name}, not ${name}`);
   }
-  for (const [field, expected] of Object.entries({ ...fields, scripts })) {
+  for (const [field, expected] of Object.entries({ ...fields, ...commands[id], scripts })) {
     const actual = Object.entries(manifest).find(([key]) => key === field)?.[1];
     if (!isDeepStrictEqual(actual, expected)) {
       problems.push(`package.json: ${field} is not ${JSON.stringify(expected)}`);
@@ -33,7 +35,7 @@ export function shapeProblems({ id, folder, manifest }: Package): string[] {
   for (const [path, text] of Object.entries(texts)) {
     if (has(path) && read(path) !== text) problems.push(`${path} is not the shared preset alone`);
   }
-  return id === core ? problems : [...problems, ...adapterProblems(id, has, read)];
+  return id === core || commands[id] ? problems : [...problems, ...adapterProblems(id, has, read)];
 }
 
 function adapterProblems(

@@ -17,6 +17,8 @@ export interface Manifest {
   engines?: Record<string, string>;
   scripts?: Record<string, string>;
   exports?: Record<string, string | Record<string, string>>;
+  /** Its commands: name to file. */
+  bin?: Record<string, string>;
   dependencies?: Record<string, string>;
   devDependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;

@@ -47,6 +47,22 @@ test('a mistake in a continued block is found on its own line', () => {
   expect(problemsOf(text)).toEqual([expect.stringMatching(/FIXTURE\.md:8 TS2339/)]);
 });
 
+test('a block that names a file is imported by that name, and goes on under it', () => {
+  const block = (name: string, code: string) => `\`\`\`ts ${name}\n${code}\n\`\`\`\n\nThen:\n\n`;
+  const files = [
+    block('src/a.ts', 'export const answer = 42;'),
+    block('test/b.ts', "import { question } from '../src/a.ts';"),
+    block('src/a.ts', 'export const question = answer;'),
+  ];
+  expect(problemsOf(files.join(''))).toEqual([]);
+  expect(problemsOf(files.slice(0, 2).join(''))).toEqual([
+    expect.stringMatching(/FIXTURE\.md:8 TS2305: .*question/),
+  ]);
+  expect(problemsOf(files.slice(1).join(''))).toEqual([
+    expect.stringMatching(/FIXTURE\.md:8 TS2304: .*answer/),
+  ]);
+});
+
 test('blocks in other languages are left alone', () => {
   expect(problemsOf('```sh\nnpm start\n```\n\n```text\nnot code\n```\n')).toEqual([]);
 });

@@ -41,6 +41,15 @@ test('exports, entries and files that agree pass', () => {
   expect(problemsWith({})).toEqual([]);
 });
 
+test('a command is an entry, too', () => {
+  const manifest = { exports: { '.': target('index') }, bin: { kit: './dist/kit/index.js' } };
+  expect(problemsWith(manifest)).toEqual([]);
+  expect(problemsWith(manifest, { index: 'src/index.ts' }, 'dist/kit/index.js')).toEqual([
+    'no entry of tsup.config.ts builds kit',
+    'the command kit names ./dist/kit/index.js, which is not packed',
+  ]);
+});
+
 test('an import path that nothing builds fails', () => {
   expect(problemsWith({}, { index: 'src/index.ts' })).toEqual([
     'no entry of tsup.config.ts builds ./kit',

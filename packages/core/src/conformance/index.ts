@@ -40,6 +40,9 @@ import { refusalCases } from './refusals.js';
 import { releaseCases } from './release.js';
 import { removeCases } from './remove.js';
 import { repetitionCases } from './repetition.js';
+import type { ConformanceReport } from './report.js';
+import type { ConformanceRecording, ConformanceRunOptions } from './run.js';
+import { recordCases, runCases } from './run.js';
 import { settleCases } from './settle.js';
 import { snapshotCases } from './snapshots.js';
 import { textMemberCases } from './text-members.js';
@@ -88,6 +91,15 @@ const contract = [
 ];
 
 export type {
+  ConformanceLevelReport,
+  ConformanceReport,
+  ConformanceResult,
+  ConformanceVersions,
+} from './report.js';
+export { passes, verdict } from './report.js';
+export { reportMarkdown } from './report-markdown.js';
+export type { ConformanceRecording, ConformanceRunOptions } from './run.js';
+export type {
   ConformanceCase,
   ConformanceLevel,
   ConformancePlace,
@@ -108,4 +120,21 @@ const concurrency = [
 /** All cases of the kit, for one store. Cases share nothing and may run at the same time. */
 export function dataStoreConformance(target: ConformanceTarget): ConformanceCase[] {
   return [...toCases(target, 'contract', contract), ...toCases(target, 'concurrency', concurrency)];
+}
+
+/** All cases of the kit, for a test runner, with a report on what became of them. */
+export function recordConformance(target: ConformanceTarget): ConformanceRecording {
+  return recordCases(target, dataStoreConformance(target));
+}
+
+/**
+ * Runs the kit without a test runner.
+ *
+ * @throws an error that says in one sentence what is wrong, when no place can be made or its store does not open
+ */
+export function runConformance(
+  target: ConformanceTarget,
+  options: ConformanceRunOptions = {},
+): Promise<ConformanceReport> {
+  return runCases(target, dataStoreConformance(target), options);
 }

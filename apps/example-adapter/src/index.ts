@@ -1,0 +1,1 @@
+export { LmdbDataStore, type LmdbDataStoreOptions } from './lmdb-data-store.ts';

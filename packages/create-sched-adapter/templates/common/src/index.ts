@@ -1,0 +1,2 @@
+export { AcmeDataStore } from './acme-data-store.ts';
+export type { AcmeDataStoreOptions } from './options.ts';

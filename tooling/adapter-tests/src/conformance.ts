@@ -1,0 +1,29 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ConformanceTarget } from '@sched/core/conformance';
+import { recordConformance } from '@sched/core/conformance';
+import { afterAll, test } from 'vitest';
+
+/** Where the reports lie, from the folder of the package. The table in the documentation is made of them. */
+const folder = join('.test-results', 'conformance');
+
+/**
+ * Registers a test for each case of the kit, and writes a report when they have all been run.
+ *
+ * @param server the one that the places are on, for a store that has any
+ */
+export function testConformance(
+  create: ConformanceTarget['create'],
+  server?: { readonly name: string },
+): void {
+  const kit = recordConformance({ create });
+  for (const { name, run } of kit.cases) test(name, run);
+  afterAll(async () => {
+    const report = await kit.report();
+    // Someone who asked for some of the cases has learned nothing about the store as a whole.
+    if (!report.complete) return;
+    mkdirSync(folder, { recursive: true });
+    const path = join(folder, `${server?.name ?? report.store}.json`);
+    writeFileSync(path, `${JSON.stringify({ ...report, server: server?.name ?? null })}\n`);
+  });
+}
