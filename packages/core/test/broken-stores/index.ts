@@ -1,6 +1,7 @@
 import type { BrokenStore } from './broken-store.js';
 import { capabilityStores } from './capabilities.js';
 import { editStores } from './edits.js';
+import { findingStores } from './finding.js';
 import { historyStores } from './history.js';
 import { idStores } from './ids.js';
 import { itemOrderStores } from './item-order.js';
@@ -11,7 +12,7 @@ import { momentStores } from './moments.js';
 import { ownershipStores } from './ownership.js';
 import { queueStores } from './queues.js';
 import { refusalStores } from './refusals.js';
-import { findingStores, memberStores } from './sentences.js';
+import { memberStores } from './sentences.js';
 import { snapshotStores } from './snapshots.js';
 import { textStores } from './texts.js';
 import { timeStores } from './time.js';
