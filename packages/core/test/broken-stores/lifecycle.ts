@@ -1,5 +1,4 @@
 import type { DataStoreOptions, WakeUp } from '@sched/core';
-import { SchedError } from '@sched/core';
 import { MemoryDataStore } from '@sched/memory';
 import type { BrokenStore } from './broken-store.js';
 import { broken } from './broken-store.js';
@@ -140,24 +139,6 @@ export const lifecycleStores: readonly BrokenStore[] = [
         await super.open();
         if (!isReopened) return;
         for (const listener of this.#listeners) await super.watch(listener);
-      }
-    },
-  ),
-  broken(
-    'cannot be closed a second time',
-    'G8',
-    'was closed already',
-    class extends LifeStore {
-      #closings = 0;
-
-      override async open() {
-        this.#closings = 0;
-        await super.open();
-      }
-
-      override async close() {
-        if (this.#closings++ > 0) throw new SchedError('SCHED_STORE_CLOSED', 'was closed already');
-        await super.close();
       }
     },
   ),
