@@ -8,6 +8,7 @@ import type {
   NewTaskRecord,
   Settlement,
 } from '../data-store.js';
+import type { Waiting } from './limit.js';
 import type { ConformanceProcess } from './types.js';
 
 /**
@@ -19,9 +20,12 @@ const script = `
 import { createInterface } from 'node:readline';
 
 const { module, argument } = JSON.parse(process.argv[1]);
+const say = (answer) => process.stdout.write(JSON.stringify(answer) + '\\n');
 const { default: connect } = await import(module);
+say('loaded');
 const store = await connect(argument);
 await store.open();
+say('opened');
 
 const settlementOf = (task, now, runs) => {
   const tokens = [...JSON.parse(task.body), task.lease.token];
@@ -55,7 +59,7 @@ lines.on('close', () => process.exit());
 for await (const line of lines) {
   const [call, ...args] = JSON.parse(line);
   const answer = call === 'work' ? await work(...args) : await store[call](...args);
-  process.stdout.write(JSON.stringify(answer ?? null) + '\\n');
+  say(answer ?? null);
 }
 `;
 
@@ -65,10 +69,13 @@ export class ChildProcess {
   readonly #answers: AsyncIterator<string>;
   readonly #lines: Interface;
   readonly #ended: Promise<void>;
+  readonly #waiting: Waiting;
+  readonly #ready: Promise<void>;
   #complaint = '';
 
-  constructor(target: ConformanceProcess) {
+  constructor(target: ConformanceProcess, waiting: Waiting) {
     const { module, argument } = target;
+    this.#waiting = waiting;
     this.#process = spawn(
       process.execPath,
       ['--input-type=module', '--eval', script, JSON.stringify({ module, argument })],
@@ -89,6 +96,14 @@ export class ChildProcess {
     if (!this.#process.stdout) throw new Error('a child has an output');
     this.#lines = createInterface({ input: this.#process.stdout });
     this.#answers = this.#lines[Symbol.asyncIterator]();
+    this.#ready = this.#start(module);
+    // Whoever calls is told.
+    this.#ready.catch(() => {});
+  }
+
+  async #start(module: string): Promise<void> {
+    await this.#answer(`load ${module}`);
+    await this.#answer('open its store');
   }
 
   insert(records: readonly NewTaskRecord[]): Promise<string[]> {
@@ -127,10 +142,17 @@ export class ChildProcess {
 
   async #call<T>(call: string, ...args: unknown[]): Promise<T> {
     this.#process.stdin?.write(`${JSON.stringify([call, ...args])}\n`);
-    const { done, value } = await this.#answers.next();
+    await this.#ready;
+    return this.#answer(call);
+  }
+
+  async #answer<T>(to: string): Promise<T> {
+    const { done, value } = await this.#waiting.for(`a process to ${to}`, () =>
+      this.#answers.next(),
+    );
     if (done) {
       await this.#ended;
-      throw new Error(`a process that was to ${call} ended without an answer:\n${this.#complaint}`);
+      throw new Error(`a process that was to ${to} ended without an answer:\n${this.#complaint}`);
     }
     return JSON.parse(value);
   }

@@ -55,6 +55,7 @@ const contract = [
 ];
 
 export type {
+  ConformanceAddress,
   ConformanceCase,
   ConformanceLevel,
   ConformancePlace,

@@ -200,26 +200,22 @@ interface ProcessCase extends Omit<CaseDefinition, 'run'> {
 function processCase({ isFresh, run, ...definition }: ProcessCase): CaseDefinition {
   return {
     ...definition,
-    async run({ place, connectInRealTime }: Bench) {
+    async run({ place, connectInRealTime, waiting, later }: Bench) {
       const store = await connectInRealTime();
       if (!store.capabilities.processes) return;
       const target = present(
         place.process,
         'a store claims the `processes` capability, so its target has to give `process`',
       );
-      const children: ChildProcess[] = [];
-      const start = (count: number) => {
-        const started = Array.from({ length: count }, () => new ChildProcess(target));
-        children.push(...started);
-        return started;
-      };
-      try {
-        if (!isFresh) await store.open();
-        await run({ store, start });
-      } finally {
-        await Promise.all(children.map((child) => child.kill()));
-        await store.close();
-      }
+      const start = (count: number) =>
+        Array.from({ length: count }, () => {
+          const child = new ChildProcess(target, waiting);
+          later(() => child.kill());
+          return child;
+        });
+      if (!isFresh) await store.open();
+      await run({ store, start });
+      await store.close();
     },
   };
 }
