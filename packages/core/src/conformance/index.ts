@@ -14,6 +14,7 @@
 import { bytesCases } from './bytes.js';
 import { claimCases } from './claim.js';
 import { concurrencyCases } from './concurrency.js';
+import { faultCases } from './faults.js';
 import { fencingCases } from './fencing.js';
 import { toCases } from './harness.js';
 import { historyCases } from './history.js';
@@ -68,7 +69,13 @@ export { guarantees, levels } from './types.js';
 
 const concurrency = [...concurrencyCases, ...interleavingCases, ...processCases];
 
+const faults = [...faultCases];
+
 /** All cases of the kit, for one store. Cases share nothing and may run at the same time. */
 export function dataStoreConformance(target: ConformanceTarget): ConformanceCase[] {
-  return [...toCases(target, 'contract', contract), ...toCases(target, 'concurrency', concurrency)];
+  return [
+    ...toCases(target, 'contract', contract),
+    ...toCases(target, 'concurrency', concurrency),
+    ...toCases(target, 'faults', faults),
+  ];
 }
