@@ -55,6 +55,14 @@ const contract = [
   ...modelCases,
 ];
 
+export type { Violation } from './check-history.js';
+export { checkHistory } from './check-history.js';
+export type {
+  DeclaredTask,
+  HistoryEvent,
+  HistoryRun,
+  RecordedOutcome,
+} from './run-history.js';
 export type {
   ConformanceAddress,
   ConformanceCase,
