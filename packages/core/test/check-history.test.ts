@@ -89,6 +89,9 @@ describe('nothing is said against', () => {
     'a run that ended well, and whose worker died before it could say so': {
       events: [...ran(1), ...ran(2), recorded('succeeded', 2)],
     },
+    'a run that ended well under a lapsed lease, while another had begun': {
+      events: [run('started', 1), run('started', 2), run('returned', 1), recorded('succeeded', 1)],
+    },
     'a failure, and a success at the second attempt': {
       declared: flaky,
       events: [...threw(1), failedOnce, ...ran(2, 0, 2), succeededThen],
@@ -174,7 +177,7 @@ describe('nothing is said against', () => {
 });
 
 describe('what is found out:', () => {
-  const well = [...ran(1), recorded('succeeded', 1)];
+  const well = [...ran(1), run('acknowledged', 1), recorded('succeeded', 1)];
   const stories: Record<string, [Story, ...[Guarantee, RegExp][]]> = {
     'a task that never ran': [
       { events: [left('scheduled')] },
@@ -208,6 +211,7 @@ describe('what is found out:', () => {
     ],
     'an acknowledged completion that is gone': [
       { events: [...ran(1), run('acknowledged', 1), ...ran(2), recorded('succeeded', 2)] },
+      ['G2', /began .* token 2 after a success was accepted/],
       ['G1', /token 1 acknowledged, and it is not in the history/],
     ],
     'an at-most-once task that began twice': [
@@ -256,22 +260,19 @@ describe('what is found out:', () => {
       ['G3', /attempt 2 .* is number 1/],
     ],
     'an attempt too many': [
-      { events: [...ran(1), recorded('succeeded', 1), run('started', 2, 0, 2)] },
+      { events: [...ran(1), run('started', 2, 0, 2), recorded('succeeded', 1)] },
       ['G3', /began attempt 2 of at most 1/],
-      ['G2', /began .* after a success was accepted/],
     ],
     'attempts whose tokens fall': [
       {
         declared: flaky,
         events: [
-          run('started', 1, 0, 2),
-          run('returned', 1, 0, 2),
+          ...ran(1, 0, 2),
           ...threw(2),
           recorded('failed', 2, { retryAt: 10 }),
           recorded('succeeded', 1, { attempt: 2, startedAt: 10 }),
         ],
       },
-      ['G2', /began .* token 2 after a success was accepted/],
       ['G2', /attempt 2 .* had token 1, which is no later/],
     ],
     'a failure that was not tried again': [

@@ -1,6 +1,5 @@
-import type { RunInfo } from '@sched/core';
 import type { HistoryEvent, HistoryRun } from '@sched/core/conformance';
-import { checkHistory } from '@sched/core/conformance';
+import { checkHistory, recordedOutcome } from '@sched/core/conformance';
 import { type Evidence, historyLimit } from './campaign.ts';
 import type { JournalEntry, Run } from './journal.ts';
 
@@ -20,7 +19,7 @@ export function judge(evidence: Evidence): string[] {
 function historyOf({ journal, histories, tasks }: Evidence): HistoryEvent[] {
   return [
     ...journal.map(eventOf),
-    ...[...histories].flatMap(([id, history]) => history.map((info) => outcomeOf(id, info))),
+    ...[...histories].flatMap(([id, history]) => history.map((info) => recordedOutcome(id, info))),
     ...tasks.map(
       ({ id, state, lease }): HistoryEvent => ({
         ...{ type: 'left', id, state, leasedTo: lease?.owner ?? null },
@@ -48,20 +47,4 @@ function eventOf(entry: JournalEntry): HistoryEvent {
 function runOf(run: Run): HistoryRun {
   const id = run.id.replace(/@\d+$/, '');
   return id === run.id ? run : { ...run, id, child: run.id };
-}
-
-function outcomeOf(id: string, info: RunInfo): HistoryEvent {
-  const { outcome, nominal, lastNominal, startedAt, retryAt } = info;
-  const { token, attempt, reason, childId, error } = info;
-  return {
-    ...{ type: 'recorded', id, outcome, nominal: nominal.getTime() },
-    ...(childId !== undefined && { child: childId }),
-    ...(lastNominal && { lastNominal: lastNominal.getTime() }),
-    ...(startedAt && { startedAt: startedAt.getTime() }),
-    ...(retryAt && { retryAt: retryAt.getTime() }),
-    ...(token !== undefined && { token }),
-    ...(attempt !== undefined && { attempt }),
-    ...(reason !== undefined && { reason }),
-    ...(error?.code !== undefined && { code: error.code }),
-  };
 }

@@ -78,25 +78,17 @@ export class Bench {
     watchedStore(await this.#connect({ clock: this.clock.read }), this.waiting);
 
   /** Creates an open handle. It is closed when the case ends. */
-  readonly open = async (): Promise<DataStore> => {
-    const raw = await this.#connect({ clock: this.clock.read });
-    const store = watchedStore(raw, this.waiting);
-    await store.open();
-    this.#opened.push(raw);
-    return store;
-  };
+  readonly open = (): Promise<DataStore> => this.#open(this.clock.read);
 
   readonly openMany = (count: number): Promise<DataStore[]> =>
     Promise.all(Array.from({ length: count }, this.open));
 
-  /** Creates an open handle that reaches the server of the place by another address. It is closed when the case ends. */
-  readonly openThrough = async (address: ConformanceAddress): Promise<DataStore> => {
-    const raw = await this.#connect({ clock: this.clock.read }, address);
-    const store = watchedStore(raw, this.waiting);
-    await store.open();
-    this.#opened.push(raw);
-    return store;
-  };
+  /** The same, but it goes by another clock. */
+  readonly openAt = (clock: () => number): Promise<DataStore> => this.#open(clock);
+
+  /** The same, but it reaches the server of the place by another address. */
+  readonly openThrough = (address: ConformanceAddress): Promise<DataStore> =>
+    this.#open(this.clock.read, address);
 
   /** Like `connect`, but the handle uses the store's own clock. Do not mix it with other handles in one place. */
   readonly connectInRealTime = async (): Promise<DataStore> =>
@@ -132,6 +124,14 @@ export class Bench {
     const limitMs = Math.min(cleanupLimitMs, limitOf(this.target));
     for (const step of steps)
       await new Waiting().atMost(limitMs, async () => step()).catch(() => {});
+  }
+
+  async #open(clock: () => number, address?: ConformanceAddress): Promise<DataStore> {
+    const raw = await this.#connect({ clock }, address);
+    const store = watchedStore(raw, this.waiting);
+    await store.open();
+    this.#opened.push(raw);
+    return store;
   }
 
   async #connect(options: DataStoreOptions, address?: ConformanceAddress): Promise<DataStore> {

@@ -34,6 +34,7 @@ import { transactionCases } from './transactions.js';
 import type { ConformanceCase, ConformanceTarget } from './types.js';
 import { updateCases } from './update.js';
 import { watchCases } from './watch.js';
+import { workerCases } from './worker.js';
 
 const contract = [
   ...lifecycleCases,
@@ -57,6 +58,7 @@ const contract = [
 
 export type { Violation } from './check-history.js';
 export { checkHistory } from './check-history.js';
+export { recordedOutcome } from './recorded-outcome.js';
 export type {
   DeclaredTask,
   HistoryEvent,
@@ -85,5 +87,6 @@ export function dataStoreConformance(target: ConformanceTarget): ConformanceCase
     ...toCases(target, 'contract', contract),
     ...toCases(target, 'concurrency', concurrency),
     ...toCases(target, 'faults', faults),
+    ...toCases(target, 'worker', workerCases),
   ];
 }

@@ -23,7 +23,11 @@ export const storeCalls = [
 export type StoreCall = (typeof storeCalls)[number];
 
 /** Comes between a caller and a store. `proceed` makes the call. */
-export type Interceptor = (call: StoreCall, proceed: () => unknown) => Promise<unknown>;
+export type Interceptor = (
+  call: StoreCall,
+  proceed: () => unknown,
+  args: readonly unknown[],
+) => Promise<unknown>;
 
 /** The same store, of which every call goes through `intercept`; also of one in a transaction. */
 export function interceptStore(store: DataStore, intercept: Interceptor): DataStore {
@@ -37,7 +41,7 @@ export function interceptStore(store: DataStore, intercept: Interceptor): DataSt
       }
       if (!calls.has(key)) return member.bind(target);
       return (...args: unknown[]) =>
-        intercept(key as StoreCall, () => Reflect.apply(member, target, args));
+        intercept(key as StoreCall, () => Reflect.apply(member, target, args), args);
     },
   });
 }
