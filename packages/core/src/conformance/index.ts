@@ -29,6 +29,7 @@ import { pauseCases } from './pause.js';
 import { processCases } from './processes.js';
 import { refusalCases } from './refusals.js';
 import { removeCases } from './remove.js';
+import { scaleCases } from './scale.js';
 import { settleCases } from './settle.js';
 import { transactionCases } from './transactions.js';
 import type { ConformanceCase, ConformanceTarget } from './types.js';
@@ -87,6 +88,7 @@ export function dataStoreConformance(target: ConformanceTarget): ConformanceCase
     ...toCases(target, 'contract', contract),
     ...toCases(target, 'concurrency', concurrency),
     ...toCases(target, 'faults', faults),
+    ...toCases(target, 'scale', scaleCases),
     ...toCases(target, 'worker', workerCases),
   ];
 }

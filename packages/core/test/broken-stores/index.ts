@@ -5,6 +5,7 @@ import { itemOrderStores } from './item-order.js';
 import { inputStores, lossStores } from './losses.js';
 import { ownershipStores } from './ownership.js';
 import { refusalStores } from './refusals.js';
+import { scaleStores } from './scale.js';
 import { timeStores } from './time.js';
 
 export const brokenStores: readonly BrokenStore[] = [
@@ -16,4 +17,5 @@ export const brokenStores: readonly BrokenStore[] = [
   ...capabilityStores,
   ...itemOrderStores,
   ...refusalStores,
+  ...scaleStores,
 ];
