@@ -90,6 +90,10 @@ export class Bench {
   readonly openThrough = (address: ConformanceAddress): Promise<DataStore> =>
     this.#open(this.clock.read, address);
 
+  /** Like `connect`, but the handle reaches the server of the place by another address. */
+  readonly connectThrough = async (address: ConformanceAddress): Promise<DataStore> =>
+    watchedStore(await this.#connect({ clock: this.clock.read }, address), this.waiting);
+
   /** Like `connect`, but the handle uses the store's own clock. Do not mix it with other handles in one place. */
   readonly connectInRealTime = async (): Promise<DataStore> =>
     watchedStore(await this.#connect({}), this.waiting);
@@ -107,18 +111,18 @@ export class Bench {
   };
 
   async dispose(waiting: Waiting): Promise<void> {
-    for (const work of this.#later) await work();
     for (const bench of this.#elsewhere) await bench.dispose(waiting);
     for (const store of this.#opened) await waiting.for('close to answer', () => store.close());
+    for (const work of this.#later) await work();
     await waiting.for('`dispose` to remove the place', () => this.place.dispose?.());
   }
 
   /** Closes all that a case that has failed may have left open, and disposes of the place, whatever else fails. */
   async abandon(): Promise<void> {
     const steps = [
-      ...this.#later,
       ...this.#elsewhere.map((bench) => () => bench.abandon()),
       ...this.#connected.map((store) => () => store.close()),
+      ...this.#later,
       () => this.place.dispose?.(),
     ];
     const limitMs = Math.min(cleanupLimitMs, limitOf(this.target));

@@ -25,6 +25,7 @@ import { leaseCases } from './lease.js';
 import { lifecycleCases } from './lifecycle.js';
 import { listCases } from './list.js';
 import { modelCases } from './model-cases.js';
+import { networkCases } from './network-faults.js';
 import { pauseCases } from './pause.js';
 import { processCases } from './processes.js';
 import { refusalCases } from './refusals.js';
@@ -80,7 +81,7 @@ export { guarantees, levels } from './types.js';
 
 const concurrency = [...concurrencyCases, ...interleavingCases, ...processCases];
 
-const faults = [...faultCases];
+const faults = [...faultCases, ...networkCases];
 
 /** All cases of the kit, for one store. Cases share nothing and may run at the same time. */
 export function dataStoreConformance(target: ConformanceTarget): ConformanceCase[] {
