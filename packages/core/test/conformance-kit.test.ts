@@ -111,7 +111,7 @@ describe('processes', () => {
 
   test('a store that several processes share is rejected by no case', async () => {
     const shared = processCases(ServedStore);
-    expect(shared).toHaveLength(6);
+    expect(shared).toHaveLength(9);
     for (const { run } of shared) await run();
   });
 

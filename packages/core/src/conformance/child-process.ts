@@ -19,7 +19,20 @@ import type { ConformanceProcess } from './types.js';
 const script = `
 import { createInterface } from 'node:readline';
 
-const { module, argument } = JSON.parse(process.argv[1]);
+const { module, argument, clockOffsetMs } = JSON.parse(process.argv[1]);
+if (clockOffsetMs !== 0) {
+  const RealDate = Date;
+  const now = () => RealDate.now() + clockOffsetMs;
+  globalThis.Date = class extends RealDate {
+    constructor(...args) {
+      if (args.length === 0) super(now());
+      else super(...args);
+    }
+    static now() {
+      return now();
+    }
+  };
+}
 const say = (answer) => process.stdout.write(JSON.stringify(answer) + '\\n');
 const { default: connect } = await import(module);
 say('loaded');
@@ -73,12 +86,18 @@ export class ChildProcess {
   readonly #ready: Promise<void>;
   #complaint = '';
 
-  constructor(target: ConformanceProcess, waiting: Waiting) {
+  /** @param clockOffsetMs by how much the clock of the process differs from that of the machine */
+  constructor(target: ConformanceProcess, waiting: Waiting, clockOffsetMs = 0) {
     const { module, argument } = target;
     this.#waiting = waiting;
     this.#process = spawn(
       process.execPath,
-      ['--input-type=module', '--eval', script, JSON.stringify({ module, argument })],
+      [
+        '--input-type=module',
+        '--eval',
+        script,
+        JSON.stringify({ module, argument, clockOffsetMs }),
+      ],
       { stdio: ['pipe', 'pipe', 'pipe'] },
     );
     this.#ended = new Promise((resolve) => {
@@ -132,6 +151,16 @@ export class ChildProcess {
    */
   work(owner: string, leaseMs: number, runs: number, seconds: number): Promise<LeaseRef[]> {
     return this.#call('work', owner, leaseMs, runs, seconds);
+  }
+
+  /** Suspends the process, whatever it is doing. */
+  pause(): void {
+    this.#process.kill('SIGSTOP');
+  }
+
+  /** Lets it go on. */
+  resume(): void {
+    this.#process.kill('SIGCONT');
   }
 
   /** Kills the process at once, whatever it is doing. */

@@ -31,6 +31,7 @@ import { processCases } from './processes.js';
 import { refusalCases } from './refusals.js';
 import { removeCases } from './remove.js';
 import { scaleCases } from './scale.js';
+import { serverFaultCases } from './server-faults.js';
 import { settleCases } from './settle.js';
 import { transactionCases } from './transactions.js';
 import type { ConformanceCase, ConformanceTarget } from './types.js';
@@ -81,7 +82,7 @@ export { guarantees, levels } from './types.js';
 
 const concurrency = [...concurrencyCases, ...interleavingCases, ...processCases];
 
-const faults = [...faultCases, ...networkCases];
+const faults = [...faultCases, ...networkCases, ...serverFaultCases];
 
 /** All cases of the kit, for one store. Cases share nothing and may run at the same time. */
 export function dataStoreConformance(target: ConformanceTarget): ConformanceCase[] {
