@@ -22,7 +22,7 @@ import type { Work } from './worker-tasks.js';
 import { workTask } from './worker-tasks.js';
 
 /** Many times as many calls as it takes. */
-const callLimit = 20_000;
+const callLimit = 4000;
 
 /** A worker of the cluster. `cut`: it cannot reach the store. `dead`: it has vanished with all that it was doing. */
 interface Member {

@@ -1,6 +1,7 @@
 import type { BrokenStore } from './broken-store.js';
 import { capabilityStores } from './capabilities.js';
 import { editStores } from './edits.js';
+import { faultStores } from './faults.js';
 import { itemOrderStores } from './item-order.js';
 import { inputStores, lossStores } from './losses.js';
 import { ownershipStores } from './ownership.js';
@@ -18,4 +19,5 @@ export const brokenStores: readonly BrokenStore[] = [
   ...itemOrderStores,
   ...refusalStores,
   ...scaleStores,
+  ...faultStores,
 ];
