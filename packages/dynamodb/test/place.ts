@@ -19,8 +19,15 @@ export function createPlace(server: RunningService): ConformancePlace {
     tableName: 'conformance',
     namespace: `test-${randomUUID()}`,
   };
+  const { protocol, hostname, port } = new URL(server.url);
   return {
-    connect: (given) => new DynamoDBDataStore({ ...options, ...given }),
+    connect: (given, address) =>
+      new DynamoDBDataStore({
+        ...options,
+        ...(address && { endpoint: `http://${address.host}:${address.port}` }),
+        ...given,
+      }),
+    ...(protocol === 'http:' && { address: { host: hostname, port: Number(port) } }),
     process: { module: new URL('connect.js', import.meta.url).href, argument: options },
     async dispose() {
       const store = new DynamoDBDataStore(options);

@@ -1,4 +1,4 @@
-import type { ConformancePlace } from '@sched/core/conformance';
+import type { ConformanceAddress, ConformancePlace } from '@sched/core/conformance';
 import { MongoDataStore } from '@sched/mongo';
 import { MongoClient } from 'mongodb';
 
@@ -7,11 +7,20 @@ export function freshName(): string {
   return `test_${crypto.randomUUID().replaceAll('-', '').slice(0, 20)}`;
 }
 
+/** The URL with another host and port in it. */
+function addressed(url: string, address: ConformanceAddress | undefined): string {
+  if (!address) return url;
+  return Object.assign(new URL(url), { hostname: address.host, port: String(address.port) }).href;
+}
+
 /** A database of its own, for the conformance kit. */
 export function createPlace(url: string): ConformancePlace {
   const database = freshName();
+  const { hostname, port } = new URL(url);
   return {
-    connect: (options) => new MongoDataStore({ url, database, ...options }),
+    connect: (options, address) =>
+      new MongoDataStore({ url: addressed(url, address), database, ...options }),
+    address: { host: hostname, port: Number(port) },
     process: { module: new URL('connect.js', import.meta.url).href, argument: { url, database } },
     async beginTransaction() {
       const client = await new MongoClient(url).connect();

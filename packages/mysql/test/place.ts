@@ -1,4 +1,4 @@
-import type { ConformancePlace } from '@sched/core/conformance';
+import type { ConformanceAddress, ConformancePlace } from '@sched/core/conformance';
 import { MysqlDataStore } from '@sched/mysql';
 import mysql from 'mysql2/promise';
 
@@ -24,13 +24,21 @@ export function databaseUrl(url: string, database: string): string {
   return Object.assign(new URL(url), { pathname: `/${database}` }).href;
 }
 
+/** The URL with another host and port in it. */
+function addressed(url: string, address: ConformanceAddress | undefined): string {
+  if (!address) return url;
+  return Object.assign(new URL(url), { hostname: address.host, port: String(address.port) }).href;
+}
+
 /** A database of its own, for the conformance kit. */
 export async function createPlace(server: string): Promise<ConformancePlace> {
   const database = freshName();
   const url = databaseUrl(server, database);
+  const { hostname, port } = new URL(server);
   await query(server, `CREATE DATABASE ${database}`);
   return {
-    connect: (options) => new MysqlDataStore({ url, ...options }),
+    connect: (options, address) => new MysqlDataStore({ url: addressed(url, address), ...options }),
+    address: { host: hostname, port: Number(port) },
     process: { module: new URL('connect.js', import.meta.url).href, argument: { url } },
     async beginTransaction() {
       const tx = await mysql.createConnection(url);

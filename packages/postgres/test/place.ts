@@ -1,4 +1,4 @@
-import type { ConformancePlace } from '@sched/core/conformance';
+import type { ConformanceAddress, ConformancePlace } from '@sched/core/conformance';
 import { PostgresDataStore } from '@sched/postgres';
 import pg from 'pg';
 
@@ -18,11 +18,20 @@ export async function query(url: string, sql: string, values?: unknown[]) {
   }
 }
 
+/** The URL with another host and port in it. */
+function addressed(url: string, address: ConformanceAddress | undefined): string {
+  if (!address) return url;
+  return Object.assign(new URL(url), { hostname: address.host, port: String(address.port) }).href;
+}
+
 /** A schema of its own, for the conformance kit. */
 export function createPlace(url: string): ConformancePlace {
   const schema = freshName();
+  const { hostname, port } = new URL(url);
   return {
-    connect: (options) => new PostgresDataStore({ url, schema, ...options }),
+    connect: (options, address) =>
+      new PostgresDataStore({ url: addressed(url, address), schema, ...options }),
+    address: { host: hostname, port: Number(port) },
     process: { module: new URL('connect.js', import.meta.url).href, argument: { url, schema } },
     async beginTransaction() {
       const tx = new pg.Client(url);

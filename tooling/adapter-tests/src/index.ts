@@ -12,3 +12,4 @@ export type { Proxy } from './proxy.js';
 export { createProxy } from './proxy.js';
 export { claimAll, claimOne, leaseOf, record, records, settlement } from './records.js';
 export { expectBodyRefused, expectTextRefused } from './refused.js';
+export { testRestart } from './restart.js';

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 
 /** What a worker saw. Each note is in its file before the worker goes on, so that SIGKILL loses none. */
 export type Note =
-  /** A handler was called, or returned. */
-  | { readonly kind: 'began' | 'ended'; readonly run: Run }
+  /** A handler was called, returned, or failed as it was to. */
+  | { readonly kind: 'began' | 'ended' | 'failed'; readonly run: Run }
   /** The scheduler said that the store has recorded a success. */
   | { readonly kind: 'recorded'; readonly run: Run }
   | { readonly kind: 'storeError'; readonly call: string; readonly code: string };

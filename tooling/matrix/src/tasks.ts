@@ -1,5 +1,6 @@
 import type { Declaration, RunContext, TaskDefinition, TaskSettings } from '@sched/core';
 import { defineTask, every } from '@sched/core';
+import type { DeclaredTask } from '@sched/core/conformance';
 
 export interface Payload {
   /** How long the handler takes. */
@@ -21,17 +22,7 @@ export interface PlannedTask {
   readonly expected: Expectation;
 }
 
-export interface Expectation {
-  readonly id: string;
-  /** The nominal times at which it has to run. */
-  readonly occurrences: readonly number[];
-  /** Whether it may say of an occurrence, with a reason, that it did not run. */
-  readonly maySkip: boolean;
-  readonly isAtMostOnce: boolean;
-  /** As in {@link Payload}. */
-  readonly failures: number;
-  readonly attempts: number;
-}
+export type Expectation = Required<Omit<DeclaredTask, 'open'>>;
 
 type Settings = Omit<TaskSettings, 'id' | 'retry' | 'delivery'> &
   Partial<Expectation> &

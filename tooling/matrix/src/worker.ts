@@ -23,7 +23,10 @@ async function work({ task, token, nominal, attempt, payload, signal }: RunConte
   const run = { id: task.id, token, nominal: nominal.getTime(), attempt };
   note({ kind: 'began', run });
   if (payload.workMs > 0) await setTimeout(payload.workMs, undefined, { signal });
-  if (attempt <= payload.failures) throw new Error('as planned');
+  if (attempt <= payload.failures) {
+    note({ kind: 'failed', run });
+    throw new Error('as planned');
+  }
   note({ kind: 'ended', run });
 }
 

@@ -8,6 +8,7 @@ import type {
   NewTaskRecord,
   Settlement,
 } from '../data-store.js';
+import type { Waiting } from './limit.js';
 import type { ConformanceProcess } from './types.js';
 
 /**
@@ -18,10 +19,26 @@ import type { ConformanceProcess } from './types.js';
 const script = `
 import { createInterface } from 'node:readline';
 
-const { module, argument } = JSON.parse(process.argv[1]);
+const { module, argument, clockOffsetMs } = JSON.parse(process.argv[1]);
+if (clockOffsetMs !== 0) {
+  const RealDate = Date;
+  const now = () => RealDate.now() + clockOffsetMs;
+  globalThis.Date = class extends RealDate {
+    constructor(...args) {
+      if (args.length === 0) super(now());
+      else super(...args);
+    }
+    static now() {
+      return now();
+    }
+  };
+}
+const say = (answer) => process.stdout.write(JSON.stringify(answer) + '\\n');
 const { default: connect } = await import(module);
+say('loaded');
 const store = await connect(argument);
 await store.open();
+say('opened');
 
 const settlementOf = (task, now, runs) => {
   const tokens = [...JSON.parse(task.body), task.lease.token];
@@ -55,7 +72,7 @@ lines.on('close', () => process.exit());
 for await (const line of lines) {
   const [call, ...args] = JSON.parse(line);
   const answer = call === 'work' ? await work(...args) : await store[call](...args);
-  process.stdout.write(JSON.stringify(answer ?? null) + '\\n');
+  say(answer ?? null);
 }
 `;
 
@@ -65,13 +82,22 @@ export class ChildProcess {
   readonly #answers: AsyncIterator<string>;
   readonly #lines: Interface;
   readonly #ended: Promise<void>;
+  readonly #waiting: Waiting;
+  readonly #ready: Promise<void>;
   #complaint = '';
 
-  constructor(target: ConformanceProcess) {
+  /** @param clockOffsetMs by how much the clock of the process differs from that of the machine */
+  constructor(target: ConformanceProcess, waiting: Waiting, clockOffsetMs = 0) {
     const { module, argument } = target;
+    this.#waiting = waiting;
     this.#process = spawn(
       process.execPath,
-      ['--input-type=module', '--eval', script, JSON.stringify({ module, argument })],
+      [
+        '--input-type=module',
+        '--eval',
+        script,
+        JSON.stringify({ module, argument, clockOffsetMs }),
+      ],
       { stdio: ['pipe', 'pipe', 'pipe'] },
     );
     this.#ended = new Promise((resolve) => {
@@ -89,6 +115,14 @@ export class ChildProcess {
     if (!this.#process.stdout) throw new Error('a child has an output');
     this.#lines = createInterface({ input: this.#process.stdout });
     this.#answers = this.#lines[Symbol.asyncIterator]();
+    this.#ready = this.#start(module);
+    // Whoever calls is told.
+    this.#ready.catch(() => {});
+  }
+
+  async #start(module: string): Promise<void> {
+    await this.#answer(`load ${module}`);
+    await this.#answer('open its store');
   }
 
   insert(records: readonly NewTaskRecord[]): Promise<string[]> {
@@ -119,6 +153,16 @@ export class ChildProcess {
     return this.#call('work', owner, leaseMs, runs, seconds);
   }
 
+  /** Suspends the process, whatever it is doing. */
+  pause(): void {
+    this.#process.kill('SIGSTOP');
+  }
+
+  /** Lets it go on. */
+  resume(): void {
+    this.#process.kill('SIGCONT');
+  }
+
   /** Kills the process at once, whatever it is doing. */
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL');
@@ -127,10 +171,17 @@ export class ChildProcess {
 
   async #call<T>(call: string, ...args: unknown[]): Promise<T> {
     this.#process.stdin?.write(`${JSON.stringify([call, ...args])}\n`);
-    const { done, value } = await this.#answers.next();
+    await this.#ready;
+    return this.#answer(call);
+  }
+
+  async #answer<T>(to: string): Promise<T> {
+    const { done, value } = await this.#waiting.for(`a process to ${to}`, () =>
+      this.#answers.next(),
+    );
     if (done) {
       await this.#ended;
-      throw new Error(`a process that was to ${call} ended without an answer:\n${this.#complaint}`);
+      throw new Error(`a process that was to ${to} ended without an answer:\n${this.#complaint}`);
     }
     return JSON.parse(value);
   }

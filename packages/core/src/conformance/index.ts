@@ -18,6 +18,7 @@ import { clockCases } from './clock.js';
 import { concurrencyCases } from './concurrency.js';
 import { effectCases } from './effects.js';
 import { extendCases } from './extend.js';
+import { faultCases } from './faults.js';
 import { fencingCases } from './fencing.js';
 import { filterCases } from './filters.js';
 import { toCases } from './harness.js';
@@ -32,6 +33,7 @@ import { listCases } from './list.js';
 import { listingCases } from './listing.js';
 import { modelCases } from './model-cases.js';
 import { momentCases } from './moments.js';
+import { networkCases } from './network-faults.js';
 import { pauseCases } from './pause.js';
 import { processCases } from './processes.js';
 import { queueCases } from './queues.js';
@@ -43,6 +45,8 @@ import { repetitionCases } from './repetition.js';
 import type { ConformanceReport } from './report.js';
 import type { ConformanceRecording, ConformanceRunOptions } from './run.js';
 import { recordCases, runCases } from './run.js';
+import { scaleCases } from './scale.js';
+import { serverFaultCases } from './server-faults.js';
 import { settleCases } from './settle.js';
 import { snapshotCases } from './snapshots.js';
 import { textMemberCases } from './text-members.js';
@@ -53,6 +57,7 @@ import { unstorableCases } from './unstorable.js';
 import { updateCases } from './update.js';
 import { wakingCases } from './waking.js';
 import { watchCases } from './watch.js';
+import { workerCases } from './worker.js';
 
 const contract = [
   ...lifecycleCases,
@@ -90,6 +95,9 @@ const contract = [
   ...modelCases,
 ];
 
+export type { Violation } from './check-history.js';
+export { checkHistory } from './check-history.js';
+export { recordedOutcome } from './recorded-outcome.js';
 export type {
   ConformanceLevelReport,
   ConformanceReport,
@@ -100,6 +108,13 @@ export { passes, verdict } from './report.js';
 export { reportMarkdown } from './report-markdown.js';
 export type { ConformanceRecording, ConformanceRunOptions } from './run.js';
 export type {
+  DeclaredTask,
+  HistoryEvent,
+  HistoryRun,
+  RecordedOutcome,
+} from './run-history.js';
+export type {
+  ConformanceAddress,
   ConformanceCase,
   ConformanceLevel,
   ConformancePlace,
@@ -117,9 +132,17 @@ const concurrency = [
   ...processCases,
 ];
 
+const faults = [...faultCases, ...networkCases, ...serverFaultCases];
+
 /** All cases of the kit, for one store. Cases share nothing and may run at the same time. */
 export function dataStoreConformance(target: ConformanceTarget): ConformanceCase[] {
-  return [...toCases(target, 'contract', contract), ...toCases(target, 'concurrency', concurrency)];
+  return [
+    ...toCases(target, 'contract', contract),
+    ...toCases(target, 'concurrency', concurrency),
+    ...toCases(target, 'faults', faults),
+    ...toCases(target, 'scale', scaleCases),
+    ...toCases(target, 'worker', workerCases),
+  ];
 }
 
 /** All cases of the kit, for a test runner, with a report on what became of them. */

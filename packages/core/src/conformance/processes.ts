@@ -5,17 +5,19 @@ import type { Bench, CaseDefinition } from './harness.js';
 import { until } from './harness.js';
 import { listAll } from './pages.js';
 import { finish, leaseOf, record, recordsOf, untouched } from './records.js';
+import type { ConformancePlace } from './types.js';
 
 /** A store, and other processes that work on the same place. */
-interface Company {
+export interface Company {
   readonly store: DataStore;
-  /** Starts processes. Those still running end with the case. */
-  start(count: number): ChildProcess[];
+  readonly place: ConformancePlace;
+  /** Starts processes, whose clocks differ so much from the machine's. Those still running end with the case. */
+  start(count: number, clockOffsetMs?: number): ChildProcess[];
 }
 
 const runs = 3;
 /** How many seconds processes may take for what they do together. */
-const patience = 20;
+export const patience = 20;
 
 /** Several processes on one place, in real time. Without the capability there is nothing to test. */
 export const processCases: readonly CaseDefinition[] = [
@@ -197,29 +199,25 @@ interface ProcessCase extends Omit<CaseDefinition, 'run'> {
 }
 
 /** Makes a case that runs only if several processes may open the store. */
-function processCase({ isFresh, run, ...definition }: ProcessCase): CaseDefinition {
+export function processCase({ isFresh, run, ...definition }: ProcessCase): CaseDefinition {
   return {
     ...definition,
-    async run({ place, connectInRealTime }: Bench) {
+    async run({ place, connectInRealTime, waiting, later }: Bench) {
       const store = await connectInRealTime();
       if (!store.capabilities.processes) return;
       const target = present(
         place.process,
         'a store claims the `processes` capability, so its target has to give `process`',
       );
-      const children: ChildProcess[] = [];
-      const start = (count: number) => {
-        const started = Array.from({ length: count }, () => new ChildProcess(target));
-        children.push(...started);
-        return started;
-      };
-      try {
-        if (!isFresh) await store.open();
-        await run({ store, start });
-      } finally {
-        await Promise.all(children.map((child) => child.kill()));
-        await store.close();
-      }
+      const start = (count: number, clockOffsetMs = 0) =>
+        Array.from({ length: count }, () => {
+          const child = new ChildProcess(target, waiting, clockOffsetMs);
+          later(() => child.kill());
+          return child;
+        });
+      if (!isFresh) await store.open();
+      await run({ store, place, start });
+      await store.close();
     },
   };
 }

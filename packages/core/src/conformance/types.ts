@@ -56,13 +56,33 @@ export interface ConformanceProcess {
   readonly argument: Json;
 }
 
+/** Where a server listens. */
+export interface ConformanceAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Where tasks can be kept: a file, a schema, a key prefix. */
 export interface ConformancePlace {
   /**
    * Returns a handle on this place, which the kit opens and closes. Called several times for one place, with the same
    * options. A store whose handles cannot share tasks, such as one in memory, returns the same instance each time.
+   *
+   * @param address only for a place that has one: the handle reaches its server there, and not at its own address
    */
-  connect(options: DataStoreOptions): DataStore | Promise<DataStore>;
+  connect(options: DataStoreOptions, address?: ConformanceAddress): DataStore | Promise<DataStore>;
+  /**
+   * Where the server of this place listens, if all that handles ask of it goes over TCP to one address. The kit puts a
+   * proxy before it, and cuts and stops what goes through.
+   */
+  readonly address?: ConformanceAddress;
+  /** Stops the server, which loses all its connections, and starts it again; absent where nobody may. */
+  restart?(): Promise<void>;
+  /**
+   * How much the database has done for this place so far, by its own counters, such as rows or keys read; each only
+   * ever grows. The kit compares what calls add to them. Without this, it can only compare how long calls take.
+   */
+  work?(): Promise<Readonly<Record<string, number>>>;
   /** Required if the store claims the `processes` capability. */
   readonly process?: ConformanceProcess;
   /** Required if the store claims the `transactions` capability. Called after a handle has opened the place. */
@@ -75,4 +95,9 @@ export interface ConformancePlace {
 export interface ConformanceTarget {
   /** Creates a fresh, empty place, isolated from all others, earlier and later ones. */
   create(): ConformancePlace | Promise<ConformancePlace>;
+  /**
+   * The most time that a case may take, that a place may take to be made, and that it may take to be disposed of, in
+   * milliseconds: for what hangs. Default 2 minutes.
+   */
+  readonly limitMs?: number;
 }

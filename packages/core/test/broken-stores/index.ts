@@ -2,6 +2,7 @@ import { batchStores } from './batches.js';
 import type { BrokenStore } from './broken-store.js';
 import { capabilityStores } from './capabilities.js';
 import { editStores } from './edits.js';
+import { faultStores } from './faults.js';
 import { findingStores } from './finding.js';
 import { historyStores } from './history.js';
 import { idStores } from './ids.js';
@@ -15,6 +16,7 @@ import { ownershipStores } from './ownership.js';
 import { queueStores } from './queues.js';
 import { refusalStores } from './refusals.js';
 import { repetitionStores } from './repetition.js';
+import { scaleStores } from './scale.js';
 import { memberStores } from './sentences.js';
 import { snapshotStores } from './snapshots.js';
 import { textStores } from './texts.js';
@@ -44,4 +46,6 @@ export const brokenStores: readonly BrokenStore[] = [
   ...findingStores,
   ...lifecycleStores,
   ...snapshotStores,
+  ...scaleStores,
+  ...faultStores,
 ];
