@@ -1,0 +1,43 @@
+import type { DataStore, NewTaskRecord, TaskRecord } from '../data-store.js';
+import type { StoreLimits } from './limits.js';
+
+/** What an edit replaces. */
+export type TaskChange = Partial<Omit<NewTaskRecord, 'id' | 'paused'>>;
+
+/**
+ * What a store does while it is open, or within a transaction of the user's: the private half of a {@link DataStore},
+ * each call meaning what the contract says. {@link AdapterStore} is the public half, and makes sure of the following
+ * before it calls.
+ *
+ * - The store is open. No list is empty, and no limit is less than 1.
+ * - All texts and bodies are within {@link StoreCalls.limits}.
+ * - Where there is a limit to what one call takes, no call has more, and no two items of one are about the same task.
+ *   What is more comes in several calls, one after another.
+ * - The history of settlements is empty where none is to be kept, and no more of it is asked for than is kept.
+ */
+export interface StoreCalls
+  extends Pick<
+      DataStore,
+      | 'now'
+      | 'insert'
+      | 'list'
+      | 'count'
+      | 'remove'
+      | 'setPaused'
+      | 'claim'
+      | 'extend'
+      | 'settle'
+      | 'release'
+      | 'history'
+    >,
+    Partial<Pick<DataStore, 'watch' | 'close'>> {
+  readonly limits?: StoreLimits;
+  /** The tasks of these ids, of which none comes twice; in any order. */
+  read(ids: readonly string[]): Promise<readonly TaskRecord[]>;
+  /** As {@link DataStore.update}. */
+  update(
+    id: string,
+    change: TaskChange,
+    revision: number,
+  ): Promise<'updated' | 'conflict' | 'missing'>;
+}
