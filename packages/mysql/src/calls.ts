@@ -36,15 +36,15 @@ export function createCalls(
   /** The injected time. */
   const time = () => settings.clock?.() ?? null;
 
-  const call = async (procedure: string, request: unknown) =>
-    session.call(procedure, toJson(request), time());
+  const call = async (procedure: string, request: unknown, at = time()) =>
+    session.call(procedure, toJson(request), at);
 
-  async function bulk(procedure: string, selector: TaskSelector, rest: object): Promise<number> {
+  async function bulk(procedure: string, selector: TaskSelector, rest: object, at?: number) {
     const tasks =
       'ids' in selector
         ? { ids: inOrder(selector.ids, (id) => id).map(({ item }) => item) }
         : 'group' in selector && { group: selector.group };
-    const [rows] = await call(procedure, { ...tasks, ...rest });
+    const [rows] = await call(procedure, { ...tasks, ...rest }, at);
     return Number(rows?.[0]?.[0]);
   }
 
@@ -92,7 +92,8 @@ export function createCalls(
 
     remove: (selector) => bulk('remove', selector, {}),
 
-    setPaused: (selector, paused) => bulk('set_paused', selector, { paused: Number(paused) }),
+    setPaused: (selector, paused, at) =>
+      bulk('set_paused', selector, { paused: Number(paused) }, at),
 
     async claim(request) {
       const results = await call('claim', request);
@@ -101,9 +102,9 @@ export function createCalls(
       return { tasks, now: Number(now), nextWakeAt: toNumber(nextWakeAt) };
     },
 
-    async extend(leases, leaseMs) {
+    async extend(leases, leaseMs, at) {
       const part = inOrder(leases, idOf);
-      const [rows] = await call('extend', { leases: part.map(({ item }) => item), leaseMs });
+      const [rows] = await call('extend', { leases: part.map(({ item }) => item), leaseMs }, at);
       return answersTo(part, rows, 'lost', ([, revision]) => Number(revision));
     },
 

@@ -103,7 +103,7 @@ export abstract class AdapterStore implements DataStore {
   }
 
   insert(records: readonly NewTaskRecord[]): Promise<readonly ('inserted' | 'exists')[]> {
-    return this.#inBatches(records, idsOfItem, textsOfRecord, (calls, part) => calls.insert(part));
+    return this.#inBatches(records, newTasks, (calls, part) => calls.insert(part));
   }
 
   get(ids: readonly string[]): Promise<readonly (TaskRecord | undefined)[]> {
@@ -149,11 +149,11 @@ export abstract class AdapterStore implements DataStore {
   }
 
   remove(selector: TaskSelector): Promise<number> {
-    return this.#select(selector, (calls, part) => calls.remove(part));
+    return this.#select(selector, false, (calls, part) => calls.remove(part));
   }
 
   setPaused(selector: TaskSelector, paused: boolean): Promise<number> {
-    return this.#select(selector, (calls, part) => calls.setPaused(part, paused));
+    return this.#select(selector, true, (calls, part, at) => calls.setPaused(part, paused, at));
   }
 
   claim(request: ClaimRequest): Promise<ClaimResult> {
@@ -165,21 +165,21 @@ export abstract class AdapterStore implements DataStore {
   }
 
   extend(leases: readonly LeaseRef[], leaseMs: number): Promise<readonly (number | 'lost')[]> {
-    return this.#inBatches(leases, idsOfItem, textsOfLease, (calls, part) =>
-      calls.extend(part, leaseMs),
+    return this.#inBatches(leases, extensions, (calls, part, at) =>
+      calls.extend(part, leaseMs, at),
     );
   }
 
   settle(
     settlements: readonly Settlement[],
   ): Promise<readonly ('settled' | 'conflict' | 'lost')[]> {
-    return this.#inBatches(settlements, idsOfSettlement, textsOfSettlement, (calls, part) =>
+    return this.#inBatches(settlements, outcomes, (calls, part) =>
       calls.settle(this.#historyLimit > 0 ? part : part.map((each) => ({ ...each, history: [] }))),
     );
   }
 
   release(leases: readonly Release[]): Promise<readonly ('released' | 'lost')[]> {
-    return this.#inBatches(leases, idsOfItem, textsOfLease, (calls, part) => calls.release(part));
+    return this.#inBatches(leases, releases, (calls, part) => calls.release(part));
   }
 
   history(taskId: string, limit: number): Promise<readonly HistoryEntry[]> {
@@ -211,29 +211,34 @@ export abstract class AdapterStore implements DataStore {
 
   #inBatches<T, Answer>(
     items: readonly T[],
-    idsOf: (item: T) => readonly string[],
-    textsOf: (item: T) => Sized,
-    work: (calls: StoreCalls, part: readonly T[]) => Promise<readonly Answer[]>,
+    kind: Kind<T>,
+    work: (calls: StoreCalls, part: readonly T[], at?: number) => Promise<readonly Answer[]>,
   ): Promise<readonly Answer[]> {
     return this.#call((calls, limits) => {
       if (items.length === 0) return Promise.resolve([]);
       // All of them first: what is refused has changed nothing.
-      for (const item of items) checkItem(limits, textsOf(item));
-      if (limits.maxItems === undefined) return work(calls, items);
-      const parts = batches(items, limits, idsOf, (item) => sizeOf(limits, textsOf(item)));
-      return parts.length === 1 ? work(calls, items) : inTurn(parts, (part) => work(calls, part));
+      for (const item of items) checkItem(limits, kind.textsOf(item));
+      const most = kind.most(limits);
+      if (most === undefined) return work(calls, items);
+      const parts = batches(items, { ...limits, maxItems: most }, kind.idsOf, (item) =>
+        sizeOf(limits, kind.textsOf(item)),
+      );
+      return parts.length === 1 ? work(calls, items) : inTurn(calls, parts, kind.isTimed, work);
     });
   }
 
   #select(
     selector: TaskSelector,
-    work: (calls: StoreCalls, part: TaskSelector) => Promise<number>,
+    isTimed: boolean,
+    work: (calls: StoreCalls, part: TaskSelector, at?: number) => Promise<number>,
   ): Promise<number> {
     return this.#call(async (calls, limits) => {
       checkTexts(limits, textsOfSelector(selector));
       if (!('ids' in selector)) return work(calls, selector);
       const parts = chunks([...new Set(selector.ids)], limits.maxItems);
-      const counts = await inTurn(parts, async (ids) => [await work(calls, { ids })]);
+      const counts = await inTurn(calls, parts, isTimed, async (_, ids, at) => [
+        await work(calls, { ids }, at),
+      ]);
       return counts.reduce((sum, count) => sum + count, 0);
     });
   }
@@ -257,21 +262,50 @@ class StoreInTransaction extends AdapterStore {
   }
 }
 
+/** @param isTimed whether each is told the time of all: within one call of the contract, now is one value */
 async function inTurn<T, Answer>(
+  calls: StoreCalls,
   parts: readonly T[],
-  work: (part: T) => Promise<readonly Answer[]>,
+  isTimed: boolean,
+  work: (calls: StoreCalls, part: T, at?: number) => Promise<readonly Answer[]>,
 ): Promise<Answer[]> {
+  const at = isTimed && parts.length > 1 ? await calls.now() : undefined;
   const answers: Answer[] = [];
-  for (const part of parts) answers.push(...(await work(part)));
+  for (const part of parts) answers.push(...(await work(calls, part, at)));
   return answers;
 }
 
-const idsOfItem = ({ id }: { readonly id: string }) => [id];
+/** What there is to know of the items of a call. */
+interface Kind<T> {
+  idsOf(item: T): readonly string[];
+  textsOf(item: T): Sized;
+  /** The most that one call takes. */
+  most(limits: StoreLimits): number | undefined;
+  /** Whether the time makes a difference that is seen. */
+  readonly isTimed: boolean;
+}
 
-const textsOfLease = ({ id }: LeaseRef): Sized => ({ texts: [id], bodies: [] });
+const mostWrites = ({ maxItems, maxWrites = maxItems }: StoreLimits) => maxWrites;
+
+const newTasks: Kind<NewTaskRecord> = {
+  ...{ idsOf: ({ id }) => [id], textsOf: textsOfRecord, most: mostWrites, isTimed: false },
+};
+
+const outcomes: Kind<Settlement> = {
+  ...{ idsOf: idsOfSettlement, textsOf: textsOfSettlement, most: mostWrites, isTimed: false },
+};
+
+const releases: Kind<LeaseRef> = {
+  idsOf: ({ id }) => [id],
+  textsOf: ({ id }) => ({ texts: [id], bodies: [] }),
+  most: ({ maxItems }) => maxItems,
+  isTimed: false,
+};
+
+const extensions: Kind<LeaseRef> = { ...releases, isTimed: true };
 
 /** The tasks that a settlement is about. */
-export function idsOfSettlement({ id, spawn }: Settlement): string[] {
+function idsOfSettlement({ id, spawn }: Settlement): string[] {
   return [id, ...spawn.map((record) => record.id)];
 }
 

@@ -5,12 +5,13 @@
  * @module
  */
 
-export { AdapterStore, idsOfSettlement } from './adapter-store.js';
+export { AdapterStore } from './adapter-store.js';
 export { batches, chunks, firstOfEach, shardOf } from './batches.js';
 export type { StoreCalls, TaskChange } from './calls.js';
 export { checkCursor, type ErrorMeanings, firstError, toStoreError } from './errors.js';
 export { drawForgetting, type Forgetting } from './history.js';
 export type { Sized, StoreLimits } from './limits.js';
+export { isFiltered, matchesFilter, toPage } from './listings.js';
 export {
   type AdapterOptions,
   type AdapterSettings,
@@ -23,14 +24,6 @@ export {
   theOneGiven,
 } from './options.js';
 export { checkServerVersion, isSchemaCurrent, type SchemaCheck, schemaError } from './schema.js';
-export {
-  filterColumns,
-  isFiltered,
-  type TaskRow,
-  taskColumns,
-  toNumber,
-  toPage,
-  toRecord,
-} from './sql.js';
+export { filterColumns, type TaskRow, taskColumns, toNumber, toRecord } from './sql.js';
 export { UnderWay } from './under-way.js';
 export { type Ear, type Subscribe, Watcher } from './watcher.js';

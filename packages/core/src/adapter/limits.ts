@@ -5,8 +5,10 @@ import { SchedError } from '../errors.js';
 import type { TaskChange } from './calls.js';
 
 export interface StoreLimits {
-  /** The most items of one call. Default: any number. */
+  /** The most tasks or leases that one call names. Default: any number. */
   readonly maxItems?: number;
+  /** The most new tasks or settlements of one call. Default: as `maxItems`. */
+  readonly maxWrites?: number;
   /** The most that several items of one call have together, as `sizeOf` measures it. Default: any amount. */
   readonly maxSize?: number;
   /** The size of an item with these texts. Default: the length of its bodies. */

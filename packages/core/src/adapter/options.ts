@@ -111,7 +111,9 @@ export function theOneGiven<Given extends object>(given: Given): keyof Given & s
   const [one, another] = names.filter((name) => given[name] !== undefined);
   checkSetting(
     one !== undefined && another === undefined,
-    `Exactly one of ${names.slice(0, -1).join(', ')} and ${names.at(-1)} must be given.`,
+    names.length === 2
+      ? `Give either ${names.join(' or ')}.`
+      : `Exactly one of ${names.slice(0, -1).join(', ')} and ${names.at(-1)} must be given.`,
   );
   return one;
 }

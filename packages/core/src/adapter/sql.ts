@@ -1,6 +1,6 @@
 /** For stores whose tasks are rows. */
 
-import type { ListResult, TaskFilter, TaskRecord, TaskStatus } from '../data-store.js';
+import type { TaskFilter, TaskRecord, TaskStatus } from '../data-store.js';
 
 /** The columns of a task, in the order in which {@link toRecord} reads them. */
 export const taskColumns = [
@@ -50,28 +50,4 @@ export function filterColumns({
   return Object.entries({ group_name: group, name, queue, status, paused }).filter(
     (entry): entry is [string, string | boolean | null] => entry[1] !== undefined,
   );
-}
-
-/** Whether a filter asks for more than a group, which has an index. */
-export function isFiltered({ group, ...others }: TaskFilter): boolean {
-  return group === null || Object.values(others).some((value) => value !== undefined);
-}
-
-/**
- * A page of a listing, of which one task more was read than it holds.
- *
- * @param cursorOf where to go on after a task
- * @param end up to where it was looked, if that was not to the end
- */
-export function toPage<Row>(
-  rows: readonly Row[],
-  limit: number,
-  recordOf: (row: Row) => TaskRecord,
-  cursorOf: (row: Row) => string,
-  end: string | null | undefined,
-): ListResult {
-  const page = rows.slice(0, limit);
-  const last = page.at(-1);
-  const next = rows.length > limit && last !== undefined ? cursorOf(last) : end;
-  return { tasks: page.map(recordOf), next: next ?? null };
 }
