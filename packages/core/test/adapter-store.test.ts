@@ -101,7 +101,7 @@ class TestStore extends AdapterStore {
 
 function make(limits: StoreLimits = {}, options: DataStoreOptions = {}) {
   const backend = new Backend(options, limits);
-  const settings = readAdapterOptions('TestStore', options, []);
+  const settings = readAdapterOptions('TestStore', options, {});
   return { backend, store: new TestStore(backend, settings) };
 }
 

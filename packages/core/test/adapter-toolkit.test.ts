@@ -42,11 +42,12 @@ function thrownBy(call: () => unknown): { code?: string; message?: string } {
 }
 
 describe('options', () => {
-  const read = (options: AdapterOptions) => readAdapterOptions('TestStore', options, ['migrate']);
+  const read = (options: AdapterOptions) => readAdapterOptions('TestStore', options, { migrate: true });
 
   test('have defaults', () => {
     const defaults = { clock: undefined, historyLimit: 100, migrate: true };
     expect(read({})).toEqual({ ...defaults, historyMaxAgeMs: 7 * 24 * 3_600_000 });
+    expect(read({ migrate: undefined } as object).migrate).toBe(true);
     const given = { clock: () => 1, historyLimit: 0, historyMaxAgeMs: 1, migrate: false };
     expect(read(given)).toEqual(given);
   });
@@ -255,7 +256,7 @@ describe('rows and pages', () => {
 
 describe('forgetting', () => {
   const settings = (historyLimit: number, historyMaxAgeMs = 1000) => ({
-    ...{ historyLimit, historyMaxAgeMs, clock: undefined, migrate: true },
+    ...{ historyLimit, historyMaxAgeMs, clock: undefined },
   });
 
   test('is drawn, and deletes twice as many as come on average', () => {

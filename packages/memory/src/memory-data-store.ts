@@ -74,7 +74,7 @@ export class MemoryDataStore implements DataStore {
 
   /** @throws SchedError `SCHED_STORE_CONFIG` when an option is out of range */
   constructor(options: DataStoreOptions = {}) {
-    const settings = readAdapterOptions('MemoryDataStore', options, []);
+    const settings = readAdapterOptions('MemoryDataStore', options, {});
     this.#clock = settings.clock ?? Date.now;
     this.#history = new RunHistory(settings.historyLimit, settings.historyMaxAgeMs);
   }

@@ -32,7 +32,7 @@ export async function connect(settings: Settings): Promise<Connection> {
     let client = settings.client;
     if (!client) {
       const { MongoClient } = await importDriver('mongodb', () => import('mongodb'));
-      const own = new MongoClient(settings.url, { ...defaults, ...settings.options });
+      const own = new MongoClient(settings.url ?? '', { ...defaults, ...settings.options });
       close = () => own.close();
       await own.connect();
       client = own;

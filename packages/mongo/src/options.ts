@@ -1,4 +1,4 @@
-import type { AdapterOptions, AdapterSettings } from '@sched/core/adapter';
+import type { AdapterOptions } from '@sched/core/adapter';
 import { checkName, checkSetting, readAdapterOptions, theOneGiven } from '@sched/core/adapter';
 import type { MongoClientLike, MongoDocument } from './client.js';
 import { isClient } from './client.js';
@@ -43,29 +43,15 @@ export interface MongoClientOptions extends CommonOptions {
 
 export type MongoDataStoreOptions = MongoUrlOptions | MongoClientOptions;
 
-const optionNames: readonly (keyof MongoDataStoreOptions)[] = [
-  ...(['url', 'options', 'client', 'database', 'namespace', 'collection'] as const),
-  ...(['migrate', 'writeConcern'] as const),
-];
-
-/** The options with their defaults, checked. */
-export interface Settings extends AdapterSettings {
-  /** The option that says where the database is, for messages. */
-  readonly source: 'url' | 'client';
-  readonly url: string;
-  readonly options: MongoDocument;
-  readonly client: MongoClientLike | undefined;
-  readonly database: string | undefined;
-  readonly collection: string;
-  readonly writeConcern: MongoWriteConcern;
-}
-
 /** @throws SchedError `SCHED_STORE_CONFIG`, naming the setting */
-export function readOptions(given: MongoDataStoreOptions): Settings {
-  const settings = readAdapterOptions('MongoDataStore', given, optionNames);
-  const { url, client, options = {}, database } = given;
-  const { namespace = 'sched', collection = namespace } = given;
-  const { writeConcern = { w: 'majority', journal: true } } = given;
+export function readOptions(given: MongoDataStoreOptions) {
+  const settings = readAdapterOptions('MongoDataStore', given, {
+    ...{ url: undefined, options: undefined, client: undefined, database: undefined },
+    ...{ namespace: 'sched', collection: undefined, migrate: true },
+    writeConcern: { w: 'majority', journal: true },
+  });
+  const { url, client, database, namespace, collection = namespace } = settings;
+  /** The option that says where the database is, for messages. */
   const source = theOneGiven({ url, client });
   checkSetting(
     client === undefined || isClient(client),
@@ -81,12 +67,13 @@ export function readOptions(given: MongoDataStoreOptions): Settings {
     checkName('database', database, /^[^\0-\x20/\\."$*<>:|?]{1,63}$/, form);
   }
   checkName(
-    given.collection === undefined ? 'namespace' : 'collection',
+    settings.collection === undefined ? 'namespace' : 'collection',
     collection,
     /^(?!system)[A-Za-z_][\w-]{0,63}$/,
     '1 to 64 letters, digits, _ and -, and begin with a letter or _',
   );
-  return {
-    ...{ ...settings, source, url: url ?? '', options, client, database, collection, writeConcern },
-  };
+  return { ...settings, source, collection };
 }
+
+/** The options with their defaults, checked. */
+export type Settings = ReturnType<typeof readOptions>;

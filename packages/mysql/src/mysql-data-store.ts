@@ -12,7 +12,7 @@ import { createSession } from './session.js';
  * Tasks in MySQL 8.0 or MariaDB 10.6 and later, through `mysql2`. Any number of processes on any number of machines may
  * share them. The store's clock is the server's.
  */
-export class MysqlDataStore extends AdapterStore {
+export class MysqlDataStore extends AdapterStore<Settings> {
   readonly name = 'mysql';
   readonly capabilities: DataStoreCapabilities = {
     history: true,
@@ -20,22 +20,19 @@ export class MysqlDataStore extends AdapterStore {
     transactions: true,
     processes: true,
   };
-  readonly #settings: Settings;
   /** What the server takes at once; what every server has to take, until it is known. */
   #maxPacketBytes = minPacketBytes;
 
   /** @throws SchedError `SCHED_STORE_CONFIG` when an option cannot be */
   constructor(options: MysqlDataStoreOptions) {
-    const settings = readOptions(options);
-    super('MySQL', settings);
-    this.#settings = settings;
+    super('MySQL', readOptions(options));
   }
 
   protected async connect(): Promise<StoreCalls> {
-    const { client, maxPacketBytes, close } = await connect(this.#settings);
+    const { client, maxPacketBytes, close } = await connect(this.settings);
     this.#maxPacketBytes = maxPacketBytes;
-    const session = createSession(client, this.#settings);
-    return { ...createCalls(session, this.#settings, maxPacketBytes), close };
+    const session = createSession(client, this.settings);
+    return { ...createCalls(session, this.settings, maxPacketBytes), close };
   }
 
   /**
@@ -50,7 +47,7 @@ export class MysqlDataStore extends AdapterStore {
         'withTransaction takes a connection of mysql2 inside a transaction: begin one before, and commit it after.',
       );
     }
-    const session = createSession(client, this.#settings, true);
-    return createCalls(session, this.#settings, this.#maxPacketBytes);
+    const session = createSession(client, this.settings, true);
+    return createCalls(session, this.settings, this.#maxPacketBytes);
   }
 }

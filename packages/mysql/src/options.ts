@@ -1,4 +1,4 @@
-import type { AdapterOptions, AdapterSettings } from '@sched/core/adapter';
+import type { AdapterOptions } from '@sched/core/adapter';
 import {
   checkSetting,
   checkSqlName,
@@ -49,25 +49,16 @@ export interface MysqlPoolOptions extends CommonOptions {
 
 export type MysqlDataStoreOptions = MysqlUrlOptions | MysqlConnectOptions | MysqlPoolOptions;
 
-const optionNames: readonly (keyof MysqlDataStoreOptions)[] = [
-  ...(['url', 'connection', 'pool', 'namespace', 'migrate'] as const),
-];
-
-/** The options with their defaults, checked. */
-export interface Settings extends AdapterSettings {
-  /** The option that says where the database is, for messages. */
-  readonly source: 'url' | 'connection' | 'pool';
-  readonly pool: MysqlPool | MysqlConnection | undefined;
-  readonly connection: MysqlConnectionOptions;
-  readonly namespace: string;
-}
-
 /** @throws SchedError `SCHED_STORE_CONFIG`, naming the setting */
-export function readOptions(options: MysqlDataStoreOptions): Settings {
-  const settings = readAdapterOptions('MysqlDataStore', options, optionNames);
-  const { url, connection, namespace = 'sched' } = options;
-  const source = theOneGiven({ url, connection, pool: options.pool });
-  const pool = promising(options.pool);
+export function readOptions(options: MysqlDataStoreOptions) {
+  const settings = readAdapterOptions('MysqlDataStore', options, {
+    ...{ url: undefined, connection: undefined, pool: undefined },
+    ...{ namespace: 'sched', migrate: true },
+  });
+  const { url, connection, namespace } = settings;
+  /** The option that says where the database is, for messages. */
+  const source = theOneGiven({ url, connection, pool: settings.pool });
+  const pool = promising(settings.pool);
   checkSetting(
     pool === undefined || isPool(pool) || isConnection(pool),
     'pool must be a pool or a connection of mysql2.',
@@ -77,7 +68,10 @@ export function readOptions(options: MysqlDataStoreOptions): Settings {
   }
   checkSqlName('namespace', namespace);
   return {
-    ...{ ...settings, source, pool, namespace },
+    ...{ ...settings, source, pool },
     connection: url === undefined ? (connection ?? {}) : { uri: url },
   };
 }
+
+/** The options with their defaults, checked. */
+export type Settings = ReturnType<typeof readOptions>;

@@ -9,7 +9,7 @@ import { createStatements } from './statements.js';
 
 /** Several of the largest bodies in one statement stay below the limits of server and driver. */
 const limits = {
-  maxItems: 5000,
+  maxWrites: 5000,
   maxSize: 16 * 1024 * 1024,
   maxBodyBytes: 64 * 1024 * 1024,
 };

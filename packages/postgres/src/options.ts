@@ -1,4 +1,4 @@
-import type { AdapterOptions, AdapterSettings } from '@sched/core/adapter';
+import type { AdapterOptions } from '@sched/core/adapter';
 import {
   checkSetting,
   checkSqlName,
@@ -55,44 +55,32 @@ export type PostgresDataStoreOptions =
   | PostgresConnectionOptions
   | PostgresPoolOptions;
 
-const optionNames: readonly (keyof PostgresDataStoreOptions)[] = [
-  ...(['url', 'connection', 'pool', 'listen', 'schema', 'namespace', 'migrate', 'pooler'] as const),
-];
-
-/** The options with their defaults, checked. */
-export interface Settings extends AdapterSettings {
-  /** The option that says where the database is, for messages. */
-  readonly source: 'url' | 'connection' | 'pool';
-  readonly pool: PgQueryable | undefined;
-  readonly connection: PgConnectionOptions;
-  readonly listen: PgConnectionOptions | false | undefined;
-  readonly pooler: boolean | undefined;
-  /** As it stands in SQL. */
-  readonly schema: string;
-  readonly namespace: string;
-  /** What the names of the tables begin with, schema included, as it stands in SQL. */
-  readonly prefix: string;
-  readonly channel: string;
-}
-
 /** @throws SchedError `SCHED_STORE_CONFIG`, naming the setting */
-export function readOptions(options: PostgresDataStoreOptions): Settings {
-  const settings = readAdapterOptions('PostgresDataStore', options, optionNames);
-  const { url, connection, pool, listen, pooler } = options;
-  const { schema = 'public', namespace = 'sched' } = options;
-  const source = theOneGiven({ url, connection, pool });
+export function readOptions(options: PostgresDataStoreOptions) {
+  const settings = readAdapterOptions('PostgresDataStore', options, {
+    ...{ url: undefined, connection: undefined, pool: undefined, listen: undefined },
+    ...{ pooler: undefined, schema: 'public', namespace: 'sched', migrate: true },
+  });
+  const { url, connection = {}, pool, listen, schema, namespace } = settings;
   checkSetting(pool === undefined || isQueryable(pool), 'pool must be a Pool or a Client of pg.');
   checkSqlName('schema', schema);
   checkSqlName('namespace', namespace);
   return {
-    ...{ ...settings, source, pool, pooler, namespace },
-    connection: url === undefined ? (connection ?? {}) : fromUrl('url', url),
+    ...settings,
+    /** The option that says where the database is, for messages. */
+    source: theOneGiven({ url, connection: settings.connection, pool }),
+    connection: url === undefined ? connection : fromUrl('url', url),
     listen: typeof listen === 'string' ? fromUrl('listen', listen) : listen,
+    /** As it stands in SQL. */
     schema: `"${schema}"`,
+    /** What the names of the tables begin with, schema included, as it stands in SQL. */
     prefix: `"${schema}".${namespace}`,
     channel: `${schema}.${namespace}`,
   };
 }
+
+/** The options with their defaults, checked. */
+export type Settings = ReturnType<typeof readOptions>;
 
 function fromUrl(option: string, url: string): PgConnectionOptions {
   const example = 'postgres://user:password@host:5432/database';

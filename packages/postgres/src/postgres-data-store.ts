@@ -14,17 +14,14 @@ import { createSession } from './session.js';
  * Tasks in PostgreSQL 13 or later, through `pg`. Any number of processes on any number of machines may share them. The
  * store's clock is the server's.
  */
-export class PostgresDataStore extends AdapterStore {
+export class PostgresDataStore extends AdapterStore<Settings> {
   readonly name = 'postgres';
-  readonly #settings: Settings;
   #isWatchable: boolean;
 
   /** @throws SchedError `SCHED_STORE_CONFIG` when an option cannot be */
   constructor(options: PostgresDataStoreOptions) {
-    const settings = readOptions(options);
-    super('PostgreSQL', settings);
-    const { pool, listen, pooler } = settings;
-    this.#settings = settings;
+    super('PostgreSQL', readOptions(options));
+    const { pool, listen, pooler } = this.settings;
     this.#isWatchable = listen ? true : listen !== false && !pooler && !(pool && !isPool(pool));
   }
 
@@ -34,7 +31,7 @@ export class PostgresDataStore extends AdapterStore {
   }
 
   protected async connect(): Promise<StoreCalls> {
-    const settings = this.#settings;
+    const settings = this.settings;
     const { client, isPooled, close } = await connect(settings);
     if (isPooled && !settings.listen) this.#isWatchable = false;
     const notifier = new Notifier(client, settings.channel);
@@ -66,8 +63,8 @@ export class PostgresDataStore extends AdapterStore {
         'withTransaction takes a client of pg inside a transaction: BEGIN one before, and COMMIT it after.',
       );
     }
-    return createCalls(createSession(tx, this.#settings, true), this.#settings, async (wakes) => {
-      if (wakes.length > 0) await notify(tx, this.#settings.channel, wakes);
+    return createCalls(createSession(tx, this.settings, true), this.settings, async (wakes) => {
+      if (wakes.length > 0) await notify(tx, this.settings.channel, wakes);
     });
   }
 }

@@ -1,4 +1,4 @@
-import type { AdapterOptions, AdapterSettings } from '@sched/core/adapter';
+import type { AdapterOptions } from '@sched/core/adapter';
 import {
   checkName,
   checkSetting,
@@ -87,42 +87,30 @@ export type RedisDataStoreOptions =
   | RedisConnectionOptions
   | RedisClusterOptions;
 
-const optionNames: readonly (keyof RedisDataStoreOptions)[] = [
-  ...(['client', 'url', 'connection', 'cluster', 'database', 'namespace', 'keyPrefix'] as const),
-  ...(['shards', 'migrate', 'allowEviction', 'onWarning'] as const),
-];
-
-/** The options with their defaults, checked. */
-export interface Settings extends AdapterSettings {
-  /** Which option says where the server is. */
-  readonly source: 'client' | 'url' | 'connection' | 'cluster';
-  readonly options: RedisDataStoreOptions;
-  readonly namespace: string;
-  readonly keyPrefix: string;
-  readonly shards: number | undefined;
-  readonly allowEviction: boolean;
-  readonly onWarning: (warning: RedisWarning) => void;
-}
-
 /** @throws SchedError `SCHED_STORE_CONFIG`, naming the setting */
-export function readOptions(options: RedisDataStoreOptions): Settings {
-  const settings = readAdapterOptions('RedisDataStore', options, optionNames);
-  const { namespace = 'sched', keyPrefix = '', shards, allowEviction = false } = options;
-  const { onWarning = warn } = options;
+export function readOptions(options: RedisDataStoreOptions) {
+  const settings = readAdapterOptions('RedisDataStore', options, {
+    ...{ client: undefined, url: undefined, connection: undefined, cluster: undefined },
+    ...{ database: undefined, namespace: 'sched', keyPrefix: '', shards: undefined },
+    ...{ migrate: true, allowEviction: false, onWarning: warn },
+  });
+  const { namespace, keyPrefix, shards = 1 } = settings;
   checkName('namespace', namespace, /^[\w-]{1,64}$/, '1 to 64 letters, digits, _ and -');
   checkName('keyPrefix', keyPrefix, /^[\w.:/-]{0,64}$/, 'at most 64 letters, digits and _.:/-');
-  checkWhole('shards', shards ?? 1, 1, 256);
+  checkWhole('shards', shards, 1, 256);
+  /** Which option says where the server is. */
   const source = readSource(options);
-  return {
-    ...{ ...settings, source, options, namespace, keyPrefix, shards, allowEviction, onWarning },
-  };
+  return { ...settings, source, options };
 }
+
+/** The options with their defaults, checked. */
+export type Settings = ReturnType<typeof readOptions>;
 
 function warn({ kind, message }: RedisWarning): void {
   process.emitWarning(message, { type: 'RedisWarning', code: kind });
 }
 
-function readSource(options: RedisDataStoreOptions): Settings['source'] {
+function readSource(options: RedisDataStoreOptions) {
   const { client, url, connection, cluster, database } = options;
   const source = theOneGiven({ client, url, connection, cluster });
   checkSetting(

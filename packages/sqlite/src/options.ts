@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { SchedError } from '@sched/core';
-import type { AdapterOptions, AdapterSettings } from '@sched/core/adapter';
+import type { AdapterOptions } from '@sched/core/adapter';
 import {
   checkName,
   checkSetting,
@@ -41,29 +41,13 @@ export interface SqliteDatabaseOptions extends CommonOptions {
 
 export type SqliteDataStoreOptions = SqlitePathOptions | SqliteDatabaseOptions;
 
-const optionNames: readonly (keyof SqliteDataStoreOptions)[] = [
-  'path',
-  'database',
-  'synchronous',
-  'namespace',
-  'migrate',
-  'busyTimeoutMs',
-];
-
-/** The options with their defaults, checked. */
-export interface Settings extends AdapterSettings {
-  /** An absolute path or `:memory:`, to be opened, or the user's own connection. */
-  readonly source: string | SqliteDatabase;
-  /** The namespace as the names of the tables begin with it. */
-  readonly tablePrefix: string;
-  readonly busyTimeoutMs: number;
-  readonly synchronous: 'full' | 'normal';
-}
-
 /** @throws SchedError `SCHED_STORE_CONFIG`, naming the setting */
-export function readOptions(options: SqliteDataStoreOptions): Settings {
-  const settings = readAdapterOptions('SqliteDataStore', options, optionNames);
-  const { namespace = 'sched', busyTimeoutMs = 5000, synchronous = 'full' } = options;
+export function readOptions(options: SqliteDataStoreOptions) {
+  const settings = readAdapterOptions('SqliteDataStore', options, {
+    ...{ path: undefined, database: undefined, synchronous: undefined },
+    ...{ namespace: 'sched', migrate: true, busyTimeoutMs: 5000 },
+  });
+  const { namespace, synchronous = 'full', busyTimeoutMs } = settings;
   checkName(
     'namespace',
     namespace,
@@ -72,11 +56,18 @@ export function readOptions(options: SqliteDataStoreOptions): Settings {
   );
   checkName('synchronous', synchronous, /^(full|normal)$/, "'full' or 'normal'");
   checkWhole('busyTimeoutMs', busyTimeoutMs, 0);
+  /** The namespace as the names of the tables begin with it. */
   const tablePrefix = `${namespace}_`;
-  return { ...settings, source: readSource(options), tablePrefix, busyTimeoutMs, synchronous };
+  return { ...settings, synchronous, tablePrefix, source: readSource(options) };
 }
 
-function readSource({ path, database, synchronous }: SqliteDataStoreOptions): Settings['source'] {
+/** The options with their defaults, checked. */
+export type Settings = ReturnType<typeof readOptions>;
+
+/** An absolute path or `:memory:`, to be opened, or the user's own connection. */
+type Source = string | SqliteDatabase;
+
+function readSource({ path, database, synchronous }: SqliteDataStoreOptions): Source {
   theOneGiven({ path, database });
   if (path === undefined) {
     checkSetting(isDatabase(database), 'database must be a DatabaseSync of node:sqlite.');
@@ -99,7 +90,7 @@ export function isDatabase(value: unknown): value is SqliteDatabase {
 }
 
 /** Whether what the store opens, or was given, is a file that other processes can open as well. */
-export function isFile(source: Settings['source']): boolean {
+export function isFile(source: Source): boolean {
   if (typeof source === 'string') return source !== ':memory:';
   try {
     // The first is the main one, and its file is empty when it is in memory or temporary.

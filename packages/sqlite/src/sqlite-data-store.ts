@@ -15,27 +15,25 @@ import { createSession } from './session.js';
  * Tasks in an SQLite file, through the `node:sqlite` that comes with Node. Any number of processes on one machine may
  * share the file. The store's clock is the machine's. It never notifies: SQLite has no way to tell another process.
  */
-export class SqliteDataStore extends AdapterStore {
+export class SqliteDataStore extends AdapterStore<Settings> {
   readonly name = 'sqlite';
   readonly capabilities: DataStoreCapabilities;
-  readonly #settings: Settings;
 
   /** @throws SchedError `SCHED_STORE_CONFIG` when an option cannot be, or `database` is not open */
   constructor(options: SqliteDataStoreOptions) {
-    const settings = readOptions(options);
-    super('SQLite', settings);
-    this.#settings = settings;
+    super('SQLite', readOptions(options));
+    const { source } = this.settings;
     this.capabilities = {
       history: true,
       watch: false,
       // Nobody else can have a connection to a memory database that the store itself opens.
-      transactions: settings.source !== ':memory:',
-      processes: isFile(settings.source),
+      transactions: source !== ':memory:',
+      processes: isFile(source),
     };
   }
 
   protected async connect() {
-    return createCalls(await connect(this.#settings), this.#settings);
+    return createCalls(await connect(this.settings), this.settings);
   }
 
   /**
@@ -50,8 +48,8 @@ export class SqliteDataStore extends AdapterStore {
       );
     }
     if (!isDatabase(tx)) throw notInTransaction();
-    const executor = createExecutor(sessionIn(tx), this.#settings.busyTimeoutMs, true);
-    return createCalls(executor, this.#settings);
+    const executor = createExecutor(sessionIn(tx), this.settings.busyTimeoutMs, true);
+    return createCalls(executor, this.settings);
   }
 }
 

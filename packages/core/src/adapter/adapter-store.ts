@@ -30,6 +30,7 @@ import {
   textsOfSelector,
   textsOfSettlement,
 } from './limits.js';
+import type { AdapterSettings } from './options.js';
 
 /**
  * The public half of a data store: its life cycle, and what the calls of all databases have in common. An adapter
@@ -38,27 +39,29 @@ import {
  * It opens once, however often it is asked to at the same time, may be opened again after it was closed, and refuses
  * calls in between. What {@link StoreCalls} need not look after is done here.
  */
-export abstract class AdapterStore implements DataStore {
+export abstract class AdapterStore<Settings extends AdapterSettings = AdapterSettings>
+  implements DataStore
+{
   abstract readonly name: string;
   abstract readonly capabilities: DataStoreCapabilities;
   readonly #title: string;
-  readonly #historyLimit: number;
+  readonly #settings: Settings;
   #opening: Promise<StoreCalls> | undefined;
   #calls: StoreCalls | undefined;
 
   /**
    * @param title the name of the database in messages: `PostgreSQL`
-   * @param settings `historyLimit`: how many history entries of a task are kept
    * @param calls of a store that need not be opened
    */
-  protected constructor(
-    title: string,
-    { historyLimit }: { readonly historyLimit: number },
-    calls?: StoreCalls,
-  ) {
+  constructor(title: string, settings: Settings, calls?: StoreCalls) {
     this.#title = title;
-    this.#historyLimit = historyLimit;
+    this.#settings = settings;
     this.#calls = calls;
+  }
+
+  /** The options, read. No property, for whoever shows the store would show a password. */
+  protected get settings(): Settings {
+    return this.#settings;
   }
 
   /**
@@ -174,7 +177,9 @@ export abstract class AdapterStore implements DataStore {
     settlements: readonly Settlement[],
   ): Promise<readonly ('settled' | 'conflict' | 'lost')[]> {
     return this.#inBatches(settlements, outcomes, (calls, part) =>
-      calls.settle(this.#historyLimit > 0 ? part : part.map((each) => ({ ...each, history: [] }))),
+      calls.settle(
+        this.#settings.historyLimit > 0 ? part : part.map((each) => ({ ...each, history: [] })),
+      ),
     );
   }
 
@@ -185,7 +190,7 @@ export abstract class AdapterStore implements DataStore {
   history(taskId: string, limit: number): Promise<readonly HistoryEntry[]> {
     return this.#call(async (calls, limits) => {
       checkTexts(limits, [taskId]);
-      const most = Math.min(Math.trunc(limit), this.#historyLimit);
+      const most = Math.min(Math.trunc(limit), this.#settings.historyLimit);
       return most < 1 ? [] : calls.history(taskId, most);
     });
   }
@@ -196,7 +201,7 @@ export abstract class AdapterStore implements DataStore {
   }
 
   withTransaction(tx: unknown): DataStore {
-    return new StoreInTransaction(this, this.#title, this.#historyLimit, this.join(tx));
+    return new StoreInTransaction(this, this.#title, this.#settings, this.join(tx));
   }
 
   /** Gives the promise of the call itself, with no step in between. */
@@ -250,8 +255,13 @@ class StoreInTransaction extends AdapterStore {
   readonly capabilities: DataStoreCapabilities;
   readonly #calls: StoreCalls;
 
-  constructor({ name, capabilities }: DataStore, title: string, limit: number, calls: StoreCalls) {
-    super(title, { historyLimit: limit }, calls);
+  constructor(
+    { name, capabilities }: DataStore,
+    title: string,
+    settings: AdapterSettings,
+    calls: StoreCalls,
+  ) {
+    super(title, settings, calls);
     this.name = name;
     this.capabilities = capabilities;
     this.#calls = calls;

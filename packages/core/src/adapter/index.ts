@@ -22,6 +22,7 @@ export {
   checkWhole,
   readAdapterOptions,
   theOneGiven,
+  type WithDefaults,
 } from './options.js';
 export { checkServerVersion, isSchemaCurrent, type SchemaCheck, schemaError } from './schema.js';
 export { filterColumns, type TaskRow, taskColumns, toNumber, toRecord } from './sql.js';

@@ -14,37 +14,44 @@ export interface AdapterSettings {
   readonly clock: (() => number) | undefined;
   readonly historyLimit: number;
   readonly historyMaxAgeMs: number;
-  readonly migrate: boolean;
 }
 
-const commonNames = ['clock', 'historyLimit', 'historyMaxAgeMs'] as const;
+const common = {
+  clock: undefined,
+  historyLimit: 100,
+  historyMaxAgeMs: 7 * 24 * 3_600_000,
+};
+
+/** Options, of which those that have a default are never undefined. */
+export type WithDefaults<Options, Defaults> = {
+  readonly [Name in keyof Options & keyof Defaults]-?: undefined extends Defaults[Name]
+    ? Options[Name] | undefined
+    : Exclude<Options[Name], undefined>;
+};
 
 /**
- * Checks the options that every store takes, and that there are no others than these and the adapter's own.
+ * Fills in defaults, and checks that there are no other options than these and those that every store takes.
  *
  * @param what the class: `PostgresDataStore`
- * @param names of the adapter's own options; `migrate` too, where there is something to create
+ * @param defaults of all the adapter's own options; `undefined` for those without one
  * @throws SchedError `SCHED_STORE_CONFIG`
  */
-export function readAdapterOptions<Options extends AdapterOptions>(
+export function readAdapterOptions<
+  Options extends AdapterOptions,
+  Defaults extends { readonly [Name in keyof Options]?: Options[Name] | undefined },
+>(
   what: string,
   options: Options,
-  names: readonly (keyof Options & string)[],
-): AdapterSettings {
-  const {
-    clock,
-    historyLimit = 100,
-    historyMaxAgeMs = 7 * 24 * 3_600_000,
-    migrate = true,
-  } = checkMembers(
-    `The options of ${what}`,
-    options,
-    [...names, ...commonNames],
-    'SCHED_STORE_CONFIG',
-  );
-  checkWhole('historyLimit', historyLimit, 0);
-  checkWhole('historyMaxAgeMs', historyMaxAgeMs, 1);
-  return { clock, historyLimit, historyMaxAgeMs, migrate };
+  defaults: Defaults,
+): AdapterSettings & WithDefaults<Options, Defaults> {
+  const all = { ...common, ...defaults };
+  checkMembers(`The options of ${what}`, options, Object.keys(all), 'SCHED_STORE_CONFIG');
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const parts: object[] = [all, Object.fromEntries(given)];
+  const settings: AdapterSettings & WithDefaults<Options, Defaults> = Object.assign({}, ...parts);
+  checkWhole('historyLimit', settings.historyLimit, 0);
+  checkWhole('historyMaxAgeMs', settings.historyMaxAgeMs, 1);
+  return settings;
 }
 
 /** @throws SchedError `SCHED_STORE_CONFIG` with the message, unless the condition holds */
