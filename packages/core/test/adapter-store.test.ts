@@ -399,6 +399,20 @@ describe('texts', () => {
     expect(await code(refused.store.get(['a\0']))).toBe('SCHED_ARGUMENT_INVALID');
   });
 
+  test('a task of such an id is just not there where the store says so', async () => {
+    const { store } = await open({ ...limits, findsNone: true });
+    const ids = [half, 'áááááá'];
+    expect(await store.get(ids)).toEqual([undefined, undefined]);
+    const leases = ids.map((id) => ({ id, token: 1 }));
+    expect(await store.extend(leases, 1)).toEqual(['lost', 'lost']);
+    expect(await store.release(leases)).toEqual(['lost', 'lost']);
+    expect(await store.settle(ids.map((id) => settlement(id, 1)))).toEqual(['lost', 'lost']);
+    expect(await store.update(half, {}, { revision: 1 })).toBe('missing');
+    expect(await store.remove({ ids })).toBe(0);
+    expect(await code(store.insert(records(half)))).toBe('SCHED_ARGUMENT_INVALID');
+    expect(await code(store.history(half, 1))).toBe('SCHED_ARGUMENT_INVALID');
+  });
+
   test('all bodies of one settlement have a limit of their own', async () => {
     const { store } = await open({ maxSettlementBytes: 5 });
     const history = (...bodies: string[]) =>

@@ -5,7 +5,7 @@ import { checkCursor, chunks, isFiltered, matchesFilter } from '@sched/core/adap
 import type { Item, Texts, Value } from './expressions.js';
 import { expressions, textOf } from './expressions.js';
 import type { Key } from './records.js';
-import { sortable } from './records.js';
+import { isKey, sortable } from './records.js';
 import { mayRetry } from './requests.js';
 import type { Session } from './session.js';
 
@@ -20,10 +20,7 @@ const filtered = '#sk, #name, #queue, #group, #status, #paused, #due, #owner, #e
 
 /** The tasks of these ids, of which none comes twice; as they are, not as they were a moment ago. */
 export async function read(session: Session, ids: readonly string[]): Promise<TaskRecord[]> {
-  const batches = chunks(
-    ids.filter((id) => id !== ''),
-    batchSize,
-  );
+  const batches = chunks(ids.filter(isKey), batchSize);
   const found = await Promise.all(batches.map((batch) => readBatch(session, batch)));
   return found.flat().map((item) => session.records.decode(item));
 }

@@ -10,6 +10,7 @@ export const limits = {
   maxBodyBytes: 384 * 1024,
   maxTextBytes: 1024,
   unstorable: 'loneSurrogates',
+  findsNone: true,
 } as const;
 
 export type Key = Record<string, AttributeValue>;
@@ -32,7 +33,7 @@ export class Records {
 
   /** Where a task is; for what cannot be an id, a place where none ever is. */
   keyOf(id: string): Key {
-    if (id === '') return toItem({ pk: `${this.namespace}#nowhere`, sk: 'nowhere' });
+    if (!isKey(id)) return toItem({ pk: `${this.namespace}#nowhere`, sk: 'nowhere' });
     return toItem({ pk: this.partition(shardOf(id, this.shards)), sk: id });
   }
 
@@ -118,6 +119,10 @@ export class Records {
 export function sortable(number: number): string {
   if (number >= 0) return `1${String(number).padStart(16, '0')}`;
   return `0${String(number + 9e15).padStart(16, '0')}`;
+}
+
+export function isKey(id: string): boolean {
+  return id !== '' && id.isWellFormed() && Buffer.byteLength(id) <= limits.maxTextBytes;
 }
 
 /** @throws SchedError for an id that cannot be one */

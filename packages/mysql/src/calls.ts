@@ -157,10 +157,10 @@ function limitsOf(maxPacketBytes: number): StoreLimits {
 }
 
 /** At most how many bytes of JSON these take. Long ones are measured, and short ones may be counted too high. */
-function bytesOf({ texts, bodies }: Sized): number {
+function bytesOf({ ids, texts, bodies }: Sized): number {
   const measured = (text: string) =>
     text.length < 200 ? text.length * 6 : Buffer.byteLength(JSON.stringify(text));
-  return [...texts, ...bodies].reduce((sum, text) => sum + 40 + measured(text ?? ''), 0);
+  return [...ids, ...texts, ...bodies].reduce((sum, text) => sum + 40 + measured(text ?? ''), 0);
 }
 
 /**

@@ -19,6 +19,7 @@ import { SchedError } from '../errors.js';
 import { batches, chunks } from './batches.js';
 import type { StoreCalls, TaskChange } from './calls.js';
 import {
+  checkIds,
   checkItem,
   checkTexts,
   type Sized,
@@ -27,7 +28,6 @@ import {
   textsOfChange,
   textsOfFilter,
   textsOfRecord,
-  textsOfSelector,
   textsOfSettlement,
 } from './limits.js';
 import type { AdapterSettings } from './options.js';
@@ -111,7 +111,7 @@ export abstract class AdapterStore<Settings extends AdapterSettings = AdapterSet
 
   get(ids: readonly string[]): Promise<readonly (TaskRecord | undefined)[]> {
     return this.#call(async (calls, limits) => {
-      checkTexts(limits, ids);
+      checkIds(limits, ids);
       const distinct = [...new Set(ids)];
       const found = new Map<string, TaskRecord>();
       for (const part of chunks(distinct, limits.maxItems)) {
@@ -238,8 +238,9 @@ export abstract class AdapterStore<Settings extends AdapterSettings = AdapterSet
     work: (calls: StoreCalls, part: TaskSelector, at?: number) => Promise<number>,
   ): Promise<number> {
     return this.#call(async (calls, limits) => {
-      checkTexts(limits, textsOfSelector(selector));
+      if ('group' in selector) checkTexts(limits, [selector.group]);
       if (!('ids' in selector)) return work(calls, selector);
+      checkIds(limits, selector.ids);
       const parts = chunks([...new Set(selector.ids)], limits.maxItems);
       const counts = await inTurn(calls, parts, isTimed, async (_, ids, at) => [
         await work(calls, { ids }, at),
@@ -307,7 +308,7 @@ const outcomes: Kind<Settlement> = {
 
 const releases: Kind<LeaseRef> = {
   idsOf: ({ id }) => [id],
-  textsOf: ({ id }) => ({ texts: [id], bodies: [] }),
+  textsOf: ({ id }) => ({ ids: [id], texts: [], bodies: [] }),
   most: ({ maxItems }) => maxItems,
   isTimed: false,
 };

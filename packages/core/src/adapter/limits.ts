@@ -1,6 +1,6 @@
 /** What a database takes, checked before anything is stored. */
 
-import type { NewTaskRecord, Settlement, TaskFilter, TaskSelector } from '../data-store.js';
+import type { NewTaskRecord, Settlement, TaskFilter } from '../data-store.js';
 import { SchedError } from '../errors.js';
 import type { TaskChange } from './calls.js';
 
@@ -26,24 +26,27 @@ export interface StoreLimits {
    * Default: none, or the database refuses them itself.
    */
   readonly unstorable?: 'loneSurrogates' | 'loneSurrogatesAndNul';
+  /** Whether calls that only name tasks by such a text find none. Default: they are refused as well. */
+  readonly findsNone?: boolean;
 }
 
-/** The texts of an item: what names it and what it is about, and JSON texts. */
+/** The texts of an item: the ids of tasks that it is about, other texts to be stored, and JSON texts. */
 export interface Sized {
+  readonly ids: readonly string[];
   readonly texts: readonly (string | null | undefined)[];
   readonly bodies: readonly string[];
 }
 
 export function textsOfRecord({ id, name, queue, group, body }: NewTaskRecord): Sized {
-  return { texts: [id, name, queue, group], bodies: [body] };
+  return { ids: [], texts: [id, name, queue, group], bodies: [body] };
 }
 
 export function textsOfChange(id: string, { name, queue, group, body }: TaskChange): Sized {
-  return { texts: [id, name, queue, group], bodies: body === undefined ? [] : [body] };
+  return { ids: [id], texts: [name, queue, group], bodies: body === undefined ? [] : [body] };
 }
 
 export function textsOfSettlement({ id, next, history, spawn }: Settlement): Sized {
-  const texts: (string | null)[] = [id];
+  const texts: (string | null)[] = [];
   const bodies = next ? [next.body] : [];
   for (const entry of history) {
     texts.push(entry.taskId, entry.id);
@@ -53,12 +56,7 @@ export function textsOfSettlement({ id, next, history, spawn }: Settlement): Siz
     texts.push(record.id, record.name, record.queue, record.group);
     bodies.push(record.body);
   }
-  return { texts, bodies };
-}
-
-export function textsOfSelector(selector: TaskSelector): readonly string[] {
-  if ('ids' in selector) return selector.ids;
-  return 'group' in selector ? [selector.group] : [];
+  return { ids: [id], texts, bodies };
 }
 
 export function textsOfFilter({ group, name, queue, status }: TaskFilter): Sized['texts'] {
@@ -84,8 +82,14 @@ export function checkTexts(limits: StoreLimits, texts: Sized['texts']): void {
   }
 }
 
+/** @throws SchedError `SCHED_ARGUMENT_INVALID` for what cannot be an id, unless such a task is just not there */
+export function checkIds(limits: StoreLimits, ids: readonly string[]): void {
+  if (!limits.findsNone) checkTexts(limits, ids);
+}
+
 /** @throws SchedError `SCHED_PAYLOAD_TOO_LARGE` or `SCHED_ARGUMENT_INVALID` for what cannot be stored as it is */
-export function checkItem(limits: StoreLimits, { texts, bodies }: Sized): void {
+export function checkItem(limits: StoreLimits, { ids, texts, bodies }: Sized): void {
+  checkIds(limits, ids);
   checkTexts(limits, texts);
   const { unstorable, maxBodyBytes = Number.POSITIVE_INFINITY } = limits;
   const { maxSettlementBytes = Number.POSITIVE_INFINITY } = limits;
