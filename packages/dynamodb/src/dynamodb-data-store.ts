@@ -9,7 +9,7 @@ import { openSession } from './session.js';
  * Tasks in a table of Amazon DynamoDB. Any number of processes may share them. DynamoDB has no clock that could be
  * asked: the time is that of each process, and leases allow for clocks that differ.
  */
-export class DynamoDBDataStore extends AdapterStore<Settings> {
+export class DynamoDBDataStore extends AdapterStore {
   readonly name = 'dynamodb';
   readonly capabilities: DataStoreCapabilities = {
     history: true,
@@ -17,13 +17,16 @@ export class DynamoDBDataStore extends AdapterStore<Settings> {
     transactions: false,
     processes: true,
   };
+  readonly #settings: Settings;
 
   /** @throws SchedError `SCHED_STORE_CONFIG` when an option cannot be */
   constructor(options: DynamoDBDataStoreOptions = {}) {
-    super('DynamoDB', readOptions(options));
+    const settings = readOptions(options);
+    super('DynamoDB', settings);
+    this.#settings = settings;
   }
 
   protected async connect() {
-    return createCalls(await openSession(this.settings));
+    return createCalls(await openSession(this.#settings));
   }
 }

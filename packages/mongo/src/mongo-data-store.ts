@@ -16,14 +16,17 @@ import { collectionsOf, createSession, databaseOf } from './session.js';
  * Tasks in MongoDB 4.4 or later, through `mongodb`: a standalone server, a replica set or a sharded cluster. Any number
  * of processes on any number of machines may share them. The store's clock is the server's.
  */
-export class MongoDataStore extends AdapterStore<Settings> {
+export class MongoDataStore extends AdapterStore {
   readonly name = 'mongo';
   /** Whether the server has change streams and transactions; undefined until it was asked. */
   #isReplicated: boolean | undefined;
+  readonly #settings: Settings;
 
   /** @throws SchedError `SCHED_STORE_CONFIG` when an option cannot be */
   constructor(options: MongoDataStoreOptions) {
-    super('MongoDB', readOptions(options));
+    const settings = readOptions(options);
+    super('MongoDB', settings);
+    this.#settings = settings;
   }
 
   /** Whether it can watch and has transactions is certain once it is open: a standalone server can do neither. */
@@ -33,7 +36,7 @@ export class MongoDataStore extends AdapterStore<Settings> {
   }
 
   protected async connect(): Promise<StoreCalls> {
-    const settings = this.settings;
+    const settings = this.#settings;
     const { collections, isReplicated, close } = await connect(settings);
     this.#isReplicated = isReplicated;
     const session = createSession(collections, settings);
@@ -68,10 +71,10 @@ export class MongoDataStore extends AdapterStore<Settings> {
         'withTransaction takes a ClientSession of mongodb in a transaction: start one before, and commit it after.',
       );
     }
-    const database = databaseOf(tx.client, this.settings);
-    const collections = collectionsOf(database, this.settings);
+    const database = databaseOf(tx.client, this.#settings);
+    const collections = collectionsOf(database, this.#settings);
     const check = this.#isReplicated ? undefined : () => assertTransactions(database);
-    const inside = createSession(collections, this.settings, tx, check);
-    return createCalls(inside, this.settings, createSession(collections, this.settings));
+    const inside = createSession(collections, this.#settings, tx, check);
+    return createCalls(inside, this.#settings, createSession(collections, this.#settings));
   }
 }

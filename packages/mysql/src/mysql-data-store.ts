@@ -12,7 +12,7 @@ import { createSession } from './session.js';
  * Tasks in MySQL 8.0 or MariaDB 10.6 and later, through `mysql2`. Any number of processes on any number of machines may
  * share them. The store's clock is the server's.
  */
-export class MysqlDataStore extends AdapterStore<Settings> {
+export class MysqlDataStore extends AdapterStore {
   readonly name = 'mysql';
   readonly capabilities: DataStoreCapabilities = {
     history: true,
@@ -22,17 +22,20 @@ export class MysqlDataStore extends AdapterStore<Settings> {
   };
   /** What the server takes at once; what every server has to take, until it is known. */
   #maxPacketBytes = minPacketBytes;
+  readonly #settings: Settings;
 
   /** @throws SchedError `SCHED_STORE_CONFIG` when an option cannot be */
   constructor(options: MysqlDataStoreOptions) {
-    super('MySQL', readOptions(options));
+    const settings = readOptions(options);
+    super('MySQL', settings);
+    this.#settings = settings;
   }
 
   protected async connect(): Promise<StoreCalls> {
-    const { client, maxPacketBytes, close } = await connect(this.settings);
+    const { client, maxPacketBytes, close } = await connect(this.#settings);
     this.#maxPacketBytes = maxPacketBytes;
-    const session = createSession(client, this.settings);
-    return { ...createCalls(session, this.settings, maxPacketBytes), close };
+    const session = createSession(client, this.#settings);
+    return { ...createCalls(session, this.#settings, maxPacketBytes), close };
   }
 
   /**
@@ -47,7 +50,7 @@ export class MysqlDataStore extends AdapterStore<Settings> {
         'withTransaction takes a connection of mysql2 inside a transaction: begin one before, and commit it after.',
       );
     }
-    const session = createSession(client, this.settings, true);
-    return createCalls(session, this.settings, this.#maxPacketBytes);
+    const session = createSession(client, this.#settings, true);
+    return createCalls(session, this.#settings, this.#maxPacketBytes);
   }
 }

@@ -14,14 +14,17 @@ import { createSession } from './session.js';
  * Tasks in PostgreSQL 13 or later, through `pg`. Any number of processes on any number of machines may share them. The
  * store's clock is the server's.
  */
-export class PostgresDataStore extends AdapterStore<Settings> {
+export class PostgresDataStore extends AdapterStore {
   readonly name = 'postgres';
   #isWatchable: boolean;
+  readonly #settings: Settings;
 
   /** @throws SchedError `SCHED_STORE_CONFIG` when an option cannot be */
   constructor(options: PostgresDataStoreOptions) {
-    super('PostgreSQL', readOptions(options));
-    const { pool, listen, pooler } = this.settings;
+    const settings = readOptions(options);
+    super('PostgreSQL', settings);
+    this.#settings = settings;
+    const { pool, listen, pooler } = settings;
     this.#isWatchable = listen ? true : listen !== false && !pooler && !(pool && !isPool(pool));
   }
 
@@ -31,7 +34,7 @@ export class PostgresDataStore extends AdapterStore<Settings> {
   }
 
   protected async connect(): Promise<StoreCalls> {
-    const settings = this.settings;
+    const settings = this.#settings;
     const { client, isPooled, close } = await connect(settings);
     if (isPooled && !settings.listen) this.#isWatchable = false;
     const notifier = new Notifier(client, settings.channel);
@@ -63,8 +66,8 @@ export class PostgresDataStore extends AdapterStore<Settings> {
         'withTransaction takes a client of pg inside a transaction: BEGIN one before, and COMMIT it after.',
       );
     }
-    return createCalls(createSession(tx, this.settings, true), this.settings, async (wakes) => {
-      if (wakes.length > 0) await notify(tx, this.settings.channel, wakes);
+    return createCalls(createSession(tx, this.#settings, true), this.#settings, async (wakes) => {
+      if (wakes.length > 0) await notify(tx, this.#settings.channel, wakes);
     });
   }
 }

@@ -9,7 +9,7 @@ import { openSession } from './session.js';
  * Tasks in Redis or Valkey: one server, one watched by Sentinels, or a cluster. Any number of processes may share
  * them. The store's clock is the server's; with several shards in a cluster, that of each shard's server.
  */
-export class RedisDataStore extends AdapterStore<Settings> {
+export class RedisDataStore extends AdapterStore {
   readonly name = 'redis';
   readonly capabilities: DataStoreCapabilities = {
     history: true,
@@ -17,13 +17,16 @@ export class RedisDataStore extends AdapterStore<Settings> {
     transactions: false,
     processes: true,
   };
+  readonly #settings: Settings;
 
   /** @throws SchedError `SCHED_STORE_CONFIG` when an option cannot be */
   constructor(options: RedisDataStoreOptions) {
-    super('Redis', readOptions(options));
+    const settings = readOptions(options);
+    super('Redis', settings);
+    this.#settings = settings;
   }
 
   protected async connect() {
-    return createCalls(await openSession(this.settings), this.settings);
+    return createCalls(await openSession(this.#settings), this.#settings);
   }
 }

@@ -15,14 +15,17 @@ import { createSession } from './session.js';
  * Tasks in an SQLite file, through the `node:sqlite` that comes with Node. Any number of processes on one machine may
  * share the file. The store's clock is the machine's. It never notifies: SQLite has no way to tell another process.
  */
-export class SqliteDataStore extends AdapterStore<Settings> {
+export class SqliteDataStore extends AdapterStore {
   readonly name = 'sqlite';
   readonly capabilities: DataStoreCapabilities;
+  readonly #settings: Settings;
 
   /** @throws SchedError `SCHED_STORE_CONFIG` when an option cannot be, or `database` is not open */
   constructor(options: SqliteDataStoreOptions) {
-    super('SQLite', readOptions(options));
-    const { source } = this.settings;
+    const settings = readOptions(options);
+    super('SQLite', settings);
+    this.#settings = settings;
+    const { source } = settings;
     this.capabilities = {
       history: true,
       watch: false,
@@ -33,7 +36,7 @@ export class SqliteDataStore extends AdapterStore<Settings> {
   }
 
   protected async connect() {
-    return createCalls(await connect(this.settings), this.settings);
+    return createCalls(await connect(this.#settings), this.#settings);
   }
 
   /**
@@ -48,8 +51,8 @@ export class SqliteDataStore extends AdapterStore<Settings> {
       );
     }
     if (!isDatabase(tx)) throw notInTransaction();
-    const executor = createExecutor(sessionIn(tx), this.settings.busyTimeoutMs, true);
-    return createCalls(executor, this.settings);
+    const executor = createExecutor(sessionIn(tx), this.#settings.busyTimeoutMs, true);
+    return createCalls(executor, this.#settings);
   }
 }
 

@@ -30,7 +30,6 @@ import {
   textsOfRecord,
   textsOfSettlement,
 } from './limits.js';
-import type { AdapterSettings } from './options.js';
 
 /**
  * The public half of a data store: its life cycle, and what the calls of all databases have in common. An adapter
@@ -39,29 +38,23 @@ import type { AdapterSettings } from './options.js';
  * It opens once, however often it is asked to at the same time, may be opened again after it was closed, and refuses
  * calls in between. What {@link StoreCalls} need not look after is done here.
  */
-export abstract class AdapterStore<Settings extends AdapterSettings = AdapterSettings>
-  implements DataStore
-{
+export abstract class AdapterStore implements DataStore {
   abstract readonly name: string;
   abstract readonly capabilities: DataStoreCapabilities;
   readonly #title: string;
-  readonly #settings: Settings;
+  readonly #settings: { readonly historyLimit: number };
   #opening: Promise<StoreCalls> | undefined;
   #calls: StoreCalls | undefined;
 
   /**
    * @param title the name of the database in messages: `PostgreSQL`
+   * @param settings how many entries of the history of a task are kept
    * @param calls of a store that need not be opened
    */
-  constructor(title: string, settings: Settings, calls?: StoreCalls) {
+  constructor(title: string, settings: { readonly historyLimit: number }, calls?: StoreCalls) {
     this.#title = title;
     this.#settings = settings;
     this.#calls = calls;
-  }
-
-  /** The options, read. No property, for whoever shows the store would show a password. */
-  protected get settings(): Settings {
-    return this.#settings;
   }
 
   /**
@@ -259,7 +252,7 @@ class StoreInTransaction extends AdapterStore {
   constructor(
     { name, capabilities }: DataStore,
     title: string,
-    settings: AdapterSettings,
+    settings: { readonly historyLimit: number },
     calls: StoreCalls,
   ) {
     super(title, settings, calls);
