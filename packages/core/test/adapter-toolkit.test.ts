@@ -42,7 +42,8 @@ function thrownBy(call: () => unknown): { code?: string; message?: string } {
 }
 
 describe('options', () => {
-  const read = (options: AdapterOptions) => readAdapterOptions('TestStore', options, { migrate: true });
+  const read = (options: AdapterOptions) =>
+    readAdapterOptions('TestStore', options, { migrate: true });
 
   test('have defaults', () => {
     const defaults = { clock: undefined, historyLimit: 100, migrate: true };
