@@ -64,8 +64,6 @@ export function createStatements(p: string) {
   };
 }
 
-export type Statements = ReturnType<typeof createStatements>;
-
 /** A filter as the end of a WHERE clause. */
 function conditions(filter: TaskFilter, time: number | null): [string, MysqlValue[]] {
   const values: MysqlValue[] = [];

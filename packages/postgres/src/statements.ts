@@ -146,8 +146,6 @@ export function createStatements(p: string) {
   };
 }
 
-export type Statements = ReturnType<typeof createStatements>;
-
 /** What a bulk call means, its selector being `$1`. */
 function selection(selector: TaskSelector): string {
   if ('all' in selector) return 'WHERE $1::json IS NOT NULL';

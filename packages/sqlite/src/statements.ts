@@ -75,8 +75,6 @@ export function createStatements(prefix: string) {
   };
 }
 
-export type Statements = ReturnType<typeof createStatements>;
-
 /** A filter as the end of a WHERE clause, and the values that it needs. */
 export function conditions(filter: TaskFilter, now: number) {
   const values: SqliteValue[] = [];
