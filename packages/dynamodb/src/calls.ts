@@ -5,7 +5,7 @@ import { extend, insert, release, remove, setPaused, update } from './edits.js';
 import { textOf } from './expressions.js';
 import { eachInOrder } from './in-order.js';
 import { IndexLag } from './index-lag.js';
-import { count, history, keysOf, list, read } from './listing.js';
+import { count, history, keysOf, list, read } from './listings.js';
 import type { Key } from './records.js';
 import { checkId, limits } from './records.js';
 import type { Session } from './session.js';

@@ -9,8 +9,8 @@ import {
   toPage,
   toRecord,
 } from '@sched/core/adapter';
-import type { Placed } from './in-order.js';
-import { inOrder } from './in-order.js';
+import type { Placed } from './lock-order.js';
+import { inLockOrder } from './lock-order.js';
 import type { Settings } from './options.js';
 import type { Row, Session } from './session.js';
 import { toJson } from './session.js';
@@ -42,7 +42,7 @@ export function createCalls(
   async function bulk(procedure: string, selector: TaskSelector, rest: object, at?: number) {
     const tasks =
       'ids' in selector
-        ? { ids: inOrder(selector.ids, (id) => id).map(({ item }) => item) }
+        ? { ids: inLockOrder(selector.ids, (id) => id).map(({ item }) => item) }
         : 'group' in selector && { group: selector.group };
     const [rows] = await call(procedure, { ...tasks, ...rest }, at);
     return Number(rows?.[0]?.[0]);
@@ -54,7 +54,7 @@ export function createCalls(
     now: async () => time() ?? Number((await session.all(...sql.now()))[0]?.[0]),
 
     async insert(records) {
-      const part = inOrder(records, idOf);
+      const part = inLockOrder(records, idOf);
       const [rows] = await call(
         'insert',
         part.map(({ item }) => withoutNulls(item)),
@@ -63,7 +63,7 @@ export function createCalls(
     },
 
     async read(ids) {
-      const part = inOrder(ids, (id) => id);
+      const part = inLockOrder(ids, (id) => id);
       const [rows = []] = await call(
         'get',
         part.map(({ item }) => item),
@@ -103,13 +103,13 @@ export function createCalls(
     },
 
     async extend(leases, leaseMs, at) {
-      const part = inOrder(leases, idOf);
+      const part = inLockOrder(leases, idOf);
       const [rows] = await call('extend', { leases: part.map(({ item }) => item), leaseMs }, at);
       return answersTo(part, rows, 'lost', ([, revision]) => Number(revision));
     },
 
     async settle(settlements) {
-      const part = inOrder(settlements, idOf);
+      const part = inLockOrder(settlements, idOf);
       const entries = settlements.flatMap(({ history }) => history.map(({ taskId }) => taskId));
       const [rows] = await call('settle', {
         settlements: part.map(({ item: { id, token, revision, next } }) => ({
@@ -125,7 +125,7 @@ export function createCalls(
     },
 
     async release(leases) {
-      const part = inOrder(leases, idOf);
+      const part = inLockOrder(leases, idOf);
       const [rows] = await call('release', {
         leases: part.map(({ item: { id, token, deferUntil } }) => ({
           ...{ id, token, notBefore: deferUntil },
@@ -212,7 +212,7 @@ function spawnsOf(part: readonly Placed<Settlement>[]): object[] {
   const spawns = part.flatMap(({ item }, index) =>
     item.spawn.map((record) => ({ ...withoutNulls(record), p: index + 1 })),
   );
-  return inOrder(firstOfEach(spawns), idOf).map(({ item }) => item);
+  return inLockOrder(firstOfEach(spawns), idOf).map(({ item }) => item);
 }
 
 const idOf = ({ id }: { readonly id: string }) => id;

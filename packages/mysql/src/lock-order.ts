@@ -5,7 +5,7 @@ export interface Placed<T> {
 }
 
 /** Items in the order of the bytes of their ids, which is that of the primary key, and in which locks are taken. */
-export function inOrder<T>(items: readonly T[], idOf: (item: T) => string): Placed<T>[] {
+export function inLockOrder<T>(items: readonly T[], idOf: (item: T) => string): Placed<T>[] {
   return items
     .map((item, position) => ({ item, position, key: orderKey(idOf(item)) }))
     .sort((a, b) => (a.key < b.key ? -1 : 1));
