@@ -15,7 +15,7 @@ export type TaskChange = Partial<Omit<NewTaskRecord, 'id' | 'paused'>>;
  * each call meaning what the contract says. {@link AdapterStore} is the public half, and makes sure of the following
  * before it calls.
  *
- * - The store is open. No list is empty, and no limit is less than 1.
+ * - The store is open, and no list is empty.
  * - All texts and bodies are within {@link StoreCalls.limits}.
  * - Where there is a limit to how many items one call takes, no call has more, and no two items of one are about the same
  *   task. What is more comes in several calls, one after another.

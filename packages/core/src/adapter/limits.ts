@@ -99,12 +99,13 @@ export function checkItem(limits: StoreLimits, { ids, texts, bodies }: Sized): v
       throw tooLarge(`A body of ${bytesOf(body)} bytes is over the limit of ${maxBodyBytes}.`);
     }
   }
-  if (bodies.length > 1 && isLonger(bodies.join(''), maxSettlementBytes)) {
-    const bytes = bytesOf(bodies.join(''));
-    throw tooLarge(
-      `The bodies of one settlement have ${bytes} bytes, over the limit of ${maxSettlementBytes}.`,
-    );
-  }
+  const length = bodies.reduce((sum, body) => sum + body.length, 0);
+  if (length * maxUnitBytes <= maxSettlementBytes) return;
+  const bytes = bodies.reduce((sum, body) => sum + bytesOf(body), 0);
+  if (bytes <= maxSettlementBytes) return;
+  throw tooLarge(
+    `The bodies of one settlement have ${bytes} bytes, over the limit of ${maxSettlementBytes}.`,
+  );
 }
 
 function checkText(text: string, unstorable: StoreLimits['unstorable']): void {
@@ -115,9 +116,11 @@ function checkText(text: string, unstorable: StoreLimits['unstorable']): void {
   }
 }
 
-/** No character takes more than 3 bytes a unit, so that most texts need not be counted. */
+/** No character takes more bytes a unit, so that most texts need not be counted. */
+const maxUnitBytes = 3;
+
 function isLonger(text: string, maxBytes: number): boolean {
-  return text.length * 3 > maxBytes && bytesOf(text) > maxBytes;
+  return text.length * maxUnitBytes > maxBytes && bytesOf(text) > maxBytes;
 }
 
 const encoder = /* @__PURE__ */ new TextEncoder();
