@@ -1,5 +1,6 @@
 /** What changes a task by one write on its condition, made again on what was found when that did not hold. */
 import type { LeaseRef, NewTaskRecord, Release } from '@sched/core';
+import type { TaskChange } from '@sched/core/adapter';
 import { contended, doubtful } from './errors.js';
 import type { Item, Value } from './expressions.js';
 import { expressions, numberOf, textOf } from './expressions.js';
@@ -8,8 +9,6 @@ import type { Session, Written } from './session.js';
 
 /** How often a change is tried while others change the task. */
 const maxTries = 10;
-
-export type Change = Partial<Omit<NewTaskRecord, 'id' | 'paused'>>;
 
 interface Update {
   readonly condition: readonly string[];
@@ -52,7 +51,7 @@ export async function insert(
 export async function update(
   session: Session,
   id: string,
-  change: Change,
+  change: TaskChange,
   revision: number,
 ): Promise<'updated' | 'conflict' | 'missing'> {
   const { records } = session;
@@ -75,7 +74,7 @@ export async function update(
 function edit(
   { records }: Session,
   id: string,
-  { name, group, body, ...change }: Change,
+  { name, group, body, ...change }: TaskChange,
   { seen, revision, fresh }: { seen: Item; revision: number; fresh: number },
 ): Update {
   const isPaused = 'paused' in seen;

@@ -1,5 +1,5 @@
-import type { SchedErrorCode } from '@sched/core';
 import { isSchedError, SchedError } from '@sched/core';
+import { type ErrorMeanings, toStoreError } from '@sched/core/adapter';
 import type { Item } from './expressions.js';
 
 /** An error of the SDK or of Node. */
@@ -17,7 +17,7 @@ const throttled =
   /^(ProvisionedThroughputExceeded|Throttling|ThrottlingError|ThrottledRequest|RequestLimitExceeded|RequestThrottled|TooManyRequests|TransactionConflict|TransactionInProgress|LimitExceeded|ReplicatedWriteConflict)(Exception)?$/;
 
 /** What errors mean, by their name, code and message. */
-const meanings: readonly [RegExp, SchedErrorCode, string][] = [
+const meanings: ErrorMeanings = [
   // It passes when whoever provides them does so again.
   [/^ExpiredToken/, 'SCHED_STORE_UNAVAILABLE', 'Renew the credentials.'],
   [/Region is missing|Invalid region|hostname component/, 'SCHED_STORE_CONFIG', 'Set region.'],
@@ -52,9 +52,7 @@ export function storeError(error: unknown): SchedError {
   const { name, message, code = '' } = cause as DriverError;
   // Node tries each address of a host, and says of all that failed nothing but a code.
   const text = `${name} ${code} ${message}`.replace(/^(Error )? */, '').trim();
-  const [, kind = 'SCHED_STORE_UNAVAILABLE', advice = ''] =
-    meanings.find(([pattern]) => pattern.test(text)) ?? [];
-  return new SchedError(kind, `DynamoDB failed: ${text}. ${advice}`.trim(), { cause });
+  return toStoreError(cause, meanings, 'DynamoDB', text, text);
 }
 
 /** Whether a request is to be made again after a while. */

@@ -1,13 +1,17 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { HistoryEntry, NewTaskRecord, TaskRecord, TaskStatus } from '@sched/core';
 import { SchedError } from '@sched/core';
+import { shardOf } from '@sched/core/adapter';
 import type { Item } from './expressions.js';
 import { numberOf, textOf, toItem } from './expressions.js';
 
-/** The longest body, in bytes of UTF-8. An item has up to 400 KiB, of which this leaves some for everything else. */
-const maxBodyBytes = 384 * 1024;
-/** The longest sort key. */
-const maxKeyBytes = 1024;
+/** An item has up to 400 KiB, of which bodies leave some for everything else; a sort key has 1024 bytes. */
+export const limits = {
+  maxBodyBytes: 384 * 1024,
+  maxTextBytes: 1024,
+  unstorable: 'loneSurrogates',
+  findsNone: true,
+} as const;
 
 export type Key = Record<string, AttributeValue>;
 
@@ -30,7 +34,7 @@ export class Records {
   /** Where a task is; for what cannot be an id, a place where none ever is. */
   keyOf(id: string): Key {
     if (!isKey(id)) return toItem({ pk: `${this.namespace}#nowhere`, sk: 'nowhere' });
-    return toItem({ pk: this.partition(this.#shardOf(id)), sk: id });
+    return toItem({ pk: this.partition(shardOf(id, this.shards)), sk: id });
   }
 
   /** A queue in a shard, as the index of due tasks has it. */
@@ -40,7 +44,7 @@ export class Records {
 
   /** The queue that a task is in, as the index has it. */
   queueOf(id: string, queue: string): string {
-    return this.queueIn(this.#shardOf(id), queue);
+    return this.queueIn(shardOf(id, this.shards), queue);
   }
 
   groupOf(group: string): string {
@@ -49,13 +53,6 @@ export class Records {
 
   historyOf(taskId: string): string {
     return `${this.namespace}#history#${taskId}`;
-  }
-
-  /** In which shard a task is: FNV-1a over the UTF-16 units of its id. A task is not found if this ever changes. */
-  #shardOf(id: string): number {
-    let hash = 0x811c9dc5;
-    for (let at = 0; at < id.length; at++) hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193);
-    return (hash >>> 0) % this.shards;
   }
 
   encode(record: NewTaskRecord, revision: number): Key {
@@ -124,50 +121,11 @@ export function sortable(number: number): string {
   return `0${String(number + 9e15).padStart(16, '0')}`;
 }
 
-/** @throws SchedError for what could not be given back as it was, or would not fit */
-export function checkNew({ id, name, queue, group, body }: NewTaskRecord): void {
-  checkKey(id);
-  checkTexts([name, queue, group ?? '']);
-  checkBody(body);
-}
-
-/** @throws SchedError as for a task */
-export function checkEntry({ taskId, id, body }: HistoryEntry): void {
-  checkTexts([taskId, id]);
-  checkBody(body);
-}
-
-export function checkBody(body: string): void {
-  checkWellFormed(body);
-  const bytes = Buffer.byteLength(body);
-  if (bytes <= maxBodyBytes) return;
-  throw new SchedError(
-    'SCHED_PAYLOAD_TOO_LARGE',
-    `A body has ${bytes} bytes, and @sched/dynamodb takes at most ${maxBodyBytes}.`,
-  );
-}
-
-export function checkTexts(texts: readonly string[]): void {
-  for (const text of texts) {
-    checkWellFormed(text);
-    if (Buffer.byteLength(text) > maxKeyBytes) throw keyError('has more than 1024 bytes');
-  }
-}
-
-function checkKey(id: string): void {
-  checkTexts([id]);
-  if (!isKey(id)) throw keyError('is empty');
-}
-
 export function isKey(id: string): boolean {
-  return id !== '' && id.isWellFormed() && Buffer.byteLength(id) <= maxKeyBytes;
+  return id !== '' && id.isWellFormed() && Buffer.byteLength(id) <= limits.maxTextBytes;
 }
 
-const keyError = (problem: string) =>
-  new SchedError('SCHED_ARGUMENT_INVALID', `An id, name, queue or group ${problem}.`);
-
-/** Half of a surrogate pair would reach the server as another character. */
-function checkWellFormed(text: string): void {
-  if (text.isWellFormed()) return;
-  throw new SchedError('SCHED_ARGUMENT_INVALID', 'A text holds half of a surrogate pair.');
+/** @throws SchedError for an id that cannot be one */
+export function checkId({ id }: NewTaskRecord): void {
+  if (id === '') throw new SchedError('SCHED_ARGUMENT_INVALID', 'An id is empty.');
 }

@@ -5,11 +5,10 @@ import type {
   KeySchemaElement,
   TableDescription,
 } from '@aws-sdk/client-dynamodb';
-import { SchedError } from '@sched/core';
+import { checkSetting, isSchemaCurrent, schemaError } from '@sched/core/adapter';
 import type { Call } from './client.js';
 import { expressions, numberOf, toItem } from './expressions.js';
 import type { Settings } from './options.js';
-import { check } from './options.js';
 
 /** The version of the items that this code reads and writes. */
 const schemaVersion = 1;
@@ -168,13 +167,13 @@ async function prepareNamespace(call: Call, settings: Settings): Promise<number>
   const key = metadataKey(namespace);
   const read = async () =>
     (await call('GetItem', { TableName, Key: toItem(key), ConsistentRead: true })).Item;
+  const isCurrent = (found: number) =>
+    isSchemaCurrent({
+      ...{ what: `The items of the namespace ${namespace}`, adapter: '@sched/dynamodb' },
+      ...{ found, known: schemaVersion, migrate, settings: 'namespace or tableName' },
+    });
   let stored = await read();
-  if (!stored && !migrate) {
-    throw schemaError(
-      `The namespace ${namespace} is not there, and migrate: false forbids to create it. Open the store once with migrate: true, or correct namespace or tableName.`,
-    );
-  }
-  if (!stored) {
+  if (!isCurrent(numberOf(stored, 'version') ?? 0)) {
     const created = { ...key, version: schemaVersion, shards: shards ?? defaultShards };
     const condition = expressions({ ConditionExpression: 'attribute_not_exists(#pk)' }, {});
     try {
@@ -185,14 +184,9 @@ async function prepareNamespace(call: Call, settings: Settings): Promise<number>
     }
     stored = await read();
   }
-  const version = numberOf(stored, 'version');
-  if (version !== schemaVersion) {
-    throw schemaError(
-      `The namespace ${namespace} has schema version ${version}, and this @sched/dynamodb knows ${schemaVersion}. Install the version of @sched/dynamodb that wrote it, or a later one.`,
-    );
-  }
+  isCurrent(numberOf(stored, 'version') ?? 0);
   const count = numberOf(stored, 'shards') ?? 1;
-  check(
+  checkSetting(
     shards === undefined || shards === count,
     `shards must be ${count}, with which the namespace ${namespace} was created; not ${shards}.`,
   );
@@ -200,5 +194,3 @@ async function prepareNamespace(call: Call, settings: Settings): Promise<number>
 }
 
 const isNamed = (error: unknown, name: string) => (error as Error).name === name;
-
-const schemaError = (message: string) => new SchedError('SCHED_STORE_SCHEMA', message);

@@ -1,10 +1,11 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import type { HistoryEntry, NewTaskRecord, Settlement } from '@sched/core';
 import { SchedError } from '@sched/core';
+import { firstOfEach } from '@sched/core/adapter';
 import { contended, doubtful } from './errors.js';
 import type { Item } from './expressions.js';
 import { expressions, numberOf, textOf } from './expressions.js';
-import { checkBody, checkEntry, checkNew } from './records.js';
+import { checkId } from './records.js';
 import type { Session, Written } from './session.js';
 
 /** How often a settlement is tried while others pause and resume the task, or create and remove what it spawns. */
@@ -17,11 +18,9 @@ const envelopeBytes = 8 * 1024;
 
 type Answer = 'settled' | 'conflict' | 'lost';
 
-/** @throws SchedError for what cannot be stored */
+/** @throws SchedError for what does not fit into one transaction */
 export function checkSettlement({ next, history, spawn }: Settlement): void {
-  if (next) checkBody(next.body);
-  for (const entry of history) checkEntry(entry);
-  for (const task of spawn) checkNew(task);
+  spawn.forEach(checkId);
   const bodies = [next, ...history, ...spawn].flatMap((each) => each?.body ?? []);
   const bytes = bodies.reduce((sum, body) => sum + Buffer.byteLength(body) + envelopeBytes, 0);
   if (bytes > maxBytes || history.length + spawn.length >= maxActions) {
@@ -46,9 +45,7 @@ export async function settle(
   history: readonly TransactWriteItem[],
 ): Promise<Answer> {
   const { id, next, token } = settlement;
-  const spawn = settlement.spawn.filter(
-    (task, index, all) => all.findIndex((other) => other.id === task.id) === index,
-  );
+  const spawn = firstOfEach(settlement.spawn);
   const children = spawn.filter((task) => task.id !== id);
   const heir = next ? undefined : spawn.find((task) => task.id === id);
   /** Of the children, those that are there already. */
@@ -166,7 +163,6 @@ export function putHistory(
   { history, token }: Settlement,
   now: number,
 ): TransactWriteItem[] {
-  if (session.settings.historyLimit === 0) return [];
   return history.map((entry) => putEntry(session, entry, now, token));
 }
 

@@ -19,7 +19,8 @@ import type {
   TaskStatus,
   WakeUp,
 } from '@sched/core';
-import { checkMembers, SchedError } from '@sched/core';
+import { SchedError } from '@sched/core';
+import { matchesFilter, readAdapterOptions } from '@sched/core/adapter';
 import { RunHistory } from './run-history.js';
 import { WakeHeap } from './wake-heap.js';
 
@@ -43,12 +44,6 @@ interface StoredTask {
   wakeAt: number | null;
   position: number;
 }
-
-const optionNames = [
-  'clock',
-  'historyLimit',
-  'historyMaxAgeMs',
-] satisfies readonly (keyof DataStoreOptions)[];
 
 /**
  * Tasks in the memory of one process. The reference implementation of the contract: every other store behaves like
@@ -79,15 +74,9 @@ export class MemoryDataStore implements DataStore {
 
   /** @throws SchedError `SCHED_STORE_CONFIG` when an option is out of range */
   constructor(options: DataStoreOptions = {}) {
-    const {
-      clock = Date.now,
-      historyLimit = 100,
-      historyMaxAgeMs = 7 * 24 * 3_600_000,
-    } = checkMembers('The options of MemoryDataStore', options, optionNames, 'SCHED_STORE_CONFIG');
-    checkAtLeast('historyLimit', historyLimit, 0);
-    checkAtLeast('historyMaxAgeMs', historyMaxAgeMs, 1);
-    this.#clock = clock;
-    this.#history = new RunHistory(historyLimit, historyMaxAgeMs);
+    const settings = readAdapterOptions('MemoryDataStore', options, {});
+    this.#clock = settings.clock ?? Date.now;
+    this.#history = new RunHistory(settings.historyLimit, settings.historyMaxAgeMs);
   }
 
   async open(): Promise<void> {
@@ -145,7 +134,7 @@ export class MemoryDataStore implements DataStore {
     const tasks: TaskRecord[] = [];
     let last = from;
     for (const task of this.#candidates(filter)) {
-      if (task.serial <= from || !matches(task, filter, now)) continue;
+      if (task.serial <= from || !matchesFilter(task, filter, now)) continue;
       if (tasks.length === limit) return { tasks, next: String(last) };
       tasks.push(snapshot(task));
       last = task.serial;
@@ -157,7 +146,7 @@ export class MemoryDataStore implements DataStore {
     this.#assertOpen();
     const now = this.#clock();
     let count = 0;
-    for (const task of this.#candidates(filter)) if (matches(task, filter, now)) count++;
+    for (const task of this.#candidates(filter)) if (matchesFilter(task, filter, now)) count++;
     return count;
   }
 
@@ -386,32 +375,8 @@ function wakeAt(task: StoredTask): number | null {
   return task.lease ? task.lease.expiresAt : task.runAt;
 }
 
-function matches(task: StoredTask, filter: TaskFilter, now: number): boolean {
-  return (
-    (filter.group === undefined || task.group === filter.group) &&
-    (filter.name === undefined || task.name === filter.name) &&
-    (filter.queue === undefined || task.queue === filter.queue) &&
-    (filter.status === undefined || task.status === filter.status) &&
-    (filter.paused === undefined || task.paused === filter.paused) &&
-    (filter.leased === undefined || isLeased(task, now) === filter.leased)
-  );
-}
-
-function isLeased({ lease }: StoredTask, now: number): boolean {
-  return lease !== null && now < lease.expiresAt;
-}
-
 /** Leases are replaced, never changed, so sharing one with a snapshot is safe as long as callers cannot write to it. */
 function snapshot(task: StoredTask): TaskRecord {
   const { serial: _serial, settledToken: _settledToken, position: _position, ...record } = task;
   return { ...record, lease: task.lease && { ...task.lease } };
-}
-
-function checkAtLeast(option: string, value: number, minimum: number): void {
-  if (!(value >= minimum)) {
-    throw new SchedError(
-      'SCHED_STORE_CONFIG',
-      `${option} must be a number of at least ${minimum}, not ${value}.`,
-    );
-  }
 }

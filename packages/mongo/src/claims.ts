@@ -1,8 +1,7 @@
 import type { ClaimedTask, ClaimRequest, ClaimResult } from '@sched/core';
-import { maxItems } from './batches.js';
 import type { MongoDocument } from './client.js';
 import type { TaskDocument } from './documents.js';
-import { toRecord } from './documents.js';
+import { limits, toRecord } from './documents.js';
 import type { Delivery } from './outbox.js';
 import { claimed } from './pipelines.js';
 import { minWakeAt } from './schema.js';
@@ -44,7 +43,7 @@ export async function claimFrom(
   let { pages } = view;
   for (let misses = 0; misses < rounds; ) {
     const due = pages.flat().filter(({ wakeAt }) => wakeAt <= now);
-    const count = Math.min(maxItems, limit - tasks.length);
+    const count = Math.min(limits.maxItems, limit - tasks.length);
     // Who has lost a race leaves the first to the others, or all would race for the same again.
     const start = Math.floor(Math.random() * (misses + 1)) * count;
     const candidates = due.slice(Math.max(0, Math.min(start, due.length - count))).slice(0, count);

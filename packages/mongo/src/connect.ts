@@ -1,4 +1,5 @@
 import { importDriver, SchedError } from '@sched/core';
+import { checkServerVersion } from '@sched/core/adapter';
 import type { MongoClientLike, MongoDatabaseLike } from './client.js';
 import { storeError } from './errors.js';
 import type { Settings } from './options.js';
@@ -15,7 +16,7 @@ export interface Connection {
 }
 
 /** The oldest server: https://www.mongodb.com/legal/support-policy/lifecycles */
-const minimumVersion = [4, 4] as const;
+const minimumVersion = '4.4';
 
 /** What the store's own client is made with, unless the user says otherwise. */
 const defaults = {
@@ -31,7 +32,7 @@ export async function connect(settings: Settings): Promise<Connection> {
     let client = settings.client;
     if (!client) {
       const { MongoClient } = await importDriver('mongodb', () => import('mongodb'));
-      const own = new MongoClient(settings.url, { ...defaults, ...settings.options });
+      const own = new MongoClient(settings.url ?? '', { ...defaults, ...settings.options });
       close = () => own.close();
       await own.connect();
       client = own;
@@ -49,13 +50,7 @@ async function prepare(client: MongoClientLike, settings: Settings) {
   const database = databaseOf(client, settings);
   const isReplicated = await isInReplicaSet(database);
   const { version = '0' } = await database.command({ buildInfo: 1 });
-  const [major = 0, minor = 0] = String(version).split('.').map(Number);
-  if (major < minimumVersion[0] || (major === minimumVersion[0] && minor < minimumVersion[1])) {
-    throw new SchedError(
-      'SCHED_STORE_UNSUPPORTED',
-      `The server is MongoDB ${version}, and @sched/mongo needs ${minimumVersion.join('.')} or later.`,
-    );
-  }
+  checkServerVersion('MongoDB', String(version), minimumVersion, '@sched/mongo');
   const collections = collectionsOf(database, settings);
   await migrate(database, collections, settings);
   return { collections, isReplicated };

@@ -1,5 +1,5 @@
-import type { SchedErrorCode } from '@sched/core';
-import { isSchedError, SchedError } from '@sched/core';
+import type { SchedError } from '@sched/core';
+import { type ErrorMeanings, toStoreError } from '@sched/core/adapter';
 
 interface DriverError {
   readonly name?: string;
@@ -18,7 +18,7 @@ interface WriteError {
 }
 
 /** What errors mean, by their class, code and message. https://www.mongodb.com/docs/manual/reference/error-codes/ */
-const meanings: readonly [RegExp, SchedErrorCode, string][] = [
+const meanings: ErrorMeanings = [
   [
     /^Mongo(Server|BulkWrite|WriteConcern)\w* (18|33|8000) /,
     'SCHED_STORE_CONFIG',
@@ -59,13 +59,14 @@ const meanings: readonly [RegExp, SchedErrorCode, string][] = [
  * @param source the setting that says where the database is
  */
 export function storeError(error: unknown, source: string): SchedError {
-  if (isSchedError(error)) return error;
-  const text = describe(error as DriverError);
   const { message } = error as DriverError;
-  const [, kind = 'SCHED_STORE_UNAVAILABLE', advice = ''] =
-    meanings.find(([pattern]) => pattern.test(text)) ?? [];
-  const said = `MongoDB (${source}) failed: ${message}. ${advice}`;
-  return new SchedError(kind, said.trim(), { cause: error });
+  return toStoreError(
+    error,
+    meanings,
+    `MongoDB (${source})`,
+    describe(error as DriverError),
+    message,
+  );
 }
 
 function describe({ name, code, message, cause }: DriverError): string {

@@ -1,62 +1,45 @@
 import type { LeaseRef, Release } from '@sched/core';
-import { inParts } from './batches.js';
 import type { MongoDocument } from './client.js';
 import type { TaskDocument } from './documents.js';
 import { extended, released } from './pipelines.js';
 import type { Session } from './session.js';
-import type { StoreClock } from './store-clock.js';
-
-const idOf = ({ id }: LeaseRef) => [id];
 
 export async function extendLeases(
-  session: Session,
-  clock: StoreClock,
+  { tasks, run, find }: Session,
   leases: readonly LeaseRef[],
-  leaseMs: number,
+  expiresAt: number,
 ): Promise<(number | 'lost')[]> {
-  const expiresAt = (await clock.now()) + leaseMs;
-  const answers: (number | 'lost')[] = [];
-  for (const part of inParts(leases, idOf)) {
-    const writes = grouped(part, () => '').map(({ filter }) => ({
-      updateMany: { filter, update: extended(expiresAt) },
-    }));
-    await session.run((options) => session.tasks.bulkWrite(writes, { ...options, ordered: false }));
-    const ids = part.map(({ id }) => id);
-    const projection = { token: 1, revision: 1 };
-    const found = await session.find(session.tasks, { _id: { $in: ids } }, { projection });
-    const held = new Map((found as TaskDocument[]).map((task) => [task._id, task]));
-    for (const { id, token } of part) {
-      const task = held.get(id);
-      answers.push(task && task.token === token ? task.revision : 'lost');
-    }
-  }
-  return answers;
+  const update = extended(expiresAt);
+  const writes = grouped(leases, () => '').map(({ filter }) => ({
+    updateMany: { filter, update },
+  }));
+  await run((options) => tasks.bulkWrite(writes, { ...options, ordered: false }));
+  const ids = leases.map(({ id }) => id);
+  const projection = { token: 1, revision: 1 };
+  const found = await find(tasks, { _id: { $in: ids } }, { projection });
+  const held = new Map((found as TaskDocument[]).map((task) => [task._id, task]));
+  return leases.map(({ id, token }) => {
+    const task = held.get(id);
+    return task && task.token === token ? task.revision : 'lost';
+  });
 }
 
 export async function releaseLeases(
-  session: Session,
+  { tasks, run, find }: Session,
   leases: readonly Release[],
 ): Promise<('released' | 'lost')[]> {
-  const answers: ('released' | 'lost')[] = [];
-  for (const part of inParts(leases, idOf)) {
-    const by = crypto.randomUUID();
-    const groups = grouped(part, ({ deferUntil }) => `${deferUntil}`);
-    const writes = groups.map(({ filter, first }) => ({
-      updateMany: { filter, update: released(by, first.deferUntil) },
-    }));
-    const { matchedCount } = await session.run((options) =>
-      session.tasks.bulkWrite(writes, { ...options, ordered: false }),
-    );
-    if (matchedCount === part.length) {
-      answers.push(...part.map((): 'released' => 'released'));
-      continue;
-    }
-    const filter = { _id: { $in: part.map(({ id }) => id) }, releasedBy: by };
-    const found = await session.find(session.tasks, filter, { projection: { _id: 1 } });
-    const ids = new Set(found.map(({ _id }) => _id));
-    answers.push(...part.map(({ id }) => (ids.has(id) ? 'released' : 'lost')));
-  }
-  return answers;
+  const by = crypto.randomUUID();
+  const writes = grouped(leases, ({ deferUntil }) => `${deferUntil}`).map(({ filter, first }) => ({
+    updateMany: { filter, update: released(by, first.deferUntil) },
+  }));
+  const { matchedCount } = await run((options) =>
+    tasks.bulkWrite(writes, { ...options, ordered: false }),
+  );
+  if (matchedCount === leases.length) return leases.map(() => 'released');
+  const filter = { _id: { $in: leases.map(({ id }) => id) }, releasedBy: by };
+  const found = await find(tasks, filter, { projection: { _id: 1 } });
+  const ids = new Set(found.map(({ _id }) => _id));
+  return leases.map(({ id }) => (ids.has(id) ? 'released' : 'lost'));
 }
 
 /** What is to be done alike: leases with one token, which a single claim has given, and with the same key. */

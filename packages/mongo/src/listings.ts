@@ -1,6 +1,7 @@
 import type { ListRequest, ListResult, TaskFilter } from '@sched/core';
+import { isFiltered, toPage } from '@sched/core/adapter';
 import type { MongoDocument } from './client.js';
-import { checkTexts, toRecord } from './documents.js';
+import { toRecord } from './documents.js';
 import { matching } from './pipelines.js';
 import type { Session } from './session.js';
 import type { StoreClock } from './store-clock.js';
@@ -12,16 +13,13 @@ const horizon = 10_000;
 export async function listTasks(
   session: Session,
   clock: StoreClock,
-  request: ListRequest,
+  { after, limit, ...filter }: ListRequest,
 ): Promise<ListResult> {
-  const { after, limit, group, name, queue, status, paused, leased } = request;
-  checkTexts(after);
-  const where = await toFilter(request, clock);
+  const where = await toFilter(filter, clock);
   const from = after === undefined ? {} : { _id: { $gt: after } };
-  const isRare = [name, queue, status, paused, leased].some((each) => each !== undefined);
   let last: string | undefined;
-  if (isRare || group === null) {
-    const all = { ...(group === undefined || group === null ? {} : { group }), ...from };
+  if (isFiltered(filter)) {
+    const all = { ...(typeof filter.group === 'string' && { group: filter.group }), ...from };
     const order = { sort: { _id: 1 }, skip: horizon - 1, limit: 1, projection: { _id: 1 } };
     last = (await session.find(session.tasks, all, order))[0]?._id;
   }
@@ -31,9 +29,7 @@ export async function listTasks(
     { ...where, ...(Object.keys(range).length > 0 ? { _id: range } : {}) },
     { sort: { _id: 1 }, limit: limit + 1 },
   );
-  const tasks = found.slice(0, limit).map(toRecord);
-  const next = found.length > limit ? tasks.at(-1)?.id : last;
-  return { tasks, next: next ?? null };
+  return toPage(found, limit, toRecord, ({ _id }) => _id, last);
 }
 
 /** How many tasks match. */
@@ -47,7 +43,5 @@ export async function countTasks(
 }
 
 async function toFilter(filter: TaskFilter, clock: StoreClock): Promise<MongoDocument> {
-  const { name, queue, group, status, leased } = filter;
-  checkTexts(name, queue, group, status);
-  return matching(filter, leased === undefined ? 0 : await clock.now());
+  return matching(filter, filter.leased === undefined ? 0 : await clock.now());
 }

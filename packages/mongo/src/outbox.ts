@@ -1,29 +1,19 @@
-import type { HistoryEntry, NewTaskRecord } from '@sched/core';
 import { SchedError } from '@sched/core';
+import { firstOfEach } from '@sched/core/adapter';
 import type { MongoDocument } from './client.js';
-import type { TaskDocument } from './documents.js';
+import type { Parked, TaskDocument } from './documents.js';
 import { Pending, toDocument, visible } from './documents.js';
 import type { Numbers } from './numbers.js';
 import { activated, chosen, delivered, removed, replaced } from './pipelines.js';
 import type { Session } from './session.js';
 
-/**
- * What a settlement adds beside its task. It is written in one step with the task, into the task's own document, and
- * delivered from there, by whoever gets there and as often as it takes.
- *
- * A history entry may be delivered twice, for its id is unique. A spawned task may not: by then it may have run and be
- * gone again. So it is inserted as one that nobody sees yet, `spawned`; then it is noted in the outbox which documents
- * are the ones, by their serials, which only the first can do; and then those become tasks that are there. Whoever is
- * late finds that another was chosen, or that there is nothing in the outbox any more, and removes its own.
- */
-export interface Parked {
-  /** The call that settled. */
-  readonly by: string;
-  readonly history: readonly HistoryEntry[];
-  readonly spawn: readonly NewTaskRecord[];
-  /** The serials of the spawned tasks, null for ids that were there already. */
-  readonly chosen?: readonly (number | null)[];
-}
+// What a settlement adds beside its task is delivered from the task's own document, by whoever gets there and as often as
+// it takes.
+//
+// A history entry may be delivered twice, for its id is unique. A spawned task may not: by then it may have run and be
+// gone again. So it is inserted as one that nobody sees yet, `spawned`; then it is noted in the outbox which documents
+// are the ones, by their serials, which only the first can do; and then those become tasks that are there. Whoever is
+// late finds that another was chosen, or that there is nothing in the outbox any more, and removes its own.
 
 /** Something in the outbox of a task. */
 export interface Parcel {
@@ -145,21 +135,17 @@ async function decide(
 
 /** What settlements spawn, each id once, for nobody to see yet. */
 async function toSpawned({ numbers }: Delivery, parcels: readonly Parcel[]) {
-  const ids = new Set<string>();
-  const first = await numbers.unique(parcels.flatMap(({ parked }) => parked.spawn).length);
-  return parcels.flatMap(({ id: parent, parked: { by, spawn } }) =>
-    spawn.flatMap((record): TaskDocument[] => {
-      if (ids.has(record.id)) return [];
-      ids.add(record.id);
-      const { wakeAt: _wakeAt, ...document } = toDocument(record, first + ids.size - 1);
-      return [
-        {
-          ...{ ...document, status: 'spawned', becomes: record.status, parent, by },
-          pending: Pending.other,
-        },
-      ];
-    }),
+  const all = parcels.flatMap(({ id: parent, parked: { by, spawn } }) =>
+    spawn.map((record) => ({ id: record.id, record, parent, by })),
   );
+  const first = await numbers.unique(all.length);
+  return firstOfEach(all).map(({ record, parent, by }, index): TaskDocument => {
+    const { wakeAt: _wakeAt, ...document } = toDocument(record, first + index);
+    return {
+      ...{ ...document, status: 'spawned', becomes: record.status, parent, by },
+      pending: Pending.other,
+    };
+  });
 }
 
 /** How often it is tried again to insert a task where others come and go. */

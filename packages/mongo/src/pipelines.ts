@@ -1,8 +1,8 @@
-import type { NewTaskRecord, Settlement, TaskFilter, TaskSelector } from '@sched/core';
+import type { Settlement, TaskFilter, TaskSelector } from '@sched/core';
+import type { TaskChange } from '@sched/core/adapter';
 import type { MongoDocument } from './client.js';
-import type { TaskDocument } from './documents.js';
+import type { Parked, TaskDocument } from './documents.js';
 import { Pending, visible } from './documents.js';
-import type { Parked } from './outbox.js';
 
 /** A value as it is, whatever the language of pipelines would take it for. */
 const literal = (value: unknown) => ({ $literal: value });
@@ -58,10 +58,7 @@ export function released(by: string, deferUntil: number | undefined): MongoDocum
   return [{ $set: { ...withoutLease, ...runAt, deliveries, releasedBy: by } }, wake];
 }
 
-export function updated(
-  change: Partial<Omit<NewTaskRecord, 'id' | 'paused'>>,
-  revision: number,
-): MongoDocument[] {
+export function updated(change: TaskChange, revision: number): MongoDocument[] {
   const { group, name, queue, status, runAt, body } = change;
   const grouped =
     group === undefined ? {} : { group: group === null ? '$$REMOVE' : literal(group) };

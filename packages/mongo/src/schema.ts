@@ -1,4 +1,4 @@
-import { SchedError } from '@sched/core';
+import { checkSetting, isSchemaCurrent } from '@sched/core/adapter';
 import type { MongoCollectionLike, MongoDatabaseLike, MongoDocument } from './client.js';
 import { Pending } from './documents.js';
 import type { Settings } from './options.js';
@@ -43,31 +43,23 @@ export async function migrate(
 async function isCurrent({ meta }: Collections, settings: Settings): Promise<boolean> {
   const { collection } = settings;
   const [state] = await meta.find({ _id: stateId }).toArray();
-  const version = state?.schema ?? 0;
-  if (version > schemaVersion) {
-    throw new SchedError(
-      'SCHED_STORE_SCHEMA',
-      `The collections ${collection} and ${collection}.* have schema version ${version}, and this @sched/mongo knows none above ${schemaVersion}. Install the version of @sched/mongo that wrote them, or a later one.`,
-    );
-  }
-  if (version < schemaVersion && !settings.migrate) {
-    throw new SchedError(
-      'SCHED_STORE_SCHEMA',
-      `The collections ${collection} and ${collection}.* do not exist, and migrate: false forbids to create any. Open the store once with migrate: true, or correct database and collection.`,
-    );
-  }
-  return version === schemaVersion;
+  return isSchemaCurrent({
+    what: `The collections ${collection} and ${collection}.*`,
+    adapter: '@sched/mongo',
+    found: state?.schema ?? 0,
+    known: schemaVersion,
+    migrate: settings.migrate,
+    settings: 'database and collection',
+  });
 }
 
 /** Ids are compared byte by byte, which a collection with a collation of its own does not do. */
 async function checkCollation(database: MongoDatabaseLike, { collection }: Settings) {
   const [found] = await database.listCollections({ name: collection }).toArray();
-  if (found?.options?.collation) {
-    throw new SchedError(
-      'SCHED_STORE_CONFIG',
-      `collection: ${collection} exists already, with a collation. Choose another, which is then created without one.`,
-    );
-  }
+  checkSetting(
+    !found?.options?.collation,
+    `collection: ${collection} exists already, with a collation. Choose another, which is then created without one.`,
+  );
 }
 
 async function create({ tasks, history, meta }: Collections): Promise<void> {

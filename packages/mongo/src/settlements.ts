@@ -1,6 +1,7 @@
 import type { Settlement } from '@sched/core';
-import type { TaskDocument } from './documents.js';
-import type { Delivery, Parcel, Parked } from './outbox.js';
+import { firstOfEach } from '@sched/core/adapter';
+import type { Parked, TaskDocument } from './documents.js';
+import type { Delivery, Parcel } from './outbox.js';
 import { deliver, deliverEach, parcelsOf } from './outbox.js';
 import { settled } from './pipelines.js';
 
@@ -77,10 +78,6 @@ async function judge(
 /** What a settlement adds beside its task. One that removes the task always has something, by which it is known. */
 function toParcel({ id, next, history, spawn }: Settlement, by: string): Parcel | undefined {
   if (next && history.length + spawn.length === 0) return undefined;
-  const parked: Parked = { by, history, spawn: spawn.filter(isFirst) };
+  const parked: Parked = { by, history, spawn: firstOfEach(spawn) };
   return { id, isRemoved: next === null, parked };
-}
-
-function isFirst({ id }: { readonly id: string }, index: number, all: readonly { id: string }[]) {
-  return all.findIndex((each) => each.id === id) === index;
 }

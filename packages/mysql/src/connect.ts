@@ -1,4 +1,5 @@
-import { importDriver, SchedError } from '@sched/core';
+import { importDriver } from '@sched/core';
+import { checkServerVersion, checkSetting } from '@sched/core/adapter';
 import type { MysqlConnection, MysqlPool } from './client.js';
 import { isPool } from './client.js';
 import { storeError } from './errors.js';
@@ -20,7 +21,7 @@ const defaults = { connectTimeout: 10_000, enableKeepAlive: true };
 const fixed = { charset: 'utf8mb4' };
 
 /** The oldest servers that have all that is needed. */
-const minimum = { mysql: [8, 0, 19], mariadb: [10, 6, 0] } as const;
+const minimum = { MySQL: '8.0.19', MariaDB: '10.6.0' };
 
 /** The least room for a statement that holds a few of the largest bodies that every store takes. */
 export const minPacketBytes = 4 * 1024 * 1024;
@@ -70,10 +71,12 @@ async function inspect(connection: MysqlConnection, settings: Settings): Promise
     .slice(4)
     .map(Number);
   const isMariaDb = /mariadb/i.test(version ?? '');
-  assertVersion(version ?? '', isMariaDb);
-  const demand = (condition: boolean, problem: string) => {
-    if (!condition) throw new SchedError('SCHED_STORE_CONFIG', `${settings.source}: ${problem}`);
-  };
+  const title = isMariaDb ? 'MariaDB' : 'MySQL';
+  // Before version 11 MariaDB may put another version before its own, for old replicas.
+  const own = version?.replace(/^5\.5\.5-/, '') ?? '';
+  checkServerVersion(title, own, minimum[title], '@sched/mysql');
+  const demand = (condition: boolean, problem: string) =>
+    checkSetting(condition, `${settings.source}: ${problem}`);
   demand(
     charsets.every((charset) => charset === 'utf8mb4'),
     `charset has to be utf8mb4, and these connections use ${charsets.join(', ')}.`,
@@ -92,24 +95,4 @@ async function inspect(connection: MysqlConnection, settings: Settings): Promise
   );
   await migrate(connection, settings, isMariaDb ? dialects.mariadb : dialects.mysql);
   return maxPacketBytes;
-}
-
-function assertVersion(version: string, isMariaDb: boolean): void {
-  const [name, least] = isMariaDb
-    ? (['MariaDB', minimum.mariadb] as const)
-    : (['MySQL', minimum.mysql] as const);
-  // Before version 11 MariaDB may put another version before its own, for old replicas.
-  const parts = version
-    .replace(/^5\.5\.5-/, '')
-    .split(/[.-]/, 3)
-    .map(Number);
-  const [different = 0] = least
-    .map((number, index) => (parts[index] ?? 0) - number)
-    .filter((difference) => difference !== 0);
-  if (!(different >= 0)) {
-    throw new SchedError(
-      'SCHED_STORE_UNSUPPORTED',
-      `The server is ${name} ${version}, and @sched/mysql needs ${name} ${least.join('.')} or later.`,
-    );
-  }
 }

@@ -1,11 +1,12 @@
-import type { SchedErrorCode } from '@sched/core';
-import { isSchedError, SchedError } from '@sched/core';
+import type { SchedError } from '@sched/core';
+import type { ErrorMeanings } from '@sched/core/adapter';
+import { firstError, toStoreError } from '@sched/core/adapter';
 
 /**
  * What errors mean, by their number, code and message: the server's, or what Node or mysql2 say instead.
  * https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html
  */
-const meanings: readonly [RegExp, SchedErrorCode, string][] = [
+const meanings: ErrorMeanings = [
   [/^1305 .*SAVEPOINT/, 'SCHED_ARGUMENT_INVALID', 'Begin a transaction first.'],
   [
     /^(1048|1264|1265|1300|1366|1406|3140|3141|3156|3819|4025|4036|4037|4038|1690) /,
@@ -52,7 +53,6 @@ interface DriverError {
   readonly message?: string;
   readonly code?: string;
   readonly errno?: number;
-  readonly errors?: readonly DriverError[];
 }
 
 /**
@@ -70,14 +70,7 @@ export function triesOf(error: unknown): number {
  * @param source the setting that says where the database is
  */
 export function storeError(error: unknown, source: string): SchedError {
-  if (isSchedError(error)) return error;
-  // Node tries each address of a host, and says of all that failed nothing but a list.
-  const [{ message, code = '', errno = '' }] = ((error as DriverError).errors ?? [error]) as [
-    DriverError,
-  ];
-  const number = Number(errno) > 0 ? errno : '';
-  const [, kind = 'SCHED_STORE_UNAVAILABLE', advice = ''] =
-    meanings.find(([pattern]) => pattern.test(`${number} ${code} ${message}`.trim())) ?? [];
-  const text = `MySQL (${source}) failed: ${message}. ${advice}`;
-  return new SchedError(kind, text.trim(), { cause: error });
+  const { message, code = '', errno = 0 } = firstError(error as DriverError);
+  const text = `${errno > 0 ? errno : ''} ${code} ${message}`.trim();
+  return toStoreError(error, meanings, `MySQL (${source})`, text, message);
 }

@@ -1,3 +1,5 @@
+import { taskColumns } from '@sched/core/adapter';
+
 /** The store's time: the injected clock's if one is given, or else the server's, in no time zone of a session. */
 export const timeOr = (given: string) =>
   `COALESCE(${given}, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)`;
@@ -6,8 +8,7 @@ export const timeOr = (given: string) =>
 const chunk = 500;
 
 /** What a claim gives of each task: its state before. */
-export const columns = `t.id, t.name, t.queue, t.group_name, t.status, t.paused, t.run_at, t.body,
-  t.resumed_at, t.lease_token, t.lease_owner, t.lease_expires_at, t.deliveries, t.revision, t.wake_at`;
+export const columns = taskColumns.replaceAll(/\w+/g, 't.$&');
 
 /** In what MySQL and MariaDB differ. */
 export interface Dialect {

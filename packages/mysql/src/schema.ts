@@ -1,4 +1,5 @@
 import { SchedError } from '@sched/core';
+import { isSchemaCurrent, schemaError } from '@sched/core/adapter';
 import type { MysqlConnection } from './client.js';
 import type { Settings } from './options.js';
 import type { Dialect } from './procedures.js';
@@ -133,9 +134,8 @@ async function isCurrent(connection: MysqlConnection, settings: Settings): Promi
     `SELECT ${count('table', ['meta'])}, ${count('table', ['tasks', 'history', 'counter'])},
       ${count('routine', names)}`,
   )) as [[unknown, unknown, unknown]];
-  const refuse = (problem: string) => new SchedError('SCHED_STORE_SCHEMA', problem);
   if (Number(meta) === 0 && Number(others) > 0) {
-    throw refuse(
+    throw schemaError(
       `There are tables whose names begin with ${p}_, and no ${p}_meta beside them: they are not those of @sched/mysql. Choose another namespace.`,
     );
   }
@@ -144,19 +144,16 @@ async function isCurrent(connection: MysqlConnection, settings: Settings): Promi
     const sql = `SELECT MAX(value) FROM ${p}_meta WHERE name = 'schema'`;
     version = Number((await select(connection, sql))[0]?.[0] ?? 0);
   }
-  if (version > schemaVersion) {
-    throw refuse(
-      `The tables ${p}_* have schema version ${version}, and this @sched/mysql knows none above ${schemaVersion}. Install the version of @sched/mysql that wrote them, or a later one.`,
-    );
-  }
   // A dump of the database leaves procedures out unless told not to.
-  const isComplete = version === schemaVersion && Number(routines) === names.length;
-  if (!isComplete && !settings.migrate) {
-    throw refuse(
-      `The tables and procedures ${p}_* ${version === 0 ? 'do not exist' : `are not complete, or not of schema version ${schemaVersion}`}, and migrate: false forbids to create or change any. Open the store once with migrate: true, or correct database and namespace.`,
-    );
-  }
-  return isComplete;
+  const isComplete = version > schemaVersion || Number(routines) === names.length;
+  return isSchemaCurrent({
+    what: `${isComplete ? 'The' : 'Some of the'} tables and procedures ${p}_*`,
+    adapter: '@sched/mysql',
+    found: isComplete ? version : 0,
+    known: schemaVersion,
+    migrate: settings.migrate,
+    settings: 'database and namespace',
+  });
 }
 
 /** The rows that a statement gives. */

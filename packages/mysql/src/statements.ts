@@ -1,4 +1,5 @@
 import type { TaskFilter } from '@sched/core';
+import { filterColumns } from '@sched/core/adapter';
 import type { MysqlValue } from './client.js';
 import { columns, timeOr } from './procedures.js';
 
@@ -63,29 +64,16 @@ export function createStatements(p: string) {
   };
 }
 
-export type Statements = ReturnType<typeof createStatements>;
-
 /** A filter as the end of a WHERE clause. */
-function conditions(
-  { leased, ...filter }: TaskFilter,
-  time: number | null,
-): [string, MysqlValue[]] {
+function conditions(filter: TaskFilter, time: number | null): [string, MysqlValue[]] {
   const values: MysqlValue[] = [];
-  const all = Object.entries({
-    group: 'group_name',
-    name: 'name',
-    queue: 'queue',
-    status: 'status',
-    paused: 'paused',
-  }).map(([key, column]) => {
-    const value = filter[key as keyof typeof filter];
-    if (value === undefined) return '';
+  const all = filterColumns(filter).map(([column, value]) => {
     if (value === null) return `AND t.${column} IS NULL `;
     values.push(typeof value === 'boolean' ? Number(value) : value);
     return `AND t.${column} = ? `;
   });
-  if (leased !== undefined) {
-    all.push(`AND (t.lease_expires_at > ${timeOr('?')}) IS ${leased ? '' : 'NOT '}TRUE `);
+  if (filter.leased !== undefined) {
+    all.push(`AND (t.lease_expires_at > ${timeOr('?')}) IS ${filter.leased ? '' : 'NOT '}TRUE `);
     values.push(time);
   }
   return [all.join(''), values];

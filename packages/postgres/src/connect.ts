@@ -1,4 +1,5 @@
-import { importDriver, SchedError } from '@sched/core';
+import { importDriver } from '@sched/core';
+import { checkServerVersion, checkSetting } from '@sched/core/adapter';
 import type { Client } from 'pg';
 import type { PgClient, PgPool, PgQueryable } from './client.js';
 import { isPool } from './client.js';
@@ -15,7 +16,7 @@ export interface Connection {
 }
 
 /** The oldest server: https://www.postgresql.org/support/versioning/ */
-const minimumVersion = 13;
+const minimumVersion = '13';
 
 /** What the store's own connections are made with, unless the user says otherwise. */
 const defaults = {
@@ -61,24 +62,12 @@ async function prepare(source: PgQueryable, settings: Settings): Promise<boolean
         current_setting('transaction_read_only') AS read_only, pg_backend_pid()::text AS pid`,
     );
     const { version, encoding, read_only: readOnly, pid } = rows[0] ?? {};
-    if (!(Number.parseInt(version, 10) >= minimumVersion)) {
-      throw new SchedError(
-        'SCHED_STORE_UNSUPPORTED',
-        `The PostgreSQL server is ${version}, and @sched/postgres needs ${minimumVersion} or later.`,
-      );
-    }
-    if (encoding !== 'UTF8') {
-      throw new SchedError(
-        'SCHED_STORE_CONFIG',
-        `database: its encoding is ${encoding}, and has to be UTF8.`,
-      );
-    }
-    if (readOnly !== 'off') {
-      throw new SchedError(
-        'SCHED_STORE_CONFIG',
-        `${settings.source}: this leads to a standby, or to a database or user that is read-only.`,
-      );
-    }
+    checkServerVersion('PostgreSQL', String(version), minimumVersion, '@sched/postgres');
+    checkSetting(encoding === 'UTF8', `database: its encoding is ${encoding}, and has to be UTF8.`);
+    checkSetting(
+      readOnly === 'off',
+      `${settings.source}: this leads to a standby, or to a database or user that is read-only.`,
+    );
     await migrate(client, settings);
     isBroken = false;
     return settings.pooler ?? (client.processID != null && String(client.processID) !== pid);

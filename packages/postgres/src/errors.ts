@@ -1,11 +1,12 @@
-import type { SchedErrorCode } from '@sched/core';
-import { isSchedError, SchedError } from '@sched/core';
+import type { SchedError } from '@sched/core';
+import type { ErrorMeanings } from '@sched/core/adapter';
+import { firstError, toStoreError } from '@sched/core/adapter';
 
 /**
  * What errors mean, by their code and message: the server's SQLSTATE, or what Node or pg say instead. PgBouncer has one
  * code for all that is wrong with a connection, 08P01. https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
-const meanings: readonly [RegExp, SchedErrorCode, string][] = [
+const meanings: ErrorMeanings = [
   [/^(22|23|54)/, 'SCHED_ARGUMENT_INVALID', 'A value cannot be stored.'],
   [
     /^(3F|42(?!501))/,
@@ -26,7 +27,6 @@ const meanings: readonly [RegExp, SchedErrorCode, string][] = [
 interface DriverError {
   readonly message?: string;
   readonly code?: string;
-  readonly errors?: readonly DriverError[];
 }
 
 /** Whether another transaction was in the way, and nothing has happened: deadlocks and failed serializations. */
@@ -40,11 +40,6 @@ export function isContended(error: unknown): boolean {
  * @param source the setting that says where the database is
  */
 export function storeError(error: unknown, source: string): SchedError {
-  if (isSchedError(error)) return error;
-  // Node tries each address of a host, and says of all that failed nothing but a list.
-  const [{ message, code = '' }] = ((error as DriverError).errors ?? [error]) as [DriverError];
-  const [, kind = 'SCHED_STORE_UNAVAILABLE', advice = ''] =
-    meanings.find(([pattern]) => pattern.test(`${code} ${message}`)) ?? [];
-  const text = `PostgreSQL (${source}) failed: ${message}. ${advice}`;
-  return new SchedError(kind, text.trim(), { cause: error });
+  const { code = '', message } = firstError(error as DriverError);
+  return toStoreError(error, meanings, `PostgreSQL (${source})`, `${code} ${message}`, message);
 }

@@ -1,4 +1,4 @@
-import { SchedError } from '@sched/core';
+import { isSchemaCurrent } from '@sched/core/adapter';
 import type { PgQueryable } from './client.js';
 import type { Settings } from './options.js';
 
@@ -226,7 +226,7 @@ END $$;
 }
 
 /**
- * Brings the schema to {@link schemaVersion}, or finds it there.
+ * Brings the schema to the version that this code works with, or finds it there.
  *
  * @param client one connection, not in a transaction
  * @throws SchedError `SCHED_STORE_SCHEMA` when the schema is newer, or is not current and must not be changed
@@ -260,17 +260,13 @@ async function missing(client: PgQueryable, settings: Settings): Promise<readonl
     const sql = `SELECT value::text FROM ${prefix}_meta WHERE key = 'schema'`;
     version = Number((await client.query(sql)).rows[0]?.value ?? 0);
   }
-  if (version > all.length) {
-    throw new SchedError(
-      'SCHED_STORE_SCHEMA',
-      `The tables ${prefix}_* have schema version ${version}, and this @sched/postgres knows none above ${all.length}. Install the version of @sched/postgres that wrote them, or a later one.`,
-    );
-  }
-  if (version < all.length && !settings.migrate) {
-    throw new SchedError(
-      'SCHED_STORE_SCHEMA',
-      `The tables ${prefix}_* ${version === 0 ? 'do not exist' : `have schema version ${version}, not ${all.length}`}, and migrate: false forbids to create or change any. Open the store once with migrate: true, or correct schema and namespace.`,
-    );
-  }
+  isSchemaCurrent({
+    what: `The tables ${prefix}_*`,
+    adapter: '@sched/postgres',
+    found: version,
+    known: all.length,
+    migrate: settings.migrate,
+    settings: 'schema and namespace',
+  });
   return all.slice(version);
 }

@@ -1,8 +1,9 @@
 import type { TaskFilter, TaskSelector } from '@sched/core';
+import { filterColumns, taskColumns } from '@sched/core/adapter';
 import { timeOr } from './schema.js';
 
-const columns = `t.id, name, queue, group_name, status, paused, run_at, body, resumed_at,
-  lease_token, lease_owner, lease_expires_at, deliveries, revision, wake_at`;
+/** `t.id` too, where another table has one. */
+const columns = `t.${taskColumns}`;
 
 /** Says how many items there are, for a plan that fits: whatever JSON holds, PostgreSQL counts on a hundred. */
 const items = (json: string) => `LIMIT json_array_length(${json})`;
@@ -145,8 +146,6 @@ export function createStatements(p: string) {
   };
 }
 
-export type Statements = ReturnType<typeof createStatements>;
-
 /** What a bulk call means, its selector being `$1`. */
 function selection(selector: TaskSelector): string {
   if ('all' in selector) return 'WHERE $1::json IS NOT NULL';
@@ -155,22 +154,17 @@ function selection(selector: TaskSelector): string {
 }
 
 /** A filter as the end of a WHERE clause, its values being members of `$1`, and so is the injected time. */
-function conditions({ leased, ...filter }: TaskFilter): string {
-  // Within a SELECT, because the clock is to be read once and not for each task.
-  const now = `(SELECT ${timeOr("($1::json->>'now')::bigint")})`;
-  const isLeased = `AND (lease_expires_at > ${now}) IS ${leased ? '' : 'NOT '}TRUE `;
-  const all = Object.entries({
-    group: 'group_name',
-    name: 'name',
-    queue: 'queue',
-    status: 'status',
-    paused: 'paused::text',
-  })
-    .map(([key, column]) => {
-      const value = filter[key as keyof typeof filter];
-      if (value === undefined) return '';
-      return `AND ${column} ${value === null ? 'IS NULL' : `= $1::json->>'${key}'`} `;
-    })
-    .join('');
-  return leased === undefined ? all : all + isLeased;
+function conditions(filter: TaskFilter): string {
+  const { leased } = filter;
+  const all = filterColumns(filter).map(([column, value]) => {
+    const member = column === 'group_name' ? 'group' : column;
+    const text = column === 'paused' ? 'paused::text' : column;
+    return `AND ${text} ${value === null ? 'IS NULL' : `= $1::json->>'${member}'`} `;
+  });
+  if (leased !== undefined) {
+    // Within a SELECT, because the clock is to be read once and not for each task.
+    const now = `(SELECT ${timeOr("($1::json->>'now')::bigint")})`;
+    all.push(`AND (lease_expires_at > ${now}) IS ${leased ? '' : 'NOT '}TRUE `);
+  }
+  return all.join('');
 }

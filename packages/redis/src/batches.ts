@@ -1,3 +1,5 @@
+import { shardOf } from '@sched/core/adapter';
+
 /** Of a script. Redis is sent numbers as text. */
 export type Argument = string | number;
 
@@ -20,13 +22,6 @@ export interface Batch {
 export const batchSize = 250;
 /** About how much text one script is given, if it is given more than one item. */
 const batchLength = 1024 * 1024;
-
-/** In which shard a task is: FNV-1a over the UTF-16 units of its id. A task is not found if this ever changes. */
-export function shardOf(id: string, shards: number): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < id.length; at++) hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193);
-  return (hash >>> 0) % shards;
-}
 
 /** Divides items into batches, in order; by shard. */
 export function toBatches(items: readonly Item[], shards: number): Map<number, Batch[]> {

@@ -1,9 +1,9 @@
-import { importDriver, SchedError } from '@sched/core';
+import { importDriver, type SchedError } from '@sched/core';
+import { checkServerVersion, checkSetting } from '@sched/core/adapter';
 import type { OwnClient, RedisClient, RedisCommands } from './client.js';
 import type { DriverError } from './errors.js';
 import { isClosed, isForbidden, isWithoutDatabase, storeError } from './errors.js';
 import type { RedisDataStoreOptions, Settings } from './options.js';
-import { check } from './options.js';
 
 /** A client, and what to do with it at the end. */
 export interface Connection {
@@ -14,6 +14,9 @@ export interface Connection {
   isLost(): boolean;
   close(): void;
 }
+
+/** The oldest server. */
+const minimum = '6.2';
 
 /** What the store changes in the clients that it makes. */
 const ownOptions = {
@@ -127,20 +130,13 @@ async function checkServer(
 ): Promise<boolean> {
   const info = await server.info();
   const read = (field: string) => new RegExp(`^${field}:(.*?)\\r?$`, 'm').exec(info)?.[1];
-  const version = read('redis_version') ?? '6.2';
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major < 6 || (major === 6 && minor < 2)) {
-    throw new SchedError(
-      'SCHED_STORE_UNSUPPORTED',
-      `The server is Redis ${version}. @sched/redis needs Redis 6.2 or later, or Valkey.`,
-    );
-  }
-  check(
+  checkServerVersion('Redis', read('redis_version') ?? minimum, minimum, '@sched/redis');
+  checkSetting(
     isCluster || read('redis_mode') !== 'cluster',
     'The server belongs to a cluster. Use cluster, or give a Cluster as client.',
   );
   const policy = read('maxmemory_policy') ?? 'noeviction';
-  check(
+  checkSetting(
     allowEviction || policy === 'noeviction',
     `The server has maxmemory-policy ${policy}: it may evict tasks when its memory is full. Set it to noeviction, or accept the loss with allowEviction: true.`,
   );

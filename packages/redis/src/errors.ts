@@ -1,5 +1,5 @@
-import type { SchedErrorCode } from '@sched/core';
-import { isSchedError, SchedError } from '@sched/core';
+import { isSchedError, type SchedError } from '@sched/core';
+import { type ErrorMeanings, toStoreError } from '@sched/core/adapter';
 
 /** The second is what Redis 6.2 says to a script. */
 const forbidden = /NOPERM|can't run this command/;
@@ -7,7 +7,7 @@ const forbidden = /NOPERM|can't run this command/;
 const withoutDatabase = /DB index|SELECT is not allowed/i;
 
 /** What errors mean, by their code and message. */
-const meanings: readonly [RegExp, SchedErrorCode, string][] = [
+const meanings: ErrorMeanings = [
   [/WRONGPASS|NOAUTH|invalid password/, 'SCHED_STORE_CONFIG', 'Check username and password.'],
   [forbidden, 'SCHED_STORE_CONFIG', 'The README of @sched/redis lists what the user needs.'],
   [withoutDatabase, 'SCHED_STORE_CONFIG', 'Check database.'],
@@ -38,9 +38,7 @@ export function storeError(error: unknown, source: string): SchedError {
   const cause = withoutCommand(error);
   // Node tries each address of a host, and says of all that failed nothing but a code.
   const text = isClosed(cause) ? 'no connection' : cause.message || cause.code;
-  const [, code = 'SCHED_STORE_UNAVAILABLE', advice = ''] =
-    meanings.find(([pattern]) => pattern.test(`${cause.code} ${text}`)) ?? [];
-  return new SchedError(code, `Redis (${source}) failed: ${text}. ${advice}`.trim(), { cause });
+  return toStoreError(cause, meanings, `Redis (${source})`, `${cause.code} ${text}`, text);
 }
 
 /** ioredis attaches the command to its errors: the password of a login, the payloads of tasks. */

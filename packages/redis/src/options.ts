@@ -1,5 +1,12 @@
-import type { DataStoreOptions } from '@sched/core';
-import { checkMembers, SchedError } from '@sched/core';
+import type { AdapterOptions } from '@sched/core/adapter';
+import {
+  checkName,
+  checkSetting,
+  checkUrl,
+  checkWhole,
+  readAdapterOptions,
+  theOneGiven,
+} from '@sched/core/adapter';
 import type { ClusterNode, ClusterOptions, RedisOptions } from 'ioredis';
 import type { RedisClient } from './client.js';
 
@@ -13,7 +20,7 @@ export interface RedisWarning {
   readonly message: string;
 }
 
-interface CommonOptions extends DataStoreOptions {
+interface CommonOptions extends AdapterOptions {
   /** Stores of different namespaces share nothing. Up to 64 letters, digits, `_` and `-`. Default `sched`. */
   readonly namespace?: string;
   /**
@@ -26,8 +33,6 @@ interface CommonOptions extends DataStoreOptions {
    * was created with. Default: that number, and 1 for a new namespace.
    */
   readonly shards?: number;
-  /** `false` creates nothing: the namespace must be there and current. Default `true`. */
-  readonly migrate?: boolean;
   /** `true` accepts a server that may evict tasks when its memory is full. Default `false`. */
   readonly allowEviction?: boolean;
   /** Told what is wrong with the server. Default: `process.emitWarning`. */
@@ -82,129 +87,47 @@ export type RedisDataStoreOptions =
   | RedisConnectionOptions
   | RedisClusterOptions;
 
-/** Which option says where the server is. */
-type Source = 'client' | 'url' | 'connection' | 'cluster';
-
-const optionNames = [
-  'client',
-  'url',
-  'connection',
-  'cluster',
-  'database',
-  'namespace',
-  'keyPrefix',
-  'shards',
-  'migrate',
-  'allowEviction',
-  'onWarning',
-  'clock',
-  'historyLimit',
-  'historyMaxAgeMs',
-] satisfies readonly (keyof RedisDataStoreOptions)[];
-
-/** The options with their defaults, checked. */
-export interface Settings {
-  readonly source: Source;
-  readonly options: RedisDataStoreOptions;
-  readonly namespace: string;
-  readonly keyPrefix: string;
-  readonly shards: number | undefined;
-  readonly migrate: boolean;
-  readonly allowEviction: boolean;
-  readonly onWarning: (warning: RedisWarning) => void;
-  readonly clock: (() => number) | undefined;
-  readonly historyLimit: number;
-  readonly historyMaxAgeMs: number;
-}
-
 /** @throws SchedError `SCHED_STORE_CONFIG`, naming the setting */
-export function readOptions(options: RedisDataStoreOptions): Settings {
-  checkMembers('The options of RedisDataStore', options, optionNames, 'SCHED_STORE_CONFIG');
-  const {
-    namespace = 'sched',
-    keyPrefix = '',
-    shards,
-    migrate = true,
-    allowEviction = false,
-    onWarning = ({ kind, message }) =>
-      process.emitWarning(message, { type: 'RedisWarning', code: kind }),
-    clock,
-    historyLimit = 100,
-    historyMaxAgeMs = 7 * 24 * 3_600_000,
-  } = options;
+export function readOptions(options: RedisDataStoreOptions) {
+  const settings = readAdapterOptions('RedisDataStore', options, {
+    ...{ client: undefined, url: undefined, connection: undefined, cluster: undefined },
+    ...{ database: undefined, namespace: 'sched', keyPrefix: '', shards: undefined },
+    ...{ migrate: true, allowEviction: false, onWarning: warn },
+  });
+  const { namespace, keyPrefix, shards = 1 } = settings;
   checkName('namespace', namespace, /^[\w-]{1,64}$/, '1 to 64 letters, digits, _ and -');
   checkName('keyPrefix', keyPrefix, /^[\w.:/-]{0,64}$/, 'at most 64 letters, digits and _.:/-');
-  checkNumber('shards', shards ?? 1, 1, 256);
-  checkNumber('historyLimit', historyLimit, 0);
-  checkNumber('historyMaxAgeMs', historyMaxAgeMs, 1);
-  return {
-    source: readSource(options),
-    options,
-    namespace,
-    keyPrefix,
-    shards,
-    migrate,
-    allowEviction,
-    onWarning,
-    clock,
-    historyLimit,
-    historyMaxAgeMs,
-  };
+  checkWhole('shards', shards, 1, 256);
+  /** Which option says where the server is. */
+  const source = readSource(options);
+  return { ...settings, source, options };
 }
 
-function readSource(options: RedisDataStoreOptions): Source {
+/** The options with their defaults, checked. */
+export type Settings = ReturnType<typeof readOptions>;
+
+function warn({ kind, message }: RedisWarning): void {
+  process.emitWarning(message, { type: 'RedisWarning', code: kind });
+}
+
+function readSource(options: RedisDataStoreOptions) {
   const { client, url, connection, cluster, database } = options;
-  const given = Object.entries({ client, url, connection, cluster }).flatMap(([name, value]) =>
-    value === undefined ? [] : [name as Source],
-  );
-  const [source] = given;
-  check(
-    source !== undefined && given.length === 1,
-    'Exactly one of client, url, connection and cluster must be given.',
-  );
-  check(
+  const source = theOneGiven({ client, url, connection, cluster });
+  checkSetting(
     client === undefined || typeof client.evalsha === 'function',
     'client must be a Redis or Cluster of ioredis.',
   );
-  if (url !== undefined) checkUrl(url);
+  if (url !== undefined) {
+    const example = 'redis://user:password@host:port/database, or rediss:// for TLS';
+    checkUrl('url', url, ['redis:', 'rediss:'], example);
+    checkSetting(/^\/?\d*$/.test(new URL(url).pathname), `url must look like ${example}.`);
+  }
   if (database !== undefined) {
-    check(
+    checkSetting(
       url !== undefined || connection !== undefined,
       `database cannot be given along with ${source}.`,
     );
-    checkNumber('database', database, 0);
+    checkWhole('database', database, 0);
   }
   return source;
-}
-
-/** Never shows the URL: it may hold a password. */
-function checkUrl(url: string): void {
-  const { protocol, pathname } = URL.canParse(url) ? new URL(url) : { protocol: '', pathname: '' };
-  check(
-    /^rediss?:$/.test(protocol) && /^\/?\d*$/.test(pathname),
-    'url must be redis://user:password@host:port/database, or rediss:// for TLS; what is special in the user and the password percent-encoded.',
-  );
-}
-
-function checkName(option: string, value: unknown, pattern: RegExp, what: string): void {
-  check(
-    typeof value === 'string' && pattern.test(value),
-    `${option} must be ${what}, not ${JSON.stringify(value)?.slice(0, 80)}.`,
-  );
-}
-
-function checkNumber(
-  option: string,
-  value: number,
-  minimum: number,
-  maximum = Number.POSITIVE_INFINITY,
-): void {
-  check(
-    (Number.isInteger(value) || value === maximum) && value >= minimum && value <= maximum,
-    `${option} must be a whole number of at least ${minimum}${maximum < 1000 ? ` and at most ${maximum}` : ''}, not ${value}.`,
-  );
-}
-
-export function check(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new SchedError('SCHED_STORE_CONFIG', message);
 }

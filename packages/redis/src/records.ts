@@ -1,8 +1,5 @@
 import type { HistoryEntry, NewTaskRecord, TaskFilter, TaskRecord, TaskStatus } from '@sched/core';
-import { SchedError } from '@sched/core';
-
-/** The longest body, in bytes of UTF-8. */
-const maxBodyBytes = 8 * 1024 * 1024;
+import type { TaskChange } from '@sched/core/adapter';
 
 /** A task as it is stored, but for its body. Numbers are decimal text; what is null or false is absent. */
 interface Envelope {
@@ -20,13 +17,10 @@ interface Envelope {
   readonly revision: string;
 }
 
-type Change = Partial<Omit<NewTaskRecord, 'id' | 'paused'>> & { readonly paused?: boolean };
+type Change = TaskChange & { readonly paused?: boolean };
 
 /** The members that are to change, as the scripts merge them: null removes. */
-export function encodeChange({ body = '', ...change }: Change): string {
-  const { name, queue, group, status, runAt, paused } = change;
-  checkText(`${name} ${queue} ${group}`);
-  checkBody(body);
+export function encodeChange({ name, queue, group, status, runAt, paused }: Change): string {
   return JSON.stringify({
     ...{ name, queue, group, status, paused },
     runAt: typeof runAt === 'number' ? String(runAt) : runAt,
@@ -35,7 +29,6 @@ export function encodeChange({ body = '', ...change }: Change): string {
 
 /** Id, envelope and body. */
 export function encodeNew({ id, group, paused, runAt, ...record }: NewTaskRecord): string[] {
-  checkText(id);
   const present = {
     ...record,
     ...(group !== null && { group }),
@@ -65,32 +58,14 @@ function decodeNumber(text: string | undefined): number | null {
   return text === undefined ? null : Number(text);
 }
 
-/** @throws SchedError for half of a surrogate pair, which would reach the server as another character */
-export function checkText(text: string): string {
-  if (text.isWellFormed()) return text;
-  throw new SchedError('SCHED_ARGUMENT_INVALID', 'A text holds half of a surrogate pair.');
-}
-
-/** @throws SchedError for half of a surrogate pair, or what is too long */
-export function checkBody(body: string): string {
-  checkText(body);
-  const bytes = Buffer.byteLength(body);
-  if (bytes <= maxBodyBytes) return body;
-  throw new SchedError(
-    'SCHED_PAYLOAD_TOO_LARGE',
-    `A body has ${bytes} bytes, and @sched/redis takes at most ${maxBodyBytes}.`,
-  );
-}
-
 /** What the index entries of a group begin with, or those of all tasks. */
 export function prefixOf(group: string | null | undefined): string {
   if (typeof group !== 'string') return ':';
-  return `${Buffer.byteLength(checkText(group))}:${group}:`;
+  return `${Buffer.byteLength(group)}:${group}:`;
 }
 
 /** The members of an envelope that a listing asks for beside a group, which has an index; null where absent. */
 export function encodeFilter({ group, name, queue, status, paused, leased }: TaskFilter): string {
-  checkText(`${name} ${queue}`);
   return JSON.stringify({
     ...{ name, queue, status },
     group: group === null ? null : undefined,

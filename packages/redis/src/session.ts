@@ -1,14 +1,11 @@
-import type { WakeUp } from '@sched/core';
-import { SchedError } from '@sched/core';
+import { checkSetting, schemaError, UnderWay, Watcher } from '@sched/core/adapter';
 import type { Argument } from './batches.js';
-import type { RedisClient, RedisSubscriber } from './client.js';
 import { connect } from './connect.js';
 import type { Script } from './lua.js';
 import { keyNames } from './lua.js';
+import { listenOn } from './notifications.js';
 import type { Settings } from './options.js';
-import { check } from './options.js';
 import { open } from './scripts.js';
-import { Watcher } from './watcher.js';
 
 /** The version of the keys and their contents that this code reads and writes. */
 const schemaVersion = 1;
@@ -16,9 +13,7 @@ const schemaVersion = 1;
 /** An open namespace. */
 export interface Session {
   readonly shards: number;
-  /** Queues that are worked on here. */
-  readonly queues: Set<string>;
-  watch(listener: (wakeUp: WakeUp) => void): Promise<() => Promise<void>>;
+  readonly watcher: Watcher;
   /**
    * Runs a script on the keys of a shard.
    *
@@ -41,8 +36,8 @@ export async function openSession(settings: Settings): Promise<Session> {
   const { client, failure, isLost, close } = await connect(settings);
   const { namespace, keyPrefix } = settings;
   const channel = `${keyPrefix}{${namespace}}:wake`;
-  const watcher = new Watcher(() => subscriber(client), channel);
-  const underWay = new Set<Promise<unknown>>();
+  const watcher = new Watcher(listenOn(client, channel), failure);
+  const underWay = new UnderWay();
 
   async function evaluate(script: Script, keysAndArgs: Argument[], keyCount: number) {
     if (isLost()) throw failure(new Error('None of the nodes that are known answers'));
@@ -66,25 +61,18 @@ export async function openSession(settings: Settings): Promise<Session> {
     const names = [...keyNames, ...histories.map((taskId) => `history:${taskId}`)];
     const keys = names.map((name) => `${keyPrefix}{${namespace}:${shard}}:${name}`);
     const call = evaluate(script, [...keys, time, channel, ...args], keys.length);
-    const done = () => underWay.delete(call);
-    underWay.add(call);
-    call.then(done, done);
-    return call as Promise<T>;
+    return underWay.add(call) as Promise<T>;
   };
 
   try {
     const shards = await prepare(run, settings);
     return {
       shards,
-      queues: watcher.queues,
-      watch: (listener) =>
-        watcher.add(listener).catch((error) => {
-          throw failure(error);
-        }),
+      watcher,
       run,
       async close() {
         await watcher.close();
-        await Promise.allSettled(underWay);
+        await underWay.idle();
         close();
       },
     };
@@ -108,11 +96,11 @@ async function prepare(run: Session['run'], settings: Settings): Promise<number>
         : version === 'foreign'
           ? 'has keys that are not of @sched/redis. Choose another namespace or keyPrefix.'
           : `has schema version ${version}, and this @sched/redis knows ${schemaVersion}. Install the version of @sched/redis that wrote it, or a later one.`;
-    throw new SchedError('SCHED_STORE_SCHEMA', `The namespace ${namespace} ${problem}`);
+    throw schemaError(`The namespace ${namespace} ${problem}`);
   }
 
   const count = await prepareShard(0, shards ?? 1);
-  check(
+  checkSetting(
     shards === undefined || shards === count,
     `shards must be ${count}, with which the namespace ${namespace} was created; not ${shards}.`,
   );
@@ -120,16 +108,4 @@ async function prepare(run: Session['run'], settings: Settings): Promise<number>
     Array.from({ length: count - 1 }, (_, index) => prepareShard(index + 1, count)),
   );
   return count;
-}
-
-/** A connection for listening: of a cluster, any node will do. */
-function subscriber(client: RedisClient): RedisSubscriber {
-  const nodes = 'nodes' in client ? client.nodes('all') : [client];
-  const node = nodes[Math.floor(Math.random() * nodes.length)];
-  if (!node) throw new Error('No node of the cluster is known');
-  return node.duplicate({
-    lazyConnect: true,
-    maxRetriesPerRequest: 0,
-    retryStrategy: null,
-  });
 }

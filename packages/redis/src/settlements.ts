@@ -1,7 +1,7 @@
 import type { Settlement } from '@sched/core';
+import { shardOf } from '@sched/core/adapter';
 import type { Argument, Item } from './batches.js';
-import { shardOf } from './batches.js';
-import { checkBody, checkText, encodeChange, encodeNew } from './records.js';
+import { encodeChange, encodeNew } from './records.js';
 import { deliver, drain } from './scripts.js';
 import type { Session } from './session.js';
 
@@ -24,9 +24,7 @@ export function encodeSettlement(
     ...[id, token, revision],
     ...(next ? [encodeChange(next), next.body] : ['', '']),
     history.length,
-    ...history.flatMap(({ taskId, id, at, body }) => [
-      ...[checkText(taskId), checkText(id), at, checkBody(body)],
-    ]),
+    ...history.flatMap(({ taskId, id, at, body }) => [taskId, id, at, body]),
     here.length,
     ...here.flatMap(encodeNew),
     elsewhere.length,

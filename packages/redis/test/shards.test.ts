@@ -1,4 +1,5 @@
 import type { ClaimedTask, DataStore, Settlement } from '@sched/core';
+import { shardOf } from '@sched/core/adapter';
 import type { RedisClient } from '@sched/redis';
 import { RedisDataStore } from '@sched/redis';
 import {
@@ -12,7 +13,6 @@ import {
 import { describeOn } from '@sched-tooling/services';
 import { Cluster } from 'ioredis';
 import { expect, test } from 'vitest';
-import { shardOf } from '../src/batches.js';
 import type { Script } from '../src/lua.js';
 import { deliver, drain } from '../src/scripts.js';
 import { optionsFor } from './place.js';

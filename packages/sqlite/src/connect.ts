@@ -5,7 +5,7 @@ import { isBusy, openError } from './errors.js';
 import type { Executor } from './executor.js';
 import { createExecutor } from './executor.js';
 import type { Settings } from './options.js';
-import { migrate, outdatedSchema, readVersion, schemaVersion } from './schema.js';
+import { isCurrent, migrate, readVersion, schemaVersion } from './schema.js';
 import { createSession } from './session.js';
 
 /** @throws SchedError as `DataStore.open` says */
@@ -49,8 +49,6 @@ function openFile(path: string, mayCreate: boolean): SqliteDatabase {
     );
   }
   // Opening would create it.
-  if (!mayCreate && path !== ':memory:' && !existsSync(path)) {
-    throw outdatedSchema(`There is no file ${path}`);
-  }
+  if (path !== ':memory:' && !existsSync(path)) isCurrent(`The tables of ${path}`, 0, mayCreate);
   return new sqlite.DatabaseSync(path);
 }

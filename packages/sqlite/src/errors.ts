@@ -1,5 +1,6 @@
-import type { SchedErrorCode } from '@sched/core';
 import { isSchedError, SchedError } from '@sched/core';
+import type { ErrorMeanings } from '@sched/core/adapter';
+import { toStoreError } from '@sched/core/adapter';
 
 // Result codes by what they mean for a caller: https://www.sqlite.org/rescode.html
 /** SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL (which means that others kept winning the race for a lock) */
@@ -8,12 +9,26 @@ const locked = [5, 6, 15];
 const unwritable = [3, 8, 14];
 /** SQLITE_CORRUPT, SQLITE_NOTADB */
 const damaged = [11, 26];
-/** SQLITE_CONSTRAINT, SQLITE_MISMATCH */
-const unsuitable = [19, 20];
-/** SQLITE_TOOBIG */
-const tooBig = [18];
 /** SQLITE_BUSY_SNAPSHOT, an extended code: a transaction has read what another connection has since replaced. */
 const staleSnapshot = 517;
+
+/** What errors mean, by their primary result code, class and message. */
+const meanings: ErrorMeanings = [
+  [
+    /^5 /,
+    'SCHED_STORE_UNAVAILABLE',
+    'Another connection has written since this transaction first read. Roll back, and BEGIN IMMEDIATE the next time.',
+  ],
+  // SQLITE_TOOBIG
+  [/^18 /, 'SCHED_PAYLOAD_TOO_LARGE', 'A record is longer than SQLite allows.'],
+  [
+    /no such (table|column|index)|already exists/,
+    'SCHED_STORE_SCHEMA',
+    'The tables are not those of @sched/sqlite: check namespace, and that a store has been opened on this very database.',
+  ],
+  // SQLITE_CONSTRAINT, SQLITE_MISMATCH
+  [/^(19|20) |^\d+ TypeError/, 'SCHED_ARGUMENT_INVALID', 'A value cannot be stored.'],
+];
 
 /** The extended result code; 0 for an error that is not SQLite's. */
 function resultCode(error: unknown): number {
@@ -33,33 +48,16 @@ export function isBusy(error: unknown): boolean {
 /** What a call rejects with. */
 export function callError(error: unknown, busyTimeoutMs: number): SchedError {
   if (isSchedError(error)) return error;
-  const { message } = error as Error;
-  const fail = (code: SchedErrorCode, text: string) => new SchedError(code, text, { cause: error });
   if (isBusy(error)) {
-    return fail(
+    return new SchedError(
       'SCHED_STORE_UNAVAILABLE',
       `SQLite was locked for ${busyTimeoutMs} ms (busyTimeoutMs): another connection keeps a transaction open.`,
+      { cause: error },
     );
   }
-  if (isAmong(locked, error)) {
-    return fail(
-      'SCHED_STORE_UNAVAILABLE',
-      'Another connection has written since this transaction first read. Roll back, and BEGIN IMMEDIATE the next time.',
-    );
-  }
-  if (isAmong(tooBig, error)) {
-    return fail('SCHED_PAYLOAD_TOO_LARGE', `A record is longer than SQLite allows: ${message}.`);
-  }
-  if (/no such (table|column|index)|already exists/.test(message)) {
-    return fail(
-      'SCHED_STORE_SCHEMA',
-      `The tables are not those of @sched/sqlite: ${message}. Check namespace, and that a store has been opened on this very database.`,
-    );
-  }
-  if (isAmong(unsuitable, error) || error instanceof TypeError) {
-    return fail('SCHED_ARGUMENT_INVALID', `A value cannot be stored: ${message}.`);
-  }
-  return fail('SCHED_STORE_UNAVAILABLE', `SQLite failed: ${message}.`);
+  const { name, message } = error as Error;
+  const text = `${resultCode(error) & 0xff} ${name} ${message}`;
+  return toStoreError(error, meanings, 'SQLite', text, message);
 }
 
 /** What `open` rejects with: the setting that led there, if one did. */
@@ -74,14 +72,6 @@ export function openError(error: unknown, setting: string, busyTimeoutMs: number
   }
   if (isAmong(damaged, cause)) return fail('is not an SQLite database, or is damaged');
   return callError(error, busyTimeoutMs);
-}
-
-/** A value of a call is a text that would not come back as it was. */
-export function unstorableText(): SchedError {
-  return new SchedError(
-    'SCHED_ARGUMENT_INVALID',
-    'A text holds half of a surrogate pair, or a character 0.',
-  );
 }
 
 /** What `withTransaction` was given is not what it takes. */

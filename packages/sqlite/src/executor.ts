@@ -1,6 +1,7 @@
 // Not the globals: those stand still where a test has put fake ones in their place.
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { isSchedError } from '@sched/core';
+import { UnderWay } from '@sched/core/adapter';
 import { callError, isBusy, notInTransaction } from './errors.js';
 import type { Session } from './session.js';
 
@@ -26,15 +27,8 @@ export function createExecutor(
   busyTimeoutMs: number,
   isNested = false,
 ): Executor {
-  const underWay = new Set<Promise<unknown>>();
+  const underWay = new UnderWay();
   let gathering: { readonly works: Work[]; readonly results: Promise<unknown[]> } | undefined;
-
-  function track<T>(promise: Promise<T>): Promise<T> {
-    const done = () => underWay.delete(promise);
-    underWay.add(promise);
-    promise.then(done, done);
-    return promise;
-  }
 
   function assertUsable(): void {
     const { isTransaction } = session.database;
@@ -87,10 +81,8 @@ export function createExecutor(
   }
 
   return {
-    call: (attempt) => track(call(attempt)),
-    write: <T>(work: (session: Session) => T) => track(write(work) as Promise<T>),
-    async close() {
-      await Promise.allSettled(underWay);
-    },
+    call: (attempt) => underWay.add(call(attempt)),
+    write: <T>(work: (session: Session) => T) => underWay.add(write(work) as Promise<T>),
+    close: () => underWay.idle(),
   };
 }

@@ -1,4 +1,4 @@
-import { SchedError } from '@sched/core';
+import { isSchemaCurrent } from '@sched/core/adapter';
 import type { Session } from './session.js';
 
 /** The version that this code reads and writes. */
@@ -59,24 +59,19 @@ function steps(prefix: string): readonly string[] {
  */
 export function migrate(session: Session, prefix: string, mayChange: boolean): void {
   const version = readVersion(session, prefix);
-  if (version === schemaVersion) {
+  if (isCurrent(`The tables ${prefix}*`, version, mayChange)) {
     // Changes nothing, and fails where nothing can be changed.
     session.run(`DELETE FROM ${prefix}meta WHERE false`);
     return;
   }
-  const found = `The tables ${prefix}* have schema version ${version}, not ${schemaVersion}`;
-  if (version > schemaVersion) {
-    throw schemaError(`${found}. Install the @sched/sqlite that wrote them, or a later one.`);
-  }
-  if (!mayChange) throw outdatedSchema(version === 0 ? `There are no tables ${prefix}*` : found);
   for (const step of steps(prefix).slice(version)) session.database.exec(step);
 }
 
-/** What `migrate: false` makes of a schema that is missing or old. */
-export function outdatedSchema(what: string): SchedError {
-  return schemaError(
-    `${what}, and migrate: false creates and changes nothing. Correct path or namespace, or open the store once without it.`,
-  );
+/** @throws SchedError `SCHED_STORE_SCHEMA`, as {@link migrate} */
+export function isCurrent(what: string, found: number, migrate: boolean): boolean {
+  const adapter = '@sched/sqlite';
+  const settings = 'path or namespace';
+  return isSchemaCurrent({ what, adapter, found, known: schemaVersion, migrate, settings });
 }
 
 /** 0 when there is no schema. */
@@ -84,8 +79,4 @@ export function readVersion(session: Session, prefix: string): number {
   if (!session.get(`PRAGMA table_info(${prefix}meta)`)) return 0;
   const row = session.get<[number]>(`SELECT value FROM ${prefix}meta WHERE key = 'schema'`);
   return row?.[0] ?? 0;
-}
-
-function schemaError(message: string): SchedError {
-  return new SchedError('SCHED_STORE_SCHEMA', message);
 }

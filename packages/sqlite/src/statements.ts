@@ -1,9 +1,6 @@
 import type { TaskFilter } from '@sched/core';
+import { filterColumns, taskColumns } from '@sched/core/adapter';
 import type { SqliteValue } from './client.js';
-
-/** In the order of `TaskRow`. */
-const columns = `serial, id, name, queue, group_name, status, paused, run_at, body, resumed_at,
-  lease_token, lease_owner, lease_expires_at, deliveries, revision, wake_at, settled_token`;
 
 const noLease = 'lease_token = NULL, lease_owner = NULL, lease_expires_at = NULL';
 
@@ -24,7 +21,7 @@ export function createStatements(prefix: string) {
       (serial, id, name, queue, group_name, status, paused, run_at, revision, body)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
 
-    get: `SELECT ${columns} FROM ${tasks} WHERE id = ?`,
+    get: `SELECT ${taskColumns}, settled_token FROM ${tasks} WHERE id = ?`,
 
     update: `UPDATE ${tasks} SET name = ?, queue = ?, group_name = ?, status = ?, run_at = ?,
       body = ?, revision = ? WHERE id = ?`,
@@ -33,7 +30,7 @@ export function createStatements(prefix: string) {
     nextWakeAt: `SELECT wake_at FROM ${due}
       WHERE queue = ? AND wake_at IS NOT NULL ORDER BY wake_at LIMIT 1`,
 
-    due: `SELECT ${columns} FROM ${due}
+    due: `SELECT ${taskColumns}, serial FROM ${due}
       WHERE queue = ? AND wake_at <= ? ORDER BY wake_at LIMIT ?`,
 
     lease: `UPDATE ${tasks} SET lease_token = ?, lease_owner = ?, lease_expires_at = ?,
@@ -66,7 +63,7 @@ export function createStatements(prefix: string) {
     /** The serial of the task so many places after another. */
     horizon: `SELECT serial FROM ${tasks} WHERE serial > ? ORDER BY serial LIMIT 1 OFFSET ?`,
 
-    list: (where: string) => `SELECT ${columns} FROM ${chosen(where)}
+    list: (where: string) => `SELECT ${taskColumns}, serial FROM ${chosen(where)}
       WHERE serial > ? AND serial <= ?${where} ORDER BY serial LIMIT ?`,
 
     count: (where: string) => `SELECT count(*) FROM ${chosen(where)} WHERE true${where}`,
@@ -78,25 +75,16 @@ export function createStatements(prefix: string) {
   };
 }
 
-export type Statements = ReturnType<typeof createStatements>;
-
 /** A filter as the end of a WHERE clause, and the values that it needs. */
-export function conditions(
-  { group, name, queue, status, paused, leased }: TaskFilter,
-  now: number,
-) {
+export function conditions(filter: TaskFilter, now: number) {
   const values: SqliteValue[] = [];
   let where = '';
-  const columns = { group_name: group, name, queue, status, paused };
-  for (const [column, value] of Object.entries(columns)) {
-    if (value === null || typeof value === 'boolean') where += ` AND ${column} IS ${value}`;
-    else if (value !== undefined) {
-      where += ` AND ${column} = ?`;
-      values.push(value);
-    }
+  for (const [column, value] of filterColumns(filter)) {
+    if (typeof value === 'string') values.push(value);
+    where += typeof value === 'string' ? ` AND ${column} = ?` : ` AND ${column} IS ${value}`;
   }
-  if (leased !== undefined) {
-    where += ` AND (lease_expires_at > ?) IS ${leased ? '' : 'NOT '}TRUE`;
+  if (filter.leased !== undefined) {
+    where += ` AND (lease_expires_at > ?) IS ${filter.leased ? '' : 'NOT '}TRUE`;
     values.push(now);
   }
   return { where, values };

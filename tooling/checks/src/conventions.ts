@@ -41,16 +41,21 @@ export const texts = {
 /** The package that the others depend on as a peer. */
 export const core = 'core';
 
+/** What does the same job in every adapter is called the same. */
+const adapterFiles = ['calls', 'client', 'connect', 'errors', 'options', 'session'].map(
+  (name) => `src/${name}.ts`,
+);
+
 /** The published packages that hold a data store, and which of an adapter's files they need. */
 export const adapters: Record<string, { files: string[] }> = {
   // Keeps its records in objects: nothing to create, no driver to describe.
   memory: { files: [] },
-  sqlite: { files: ['src/client.ts', 'src/schema.ts'] },
-  postgres: { files: ['src/client.ts', 'src/schema.ts'] },
-  redis: { files: ['src/client.ts', 'src/scripts.ts'] },
-  mysql: { files: ['src/client.ts', 'src/schema.ts'] },
-  mongo: { files: ['src/client.ts', 'src/schema.ts'] },
-  dynamodb: { files: ['src/client.ts', 'src/schema.ts'] },
+  sqlite: { files: [...adapterFiles, 'src/schema.ts'] },
+  postgres: { files: [...adapterFiles, 'src/schema.ts'] },
+  redis: { files: [...adapterFiles, 'src/scripts.ts'] },
+  mysql: { files: [...adapterFiles, 'src/schema.ts'] },
+  mongo: { files: [...adapterFiles, 'src/schema.ts'] },
+  dynamodb: { files: [...adapterFiles, 'src/schema.ts'] },
 };
 
 /** The published packages that are commands, which export nothing, and the fields in which they differ. */

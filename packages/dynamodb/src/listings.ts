@@ -1,6 +1,7 @@
 import type { AttributeValue, QueryInput } from '@aws-sdk/client-dynamodb';
 import type { HistoryEntry, ListRequest, ListResult, TaskFilter, TaskRecord } from '@sched/core';
 import { SchedError } from '@sched/core';
+import { checkCursor, chunks, isFiltered, matchesFilter } from '@sched/core/adapter';
 import type { Item, Texts, Value } from './expressions.js';
 import { expressions, textOf } from './expressions.js';
 import type { Key } from './records.js';
@@ -17,25 +18,11 @@ const queriesPerPage = 20;
 /** What a filter looks at. */
 const filtered = '#sk, #name, #queue, #group, #status, #paused, #due, #owner, #expiresAt';
 
-/** The tasks of these ids, by id; as they are, not as they were a moment ago. */
-export async function read(
-  session: Session,
-  ids: readonly string[],
-): Promise<Map<string, TaskRecord>> {
-  const distinct = [...new Set(ids)].filter(isKey);
-  const found = new Map<string, TaskRecord>();
-  const batches = Array.from({ length: Math.ceil(distinct.length / batchSize) }, (_, index) =>
-    distinct.slice(index * batchSize, (index + 1) * batchSize),
-  );
-  await Promise.all(
-    batches.map(async (batch) => {
-      for (const item of await readBatch(session, batch)) {
-        const task = session.records.decode(item);
-        found.set(task.id, task);
-      }
-    }),
-  );
-  return found;
+/** The tasks of these ids, of which none comes twice; as they are, not as they were a moment ago. */
+export async function read(session: Session, ids: readonly string[]): Promise<TaskRecord[]> {
+  const batches = chunks(ids.filter(isKey), batchSize);
+  const found = await Promise.all(batches.map((batch) => readBatch(session, batch)));
+  return found.flat().map((item) => session.records.decode(item));
 }
 
 async function readBatch({ records, call }: Session, ids: readonly string[]): Promise<Item[]> {
@@ -103,15 +90,10 @@ export async function list(
   now: number,
 ): Promise<ListResult> {
   const { records, call } = session;
-  const [, first, id = ''] = /^(\d{1,3})\.(.*)$/s.exec(after) ?? [];
-  if (first === undefined) {
-    throw new SchedError('SCHED_ARGUMENT_INVALID', `after is not the next of a page: ${after}.`);
-  }
-  const { group } = filter;
+  checkCursor(after, /^\d{1,3}\./);
+  const [first = ''] = after.split('.', 1);
+  const id = after.slice(first.length + 1);
   const places = placesOf(session, filter);
-  const isFiltered = Object.values({ ...filter, group: group === null ? '' : undefined }).some(
-    (each) => each !== undefined,
-  );
   const tasks: TaskRecord[] = [];
   let [at, last] = [Number(first), id];
   for (let count = 0; at < places.length; count++) {
@@ -120,11 +102,11 @@ export async function list(
     const place = places[at] ?? { shard: 0 };
     const { Items = [], LastEvaluatedKey } = await call('Query', {
       TableName: records.table,
-      Limit: Math.min(isFiltered ? lookAt : wanted, 2 ** 31 - 1),
+      Limit: Math.min(isFiltered(filter) ? lookAt : wanted, 2 ** 31 - 1),
       ...tasksOf(session, place, last),
     });
     const found = 'group' in place ? await current(session, Items) : Items.map(decode(session));
-    const matching = found.filter((task) => matches(task, filter, now));
+    const matching = found.filter((task) => matchesFilter(task, filter, now));
     tasks.push(...matching.slice(0, wanted));
     if (matching.length > wanted) last = tasks.at(-1)?.id ?? last;
     else if (LastEvaluatedKey) last = textOf(LastEvaluatedKey, 'sk') ?? last;
@@ -141,7 +123,7 @@ const decode =
 /** The tasks of an index, in its order, as they are now. */
 async function current(session: Session, items: readonly Item[]): Promise<TaskRecord[]> {
   const ids = items.map((item) => textOf(item, 'sk') ?? '');
-  const tasks = await read(session, ids);
+  const tasks = new Map((await read(session, ids)).map((task) => [task.id, task]));
   return ids.flatMap((id) => tasks.get(id) ?? []);
 }
 
@@ -151,11 +133,9 @@ function placesOf({ records }: Session, { group }: TaskFilter) {
 }
 
 export async function count(session: Session, filter: TaskFilter, now: number): Promise<number> {
-  const { group, ...others } = filter;
-  const isFiltered = group === null || Object.values(others).some((member) => member !== undefined);
   const counts = placesOf(session, filter).map(async (place) => {
     let sum = 0;
-    if (!isFiltered) {
+    if (!isFiltered(filter)) {
       const input = { ...tasksOf(session, place, ''), Select: 'COUNT' as const };
       for await (const { count } of query(session, input)) sum += count;
       return sum;
@@ -163,7 +143,7 @@ export async function count(session: Session, filter: TaskFilter, now: number): 
     const texts = 'group' in place ? {} : { ProjectionExpression: filtered };
     for await (const { items } of query(session, tasksOf(session, place, '', texts))) {
       const tasks = 'group' in place ? await current(session, items) : items.map(decode(session));
-      sum += tasks.filter((task) => matches(task, filter, now)).length;
+      sum += tasks.filter((task) => matchesFilter(task, filter, now)).length;
     }
     return sum;
   });
@@ -191,7 +171,6 @@ export async function history(
 ): Promise<HistoryEntry[]> {
   const { records, settings } = session;
   const { historyLimit, historyMaxAgeMs } = settings;
-  if (historyLimit === 0) return [];
   const oldest = Math.max(now - historyMaxAgeMs, -9e15);
   const input = {
     ConsistentRead: true,
@@ -217,16 +196,5 @@ export async function history(
     }
     if (added.size >= historyLimit) break;
   }
-  return [...added.values()].slice(0, Math.min(limit, historyLimit)).map(({ entry }) => entry);
-}
-
-function matches(task: TaskRecord, filter: TaskFilter, now: number): boolean {
-  return (
-    (filter.group === undefined || task.group === filter.group) &&
-    (filter.name === undefined || task.name === filter.name) &&
-    (filter.queue === undefined || task.queue === filter.queue) &&
-    (filter.status === undefined || task.status === filter.status) &&
-    (filter.paused === undefined || task.paused === filter.paused) &&
-    (filter.leased === undefined || now < (task.lease?.expiresAt ?? now) === filter.leased)
-  );
+  return [...added.values()].slice(0, limit).map(({ entry }) => entry);
 }

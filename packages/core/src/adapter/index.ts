@@ -1,0 +1,30 @@
+/**
+ * What the data stores of all databases have in common, for whoever writes one. The contract is all that a store has to
+ * keep; how it does is its own affair, and so is whether it uses any of this.
+ *
+ * @module
+ */
+
+export { AdapterStore } from './adapter-store.js';
+export { chunks, firstOfEach, shardOf } from './batches.js';
+export type { StoreCalls, TaskChange } from './calls.js';
+export { checkCursor, type ErrorMeanings, firstError, toStoreError } from './errors.js';
+export { drawForgetting, type Forgetting } from './history.js';
+export type { Sized, StoreLimits } from './limits.js';
+export { isFiltered, matchesFilter, toPage } from './listings.js';
+export {
+  type AdapterOptions,
+  type AdapterSettings,
+  checkName,
+  checkSetting,
+  checkSqlName,
+  checkUrl,
+  checkWhole,
+  readAdapterOptions,
+  theOneGiven,
+  type WithDefaults,
+} from './options.js';
+export { checkServerVersion, isSchemaCurrent, type SchemaCheck, schemaError } from './schema.js';
+export { filterColumns, type TaskRow, taskColumns, toNumber, toRecord } from './sql.js';
+export { UnderWay } from './under-way.js';
+export { type Ear, type Subscribe, Watcher } from './watcher.js';

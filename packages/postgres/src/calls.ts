@@ -1,0 +1,157 @@
+import type { ClaimedTask, NewTaskRecord, Settlement } from '@sched/core';
+import type { StoreCalls, TaskRow, Watcher } from '@sched/core/adapter';
+import { drawForgetting, toPage, toRecord } from '@sched/core/adapter';
+import { ClaimStarts } from './claim-starts.js';
+import type { Wake } from './notifications.js';
+import type { Settings } from './options.js';
+import type { Session } from './session.js';
+import { createStatements } from './statements.js';
+
+/** Several of the largest bodies in one statement stay below the limits of server and driver. */
+const limits = {
+  maxWrites: 5000,
+  maxSize: 16 * 1024 * 1024,
+  maxBodyBytes: 64 * 1024 * 1024,
+};
+
+type ClaimEnd = readonly [
+  now: number,
+  firsts: readonly (readonly [at: number, serial: number] | null)[] | null,
+  writers: readonly string[] | null,
+];
+
+type Verdict = 'applied' | 'settled' | 'conflict' | 'lost';
+
+/**
+ * The calls of the contract, as statements.
+ *
+ * @param tell says that tasks have come to wake, and resolves when that has been said
+ * @param watcher there where it can listen
+ */
+export function createCalls(
+  { all, isNested }: Session,
+  settings: Settings,
+  tell: (wakes: readonly Wake[]) => Promise<void>,
+  watcher?: Watcher,
+): StoreCalls {
+  const sql = createStatements(settings.prefix);
+  const starts = new ClaimStarts();
+
+  /** The injected time. */
+  const time = () => settings.clock?.() ?? null;
+
+  /** The one answer of a statement that always gives one. */
+  const one = async <T>(...statement: Parameters<typeof all>): Promise<T> => {
+    const [answer] = await all<T>(...statement);
+    return answer as T;
+  };
+
+  return {
+    limits,
+
+    now: async () => time() ?? one<number>(sql.now, null),
+
+    async insert(records) {
+      const inserted = new Set(await one<number[] | null>(sql.insert, records, time()));
+      await tell(wakesOf(records, inserted));
+      return records.map((_, position) => (inserted.has(position) ? 'inserted' : 'exists'));
+    },
+
+    read: async (ids) => (await all<TaskRow>(sql.get, ids)).map(toRecord),
+
+    async update(id, change, revision) {
+      const request = { ...change, id, revision };
+      type Answer = [found: number, changed: number, wakes: Wake[] | null];
+      const [found, changed, wakes] = await one<Answer>(sql.update, request, time());
+      await tell(wakes ?? []);
+      if (found === 0) return 'missing';
+      return changed === 0 ? 'conflict' : 'updated';
+    },
+
+    async list({ after, limit, ...filter }) {
+      // The next text after another, byte by byte: no text has a character 0.
+      const from = after === undefined ? '' : `${after}\u0001`;
+      const request = { ...filter, from, limit, now: time() };
+      const rows = await all<[end: string | null, ...TaskRow]>(sql.list(filter), request);
+      const tasks = rows.map(([, ...row]) => row).filter(([id]) => id !== null);
+      return toPage(tasks, limit, toRecord, ([id]) => String(id), rows[0]?.[0]);
+    },
+
+    count: (filter) => one<number>(sql.count(filter), { ...filter, now: time() }),
+
+    remove: (selector) => one<number>(sql.remove(selector), selector),
+
+    async setPaused(selector, paused) {
+      const statement = sql.setPaused(selector, paused);
+      const [changed, wakes] = await one<[number, Wake[] | null]>(statement, selector, time());
+      await tell(wakes ?? []);
+      return changed;
+    },
+
+    async claim({ queues, limit, owner, leaseMs }) {
+      watcher?.note(queues);
+      const start = starts.begin(queues);
+      const { probe, after } = start;
+      const request = { starts: start.starts, limit, owner, leaseMs, probe, after };
+      const rows = await all<TaskRow | ClaimEnd>(sql.claim, request, time());
+      const [now, firsts, writers] = rows.pop() as ClaimEnd;
+      starts.end(start, now, rows.length, firsts ?? [], writers);
+      const wakeAts = (firsts ?? []).flatMap((first) => (first ? [first[0]] : []));
+      return {
+        tasks: rows.map((row) => ({ ...toRecord(row), lapsedOwner: row[15] }) as ClaimedTask),
+        now,
+        nextWakeAt: wakeAts.length > 0 ? Math.min(...wakeAts) : null,
+      };
+    },
+
+    async extend(leases, leaseMs) {
+      const answers = leases.map((): number | 'lost' => 'lost');
+      const rows = await all<[number, number]>(sql.extend, leases, time(), leaseMs);
+      for (const [position, revision] of rows) answers[position] = revision;
+      return answers;
+    },
+
+    async settle(settlements) {
+      const entries = settlements.flatMap(({ history }) => history.map(({ taskId }) => taskId));
+      const forget = drawForgetting(settings, entries) ?? null;
+      type Answer = [Verdict[], wakes: Wake[] | null, spawned: number[] | null];
+      const answer = await one<Answer>(sql.settle, settlements, time(), forget);
+      const [verdicts, wakes, spawned] = answer;
+      const spawns = spawnsOf(settlements, verdicts);
+      const told = tell([...(wakes ?? []), ...wakesOf(spawns, new Set(spawned))]);
+      // It has to be said before the user commits; otherwise nobody waits for it.
+      if (isNested) await told;
+      return verdicts.map((verdict) => (verdict === 'applied' ? 'settled' : verdict));
+    },
+
+    async release(leases) {
+      type Answer = [positions: number[] | null, wakes: Wake[] | null];
+      const [positions, wakes] = await one<Answer>(sql.release, leases, time());
+      const told = tell(wakes ?? []);
+      if (isNested) await told;
+      const released = new Set(positions);
+      return leases.map((_, position) => (released.has(position) ? 'released' : 'lost'));
+    },
+
+    async history(taskId, limit) {
+      const request = { taskId, age: settings.historyMaxAgeMs, limit };
+      const rows = await all<[string, number, string]>(sql.history, request, time());
+      return rows.map(([id, at, body]) => ({ taskId, id, at, body }));
+    },
+
+    ...(watcher && { watch: (listener) => watcher.watch(listener) }),
+  };
+}
+
+function spawnsOf(settlements: readonly Settlement[], verdicts: readonly Verdict[]) {
+  return settlements.flatMap(({ spawn }, at) => (verdicts[at] === 'applied' ? spawn : []));
+}
+
+/** Where those that were inserted wake. */
+function wakesOf(records: readonly NewTaskRecord[], inserted: ReadonlySet<number>): Wake[] {
+  return records.flatMap(({ queue, runAt, paused, status }, position): Wake[] =>
+    inserted.has(position) && runAt !== null && !paused && status === 'scheduled'
+      ? [[queue, runAt]]
+      : [],
+  );
+}

@@ -1,0 +1,230 @@
+import type {
+  ClaimedTask,
+  ClaimRequest,
+  HistoryEntry,
+  NewTaskRecord,
+  Settlement,
+  TaskSelector,
+} from '@sched/core';
+import type { StoreCalls, TaskRow } from '@sched/core/adapter';
+import { checkCursor, toPage, toRecord } from '@sched/core/adapter';
+import type { SqliteValue } from './client.js';
+import type { Executor } from './executor.js';
+import type { Settings } from './options.js';
+import type { Session } from './session.js';
+import { conditions, createStatements } from './statements.js';
+
+/** Fences off stale owners and stale decisions. */
+const current = 'id = ? AND lease_token = ? AND revision = ?';
+
+/** How many tasks one page of a listing looks at: the event loop stands still while it does. */
+const listingHorizon = 10_000;
+
+/** What is behind the columns of a task: its serial, or its `settled_token`. */
+const extra = (row: TaskRow) => row[15];
+
+/** The calls of the contract, through an executor. */
+export function createCalls(executor: Executor, settings: Settings): StoreCalls {
+  const { clock = Date.now, historyLimit, historyMaxAgeMs, tablePrefix } = settings;
+  const sql = createStatements(tablePrefix);
+  const { call, write } = executor;
+
+  /** The earliest `at` of an entry that is not too old. */
+  const oldest = () => clock() - historyMaxAgeMs;
+
+  /** Takes numbers from the store's counter, each for one token, revision or serial. @returns the first of them */
+  function reserve(session: Session, count: number): number {
+    if (count === 0) return 0;
+    const [last = 0] = session.get<[number]>(sql.reserve, count) ?? [];
+    return last - count + 1;
+  }
+
+  function insert(session: Session, record: NewTaskRecord, number: number) {
+    const { id, name, queue, group, status, paused, runAt, body } = record;
+    const schedule = [status, Number(paused), runAt];
+    const values = [number, id, name, queue, group, ...schedule, number, body];
+    return session.run(sql.insert, ...values) > 0 ? 'inserted' : 'exists';
+  }
+
+  /** Runs a statement on the tasks that are meant. @returns how many changed */
+  function each(
+    selector: TaskSelector,
+    statement: (where: string) => string,
+    values: () => SqliteValue[],
+  ): Promise<number> {
+    return write((session) => {
+      const given = values();
+      if ('all' in selector) return session.run(statement('true'), ...given);
+      if ('group' in selector) {
+        return session.run(statement('group_name = ?'), ...given, selector.group);
+      }
+      return selector.ids.reduce(
+        (sum, id) => sum + session.run(statement('id = ?'), ...given, id),
+        0,
+      );
+    });
+  }
+
+  function nextWakeAt(session: Session, queues: readonly string[]): number | null {
+    const firsts = queues.flatMap((queue) => session.all<[number]>(sql.nextWakeAt, queue));
+    return firsts.length > 0 ? Math.min(...firsts.flat()) : null;
+  }
+
+  function take(
+    session: Session,
+    { queues, limit, owner, leaseMs }: ClaimRequest,
+    now: number,
+  ): ClaimedTask[] {
+    const due: TaskRow[] = [];
+    for (const queue of queues) {
+      if (due.length === limit) break;
+      due.push(...session.all<TaskRow>(sql.due, queue, now, limit - due.length));
+    }
+    let token = reserve(session, due.length);
+    const expiresAt = now + leaseMs;
+    return due.map((row) => {
+      const task = toRecord(row);
+      const lease = { token: token++, owner, expiresAt };
+      session.run(sql.lease, lease.token, owner, expiresAt, Number(extra(row)));
+      const deliveries = task.deliveries + 1;
+      const lapsedOwner = task.lease?.owner ?? null;
+      return { ...task, lease, deliveries, wakeAt: expiresAt, lapsedOwner };
+    });
+  }
+
+  /** @returns whether the settlement was applied; it is unless a fence stands in its way */
+  function apply(session: Session, { id, token, revision, next }: Settlement, number: number) {
+    if (!next) return session.run(sql.remove(current), id, token, revision) > 0;
+    const { status, runAt, body, paused } = next;
+    const values = [status, runAt, body, paused ? 1 : 0, number, token, id, token, revision];
+    return session.run(sql.settle, ...values) > 0;
+  }
+
+  function refusal(session: Session, { id, token }: Settlement) {
+    const row = session.get<TaskRow>(sql.get, id);
+    if (row && extra(row) === token) return 'settled';
+    return row && toRecord(row).lease?.token === token ? 'conflict' : 'lost';
+  }
+
+  function append(session: Session, { taskId, id, at, body }: HistoryEntry, number: number) {
+    session.run(sql.append, taskId, id, at, number, body);
+    // Finding the excess means walking past what is kept. Where that is much, it is done now and then only, and
+    // reading goes by the limit.
+    if (Math.random() * historyLimit < 8) session.run(sql.forgetExcess, taskId, historyLimit);
+  }
+
+  return {
+    // What the driver would give back as another text; Node 22 reads no further than a character 0.
+    limits: { unstorable: 'loneSurrogatesAndNul' },
+
+    now: async () => clock(),
+
+    insert: (records) =>
+      write((session) => {
+        let number = reserve(session, records.length);
+        return records.map((record) => insert(session, record, number++));
+      }),
+
+    read: (ids) =>
+      call((session) =>
+        ids.flatMap((id) => {
+          const row = session.get<TaskRow>(sql.get, id);
+          return row ? [toRecord(row)] : [];
+        }),
+      ),
+
+    update: (id, change, revision) =>
+      write((session) => {
+        const row = session.get<TaskRow>(sql.get, id);
+        if (!row) return 'missing';
+        const task = toRecord(row);
+        if (task.revision !== revision) return 'conflict';
+        const { name = task.name, queue = task.queue, group = task.group } = change;
+        const { status = task.status, runAt = task.runAt, body = task.body } = change;
+        const number = reserve(session, 1);
+        session.run(sql.update, name, queue, group, status, runAt, body, number, id);
+        return 'updated';
+      }),
+
+    async list({ after = '0', limit, ...filter }) {
+      checkCursor(after, /^\d{1,16}$/);
+      return call((session) => {
+        const from = Number(after);
+        const { where, values } = conditions(filter, clock());
+        // A group has an index. Whatever else is asked for is looked for task by task, a stretch of them a page.
+        const [horizon] =
+          typeof filter.group === 'string'
+            ? []
+            : (session.get<[number]>(sql.horizon, from, listingHorizon + limit) ?? []);
+        const to = horizon ?? Number.MAX_SAFE_INTEGER;
+        const rows = session.all<TaskRow>(sql.list(where), from, to, ...values, limit + 1);
+        const end = horizon === undefined ? null : String(horizon);
+        return toPage(rows, limit, toRecord, (row) => String(extra(row)), end);
+      });
+    },
+
+    count(filter) {
+      const { where, values } = conditions(filter, clock());
+      return call((session) => session.get<[number]>(sql.count(where), ...values)?.[0] ?? 0);
+    },
+
+    remove: (selector) => each(selector, sql.remove, () => []),
+
+    setPaused: (selector, paused) =>
+      each(selector, sql.setPaused, () => [
+        ...[Number(paused), paused ? null : clock(), Number(paused)],
+      ]),
+
+    claim: (request) =>
+      call((session) => {
+        const now = clock();
+        const next = nextWakeAt(session, request.queues);
+        // Idle workers ask without taking the lock for writing.
+        if (next === null || next > now) return { tasks: [], now, nextWakeAt: next };
+        return session.transaction(() => ({
+          tasks: take(session, request, now),
+          now,
+          nextWakeAt: nextWakeAt(session, request.queues),
+        }));
+      }),
+
+    extend: (leases, leaseMs) =>
+      write((session) => {
+        const expiresAt = clock() + leaseMs;
+        return leases.map(
+          ({ id, token }) => session.get<[number]>(sql.extend, expiresAt, id, token)?.[0] ?? 'lost',
+        );
+      }),
+
+    settle: (settlements) =>
+      write((session) => {
+        const parts = settlements.flatMap(({ history, spawn }) => [...history, ...spawn]);
+        let number = reserve(session, settlements.length + parts.length);
+        const answers = settlements.map((settlement) => {
+          if (!apply(session, settlement, number++)) return refusal(session, settlement);
+          for (const entry of settlement.history) append(session, entry, number++);
+          for (const record of settlement.spawn) insert(session, record, number++);
+          return 'settled';
+        });
+        // At least twice as fast as entries come, so that forgetting catches up at a cost in proportion.
+        if (parts.length > 0) session.run(sql.forgetStale, oldest(), 2 * parts.length);
+        return answers;
+      }),
+
+    release: (leases) =>
+      write((session) =>
+        leases.map(({ id, token, deferUntil = null }) =>
+          session.run(sql.release, deferUntil, id, token) > 0 ? 'released' : 'lost',
+        ),
+      ),
+
+    history: (taskId, limit) =>
+      call((session) => {
+        const most = Math.min(limit, Number.MAX_SAFE_INTEGER);
+        const rows = session.all<[string, number, string]>(sql.history, taskId, oldest(), most);
+        return rows.map(([id, at, body]) => ({ taskId, id, at, body }));
+      }),
+
+    close: executor.close,
+  };
+}
