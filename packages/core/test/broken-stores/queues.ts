@@ -90,7 +90,7 @@ export const queueStores: readonly BrokenStore[] = [
   broken(
     'looks at no more than sixteen queues',
     'G5',
-    'nothing is taken from a queue while an earlier one has a due task',
+    'nextWakeAt is never later than the earliest wakeAt',
     class extends MemoryDataStore {
       override claim(request: ClaimRequest) {
         return super.claim({ ...request, queues: request.queues.slice(0, 16) });

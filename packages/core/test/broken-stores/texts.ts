@@ -18,6 +18,7 @@ import { RunKeepingStore } from './kept-runs.js';
 type Change = Partial<Omit<NewTaskRecord, 'id' | 'paused'>>;
 type Expected = { readonly revision: number };
 type Fold = (text: string) => string;
+type Member = 'id' | 'name' | 'queue' | 'group';
 
 const inLowerCase: Fold = (text) => text.toLowerCase();
 const trimmed: Fold = (text) => text.trimEnd();
@@ -29,24 +30,25 @@ const visible: Fold = (text) => text.replaceAll(/[\u200b-\u200d\u00ad\ufeff]/g, 
 /** A store that can take a text for another one, as careless comparisons do. */
 class TwinFindingStore extends MemoryDataStore {
   /** The text itself if a task has it; else one that is the same to `fold`. */
-  protected async twin(
-    text: string,
-    member: 'id' | 'name' | 'queue' | 'group',
-    fold: Fold,
-  ): Promise<string> {
-    const { tasks } = await super.list({ limit: 100_000 });
-    const texts = tasks.map((task) => task[member]);
-    if (texts.includes(text)) return text;
-    return texts.find((other) => other !== null && fold(other) === fold(text)) ?? text;
+  protected async twin(text: string, member: Member, fold: Fold): Promise<string> {
+    const [twin = text] = await this.#twins([text], member, fold);
+    return twin;
   }
 
   protected async twinsOf<T extends { readonly id: string }>(
     items: readonly T[],
     fold: Fold,
   ): Promise<T[]> {
-    const found: T[] = [];
-    for (const item of items) found.push({ ...item, id: await this.twin(item.id, 'id', fold) });
-    return found;
+    const ids = items.map(({ id }) => id);
+    const twins = await this.#twins(ids, 'id', fold);
+    return items.map((item, index) => ({ ...item, id: twins[index] ?? item.id }));
+  }
+
+  async #twins(texts: readonly string[], member: Member, fold: Fold): Promise<string[]> {
+    const { tasks } = await super.list({ limit: 100_000 });
+    const kept = new Set(tasks.flatMap((task) => task[member] ?? []));
+    const byFold = new Map([...kept].toReversed().map((text) => [fold(text), text]));
+    return texts.map((text) => (kept.has(text) ? text : (byFold.get(fold(text)) ?? text)));
   }
 }
 
