@@ -401,8 +401,8 @@ export interface DataStore {
 
   /**
    * Reads the history of a task, newest first by `at`. Of entries with equal `at`, the latest added comes first. If one
-   * call settled several tasks, the order among their entries of equal `at` is open. History outlives its task. The
-   * store's options limit it by count and by age.
+   * call settled several tasks, the order among their entries of equal `at` is open, and so is which of two with one id
+   * is kept. History outlives its task. The store's options limit it by count and by age.
    *
    * @param limit the most entries to return, at least 1
    */

@@ -79,6 +79,13 @@ export function createStatements(p: string) {
       ${wakes('changed WHERE queue <> old_queue OR wake_at < was IS NOT FALSE')})::text AS a`,
 
     list: ({ group, ...filter }: TaskFilter) => {
+      const limit = "LIMIT ($1::json->>'limit')::bigint + 1";
+      const matching = conditions(filter);
+      if (group === undefined && matching === '') {
+        return `SELECT json_build_array(NULL, ${columns})::text AS a FROM (
+      SELECT * FROM ${tasks} WHERE id >= $1::json->>'from' ORDER BY id ${limit}
+    ) AS t ORDER BY id`;
+      }
       // Compared as pairs, a group can be read along its own index only. Otherwise the primary key has the order too,
       // and statistics that are out of date have been seen to prefer a walk through all tasks.
       const [within, order] =
@@ -91,13 +98,13 @@ export function createStatements(p: string) {
               `id >= $1::json->>'from' AND id <= coalesce(last, ${lastId}) ${group === null ? 'AND group_name IS NULL' : ''}`,
               'id',
             ];
-      return `WITH horizon AS (SELECT (
+      return `WITH horizon AS MATERIALIZED (SELECT (
       SELECT id FROM ${tasks} WHERE $1::json->>'group' IS NULL AND id >= $1::json->>'from'
       ORDER BY id OFFSET ${horizon} LIMIT 1
     ) AS last)
     SELECT json_build_array(last, ${columns})::text AS a FROM horizon LEFT JOIN LATERAL (
-      SELECT * FROM ${tasks} WHERE ${within} ${conditions(filter)}
-      ORDER BY ${order} LIMIT ($1::json->>'limit')::bigint + 1
+      SELECT * FROM ${tasks} WHERE ${within} ${matching}
+      ORDER BY ${order} ${limit}
     ) AS t ON true ORDER BY t.id`;
     },
 

@@ -213,12 +213,15 @@ export function createCalls(session: Session, settings: Settings): StoreCalls {
           run<[string, string[]]>(scripts.history, shard, time, [taskId], [taskId]),
         ),
       );
-      return found
-        .flatMap(([now, entries]) =>
-          decodeHistory(taskId, entries).filter(
-            ({ entry }) => entry.at >= Number(now) - historyMaxAgeMs,
-          ),
-        )
+      const kept = found.flatMap(([now, entries]) =>
+        decodeHistory(taskId, entries).filter(
+          ({ entry }) => entry.at >= Number(now) - historyMaxAgeMs,
+        ),
+      );
+      // Of two shards with one id, the one that was first.
+      kept.sort((a, b) => b.sequence - a.sequence);
+      const byId = new Map(kept.map((each) => [each.entry.id, each]));
+      return [...byId.values()]
         .sort((a, b) => b.entry.at - a.entry.at || b.sequence - a.sequence)
         .slice(0, limit)
         .map(({ entry }) => entry);
