@@ -2,10 +2,15 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConformanceTarget } from '@sched/core/conformance';
 import { recordConformance } from '@sched/core/conformance';
-import { afterAll, test } from 'vitest';
+import { afterAll, test, vi } from 'vitest';
 
 /** Where the reports lie, from the folder of the package. The table in the documentation is made of them. */
 const folder = join('.test-results', 'conformance');
+
+/** How many cases run at once: a server that is waited for leaves the machine idle. */
+const width = 4;
+/** How long a case may take on the slowest server while others run, before it counts as one that hangs. */
+const limitMs = 300_000;
 
 /**
  * Registers a test for each case of the kit, and writes a report when they have all been run.
@@ -16,8 +21,9 @@ export function testConformance(
   create: ConformanceTarget['create'],
   server?: { readonly name: string },
 ): void {
-  const kit = recordConformance({ create });
-  for (const { name, run } of kit.cases) test(name, run);
+  vi.setConfig({ maxConcurrency: width, testTimeout: limitMs + 60_000 });
+  const kit = recordConformance({ create, limitMs });
+  for (const { name, run } of kit.cases) test.concurrent(name, run);
   afterAll(async () => {
     const report = await kit.report();
     // Someone who asked for some of the cases has learned nothing about the store as a whole.
