@@ -78,7 +78,7 @@ export function createCalls(
       return number === null ? 'conflict' : 'updated';
     },
 
-    async list({ after = '', limit, ...filter }) {
+    async list({ after, limit, ...filter }) {
       const [end] = isFiltered(filter) ? await session.all(...sql.horizon(filter, after)) : [];
       const last = end ? String(end[0]) : null;
       const list = sql.list(filter, time(), after, last, Math.trunc(limit) + 1);

@@ -21,12 +21,12 @@ export function createStatements(p: string) {
     now: (): Statement => [`SELECT ${timeOr('NULL')}`],
 
     /** Where a page of a listing has to end, or nothing where it need not. */
-    horizon({ group }: TaskFilter, after: string): Statement {
+    horizon({ group }: TaskFilter, after: string | undefined): Statement {
       const [where, values] = conditions(typeof group === 'string' ? { group } : {}, null);
       return [
         `SELECT id FROM ${p}_tasks AS t FORCE INDEX (${indexOf(group)})
-        WHERE id > ? ${where} ORDER BY id LIMIT ${horizon}, 1`,
-        after,
+        WHERE ${beyond(after)} ${where} ORDER BY id LIMIT ${horizon}, 1`,
+        ...(after === undefined ? [] : [after]),
         ...values,
       ];
     },
@@ -34,7 +34,7 @@ export function createStatements(p: string) {
     list(
       filter: TaskFilter,
       time: number | null,
-      after: string,
+      after: string | undefined,
       last: string | null,
       limit: number,
     ): Statement {
@@ -42,8 +42,8 @@ export function createStatements(p: string) {
       const end = last === null ? [] : [last];
       return [
         `SELECT ${columns} FROM ${p}_tasks AS t FORCE INDEX (${indexOf(filter.group)})
-        WHERE id > ? ${last === null ? '' : 'AND id <= ?'} ${where} ORDER BY id LIMIT ${limit}`,
-        after,
+        WHERE ${beyond(after)} ${last === null ? '' : 'AND id <= ?'} ${where} ORDER BY id LIMIT ${limit}`,
+        ...(after === undefined ? [] : [after]),
         ...end,
         ...values,
       ];
@@ -63,6 +63,9 @@ export function createStatements(p: string) {
     ],
   };
 }
+
+/** The empty text is an id too, and before all others. */
+const beyond = (after: string | undefined) => (after === undefined ? "id >= ''" : 'id > ?');
 
 /** A filter as the end of a WHERE clause. */
 function conditions(filter: TaskFilter, time: number | null): [string, MysqlValue[]] {

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ConformanceLevel, ConformanceTarget } from '@sched/core/conformance';
+import type { ConformanceTarget } from '@sched/core/conformance';
 import { recordConformance } from '@sched/core/conformance';
 import { afterAll, test, vi } from 'vitest';
 
@@ -16,18 +16,14 @@ const limitMs = 300_000;
  * Registers a test for each case of the kit, and writes a report when they have all been run.
  *
  * @param server the one that the places are on, for a store that has any
- * @param levels those to run, where a server is too slow for all of them. There is no report then
  */
 export function testConformance(
   create: ConformanceTarget['create'],
   server?: { readonly name: string },
-  levels?: readonly ConformanceLevel[],
 ): void {
   vi.setConfig({ maxConcurrency: width, testTimeout: limitMs + 60_000 });
   const kit = recordConformance({ create, limitMs });
-  for (const { name, level, run } of kit.cases) {
-    if (levels?.includes(level) ?? true) test.concurrent(name, run);
-  }
+  for (const { name, run } of kit.cases) test.concurrent(name, run);
   afterAll(async () => {
     const report = await kit.report();
     // Someone who asked for some of the cases has learned nothing about the store as a whole.
