@@ -37,6 +37,8 @@ interface Call {
   readonly make: (store: DataStore, subject: Subject) => Promise<Made>;
 }
 
+const removal = 'a settlement that removes';
+
 /** A call whose answer the model gives. */
 function call<T>(
   what: string,
@@ -124,7 +126,7 @@ const turns: readonly Call[] = [
     (model, subject) => model.settle([settlementOf(subject, next)]),
   ),
   call(
-    'a settlement that removes',
+    removal,
     (store, subject) => store.settle([settlementOf(subject, null)]),
     (model, subject) => model.settle([settlementOf(subject, null)]),
   ),
@@ -153,7 +155,7 @@ function pairsOf(first: Call, others: readonly Call[], guarantee: Guarantee): Ca
     guarantee,
     async run(bench) {
       const pairs = others
-        .filter((other) => !isContradiction(first, other))
+        .filter((other) => !isAmbiguous(first, other))
         .flatMap((other) => [[first, other] as const, [other, first] as const]);
       await race(
         bench,
@@ -165,12 +167,10 @@ function pairsOf(first: Call, others: readonly Call[], guarantee: Guarantee): Ca
   };
 }
 
-/**
- * Two outcomes under one token: no owner decides twice at once, and once the task is gone nothing tells that the token
- * had settled it.
- */
-function isContradiction(first: Call, second: Call): boolean {
-  return first !== second && [first, second].every(({ what }) => what.startsWith('a settlement'));
+/** A settlement beside one that removes the task: both were applied, or one finds it gone, and either may be said. */
+function isAmbiguous(first: Call, second: Call): boolean {
+  const both = [first.what, second.what];
+  return both.includes(removal) && both.every((what) => what.startsWith('a settlement'));
 }
 
 interface Round {
