@@ -37,8 +37,6 @@ interface Call {
   readonly make: (store: DataStore, subject: Subject) => Promise<Made>;
 }
 
-const removal = 'a settlement that removes';
-
 /** A call whose answer the model gives. */
 function call<T>(
   what: string,
@@ -126,7 +124,7 @@ const turns: readonly Call[] = [
     (model, subject) => model.settle([settlementOf(subject, next)]),
   ),
   call(
-    removal,
+    'a settlement that removes',
     (store, subject) => store.settle([settlementOf(subject, null)]),
     (model, subject) => model.settle([settlementOf(subject, null)]),
   ),
@@ -154,9 +152,7 @@ function pairsOf(first: Call, others: readonly Call[], guarantee: Guarantee): Ca
     name: `${first.what} and ${kind} that are made at once have the effect of one after the other`,
     guarantee,
     async run(bench) {
-      const pairs = others
-        .filter((other) => !isAmbiguous(first, other))
-        .flatMap((other) => [[first, other] as const, [other, first] as const]);
+      const pairs = others.flatMap((other) => [[first, other] as const, [other, first] as const]);
       await race(
         bench,
         pairs.flatMap((pair) =>
@@ -165,12 +161,6 @@ function pairsOf(first: Call, others: readonly Call[], guarantee: Guarantee): Ca
       );
     },
   };
-}
-
-/** A settlement beside one that removes the task: both were applied, or one finds it gone, and either may be said. */
-function isAmbiguous(first: Call, second: Call): boolean {
-  const both = [first.what, second.what];
-  return both.includes(removal) && both.every((what) => what.startsWith('a settlement'));
 }
 
 interface Round {
