@@ -54,7 +54,9 @@ async function judge(
     each?.outbox?.some((parked) => parked.by === by) ?? false;
   const answers = settlements.map(({ id, token }): Answer => {
     const task = there.get(id);
-    if (task?.settledToken === token) return 'settled';
+    // What another call has removed is gone, though its document waits for what is in its outbox.
+    const isGone = task?.status === 'removed' && !isOwn(task);
+    if (task && task.settledToken === token && !isGone) return 'settled';
     return task && task.token === token ? 'conflict' : 'lost';
   });
   const shown = answers.filter((answer) => answer === 'settled').length;
