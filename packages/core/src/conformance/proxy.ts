@@ -17,6 +17,8 @@ interface Connection {
 
 /** How many bytes go on at a time when the line drips. */
 const dripSize = 7;
+/** How many pieces go each way, at most, while a connection is being set up. */
+const setupPieces = 4;
 
 /** A TCP proxy on loopback before the server of a place, which can do to connections what networks do. */
 export class FaultProxy {
@@ -56,7 +58,10 @@ export class FaultProxy {
     this.#armed = undefined;
   }
 
-  /** Lets bytes through a few at a time. */
+  /**
+   * Lets bytes through a few at a time, except while a connection is being set up: PgBouncer before 1.23 refuses a client
+   * whose login comes in parts (https://github.com/pgbouncer/pgbouncer/issues/1056).
+   */
   drip(): void {
     this.#mode = 'drip';
   }
@@ -98,10 +103,14 @@ export class FaultProxy {
     ] as const) {
       // What waits goes before what comes later.
       let last: Promise<void> = Promise.resolve();
+      let pieces = 0;
       socket.on('data', (piece) => {
         if (this.#isCut(direction)) client.destroy();
         else if (this.#mode === 'silent') connection.isMute = true;
-        else last = last.then(() => this.#pass(piece, other));
+        else {
+          const isSetUp = pieces++ >= setupPieces;
+          last = last.then(() => this.#pass(piece, other, isSetUp));
+        }
       });
       socket.on('error', () => {});
       socket.on('close', () => {
@@ -118,9 +127,9 @@ export class FaultProxy {
     return true;
   }
 
-  async #pass(piece: Buffer, to: Socket): Promise<void> {
+  async #pass(piece: Buffer, to: Socket, isSetUp: boolean): Promise<void> {
     if (this.#mode === 'held') await new Promise<void>((resolve) => this.#held.push(resolve));
-    const size = this.#mode === 'drip' ? dripSize : piece.length;
+    const size = this.#mode === 'drip' && isSetUp ? dripSize : piece.length;
     for (let from = 0; from < piece.length; from += size) {
       if (from > 0) await new Promise((turn) => setImmediate(turn));
       to.write(piece.subarray(from, from + size));

@@ -142,8 +142,8 @@ const leads = [0, 1];
 
 /** Two calls about one task: every two of them, in every state that makes a difference, each first in turn. */
 export const racingPairCases: readonly CaseDefinition[] = [
-  ...edits.map((edit) => pairsOf(edit, [...edits, ...turns], 'G6')),
-  ...turns.map((turn) => pairsOf(turn, turns, 'G2')),
+  ...edits.map((edit, index) => pairsOf(edit, [...edits.slice(index), ...turns], 'G6')),
+  ...turns.map((turn, index) => pairsOf(turn, turns.slice(index), 'G2')),
 ];
 
 function pairsOf(first: Call, others: readonly Call[], guarantee: Guarantee): CaseDefinition {
