@@ -2,12 +2,11 @@ import type { NewTaskRecord, TaskSelector } from '@sched/core';
 import type { StoreCalls } from '@sched/core/adapter';
 import { claim } from './claims.js';
 import { extend, insert, release, remove, setPaused, update } from './edits.js';
-import { textOf } from './expressions.js';
 import { eachInOrder } from './in-order.js';
 import { IndexLag } from './index-lag.js';
 import { count, history, keysOf, list, read } from './listings.js';
 import type { Key } from './records.js';
-import { checkId, limits } from './records.js';
+import { idOf, limits } from './records.js';
 import type { Session } from './session.js';
 import { checkSettlement, putHistory, settle } from './settlements.js';
 
@@ -44,7 +43,6 @@ export function createCalls(session: Session): StoreCalls {
     now: async () => clock(),
 
     async insert(tasks) {
-      tasks.forEach(checkId);
       const now = clock();
       const first = await session.numbers(tasks.length);
       const answers = await eachInOrder(tasks, idsOf, (record, index) =>
@@ -74,7 +72,7 @@ export function createCalls(session: Session): StoreCalls {
       const now = clock();
       return each(selector, async (key, group) => {
         const changed = await setPaused(session, key, paused, now, group);
-        if (changed > 0) lag.note(textOf(key, 'sk') ?? '', paused ? null : now, now);
+        if (changed > 0) lag.note(idOf(key), paused ? null : now, now);
         return changed;
       });
     },

@@ -5,7 +5,7 @@ import { checkCursor, chunks, isFiltered, matchesFilter } from '@sched/core/adap
 import type { Item, Texts, Value } from './expressions.js';
 import { expressions, textOf } from './expressions.js';
 import type { Key } from './records.js';
-import { isKey, sortable } from './records.js';
+import { idOf, isKey, sortable, sortKeyOf } from './records.js';
 import { mayRetry } from './requests.js';
 import type { Session } from './session.js';
 
@@ -64,7 +64,7 @@ async function* query(
   } while (from);
 }
 
-/** The tasks of a group, or of a shard, after an id. */
+/** The tasks of a group, or of a shard, after a sort key. */
 function tasksOf(
   { records }: Session,
   place: { readonly group: string } | { readonly shard: number },
@@ -108,7 +108,7 @@ export async function list(
     const found = 'group' in place ? await current(session, Items) : Items.map(decode(session));
     const matching = found.filter((task) => matchesFilter(task, filter, now));
     tasks.push(...matching.slice(0, wanted));
-    if (matching.length > wanted) last = tasks.at(-1)?.id ?? last;
+    if (matching.length > wanted) last = sortKeyOf(tasks.at(-1)?.id ?? '');
     else if (LastEvaluatedKey) last = textOf(LastEvaluatedKey, 'sk') ?? last;
     else [at, last] = [at + 1, ''];
   }
@@ -122,7 +122,7 @@ const decode =
 
 /** The tasks of an index, in its order, as they are now. */
 async function current(session: Session, items: readonly Item[]): Promise<TaskRecord[]> {
-  const ids = items.map((item) => textOf(item, 'sk') ?? '');
+  const ids = items.map(idOf);
   const tasks = new Map((await read(session, ids)).map((task) => [task.id, task]));
   return ids.flatMap((id) => tasks.get(id) ?? []);
 }

@@ -1,14 +1,16 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { HistoryEntry, NewTaskRecord, TaskRecord, TaskStatus } from '@sched/core';
-import { SchedError } from '@sched/core';
 import { shardOf } from '@sched/core/adapter';
 import type { Item } from './expressions.js';
 import { numberOf, textOf, toItem } from './expressions.js';
 
-/** An item has up to 400 KiB, of which bodies leave some for everything else; a sort key has 1024 bytes. */
+/**
+ * An item has up to 400 KiB, of which bodies leave some for everything else; a sort key has 1024 bytes, of which one may
+ * be an escape.
+ */
 export const limits = {
   maxBodyBytes: 384 * 1024,
-  maxTextBytes: 1024,
+  maxTextBytes: 1023,
   unstorable: 'loneSurrogates',
   findsNone: true,
 } as const;
@@ -34,7 +36,7 @@ export class Records {
   /** Where a task is; for what cannot be an id, a place where none ever is. */
   keyOf(id: string): Key {
     if (!isKey(id)) return toItem({ pk: `${this.namespace}#nowhere`, sk: 'nowhere' });
-    return toItem({ pk: this.partition(shardOf(id, this.shards)), sk: id });
+    return toItem({ pk: this.partition(shardOf(id, this.shards)), sk: sortKeyOf(id) });
   }
 
   /** A queue in a shard, as the index of due tasks has it. */
@@ -75,7 +77,7 @@ export class Records {
     const [owner, expiresAt] = [textOf(item, 'owner'), numberOf(item, 'expiresAt')];
     const prefixLength = queue.indexOf('#', this.namespace.length + 1) + 1;
     return {
-      id: textOf(item, 'sk') ?? '',
+      id: idOf(item),
       name: textOf(item, 'name') ?? '',
       queue: queue.slice(prefixLength),
       group: group === null ? null : group.slice(this.namespace.length + 1),
@@ -122,10 +124,18 @@ export function sortable(number: number): string {
 }
 
 export function isKey(id: string): boolean {
-  return id !== '' && id.isWellFormed() && Buffer.byteLength(id) <= limits.maxTextBytes;
+  return id.isWellFormed() && Buffer.byteLength(id) <= limits.maxTextBytes;
 }
 
-/** @throws SchedError for an id that cannot be one */
-export function checkId({ id }: NewTaskRecord): void {
-  if (id === '') throw new SchedError('SCHED_ARGUMENT_INVALID', 'An id is empty.');
+const escapeMark = '\0';
+
+/** An id in the place of a sort key, which cannot be empty. They sort as ids do. */
+export function sortKeyOf(id: string): string {
+  return id === '' || id.startsWith(escapeMark) ? escapeMark + id : id;
+}
+
+/** The id of the task that an item, or its key, is about. */
+export function idOf(item: Item): string {
+  const sortKey = textOf(item, 'sk') ?? '';
+  return sortKey.startsWith(escapeMark) ? sortKey.slice(1) : sortKey;
 }

@@ -5,7 +5,6 @@ import { firstOfEach } from '@sched/core/adapter';
 import { contended, doubtful } from './errors.js';
 import type { Item } from './expressions.js';
 import { expressions, numberOf, textOf } from './expressions.js';
-import { checkId } from './records.js';
 import type { Session, Written } from './session.js';
 
 /** How often a settlement is tried while others pause and resume the task, or create and remove what it spawns. */
@@ -20,7 +19,6 @@ type Answer = 'settled' | 'conflict' | 'lost';
 
 /** @throws SchedError for what does not fit into one transaction */
 export function checkSettlement({ next, history, spawn }: Settlement): void {
-  spawn.forEach(checkId);
   const bodies = [next, ...history, ...spawn].flatMap((each) => each?.body ?? []);
   const bytes = bodies.reduce((sum, body) => sum + Buffer.byteLength(body) + envelopeBytes, 0);
   if (bytes > maxBytes || history.length + spawn.length >= maxActions) {
