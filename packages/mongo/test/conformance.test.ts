@@ -2,6 +2,6 @@ import { testConformance } from '@sched-tooling/adapter-tests';
 import { describeOnEach } from '@sched-tooling/services';
 import { createPlace } from './place.js';
 
-await describeOnEach(['ferretdb', 'secantusdb', 'mongodb'], 'MongoDataStore', (server) => {
+await describeOnEach(['ferretdb', 'mongodb'], 'MongoDataStore', (server) => {
   testConformance(() => createPlace(server.url), server);
 });

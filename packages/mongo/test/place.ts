@@ -7,10 +7,12 @@ export function freshName(): string {
   return `test_${crypto.randomUUID().replaceAll('-', '').slice(0, 20)}`;
 }
 
-/** The URL with another host and port in it. */
+/** The URL with another host and port in it, and no others: a replica set says where else its members are. */
 function addressed(url: string, address: ConformanceAddress | undefined): string {
   if (!address) return url;
-  return Object.assign(new URL(url), { hostname: address.host, port: String(address.port) }).href;
+  const other = Object.assign(new URL(url), { hostname: address.host, port: String(address.port) });
+  other.searchParams.set('directConnection', 'true');
+  return other.href;
 }
 
 /** A database of its own, for the conformance kit. */

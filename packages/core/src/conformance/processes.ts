@@ -17,7 +17,7 @@ export interface Company {
 
 const runs = 3;
 /** How many seconds processes may take for what they do together. */
-export const patience = 20;
+export const patience = 60;
 
 /** Several processes on one place, in real time. Without the capability there is nothing to test. */
 export const processCases: readonly CaseDefinition[] = [
