@@ -1,7 +1,13 @@
 import { MemoryDataStore } from '@sched/memory';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../src/clock.js';
-import { createScheduler, defineTask, type RunContext, type StandardSchema } from '../src/index.js';
+import {
+  createScheduler,
+  type DataStore,
+  defineTask,
+  type RunContext,
+  type StandardSchema,
+} from '../src/index.js';
 import { logEvents } from './support/events.js';
 import { interceptStore, recordStore } from './support/intercepted-store.js';
 import { createSetting } from './support/setting.js';
@@ -176,13 +182,13 @@ describe('inside a transaction of the user', () => {
     await store.open();
     const inside = recordStore(store);
     const given: unknown[] = [];
-    const outside = {
-      ...handle(),
-      withTransaction(tx: unknown) {
-        given.push(tx);
-        return inside.store;
-      },
+    const withTransaction = (tx: unknown) => {
+      given.push(tx);
+      return inside.store;
     };
+    const outside: DataStore = Object.create(handle(), {
+      withTransaction: { value: withTransaction },
+    });
     const task = defineTask('work');
     const scheduler = make({ store: outside, tasks: [task] });
     const tx = { isMine: true };

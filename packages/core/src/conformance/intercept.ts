@@ -22,10 +22,10 @@ export const storeCalls = [
 
 export type StoreCall = (typeof storeCalls)[number];
 
-/** Comes between a caller and a store. `proceed` makes the call. */
+/** Comes between a caller and a store. `proceed` makes the call, with other arguments if any are given. */
 export type Interceptor = (
   call: StoreCall,
-  proceed: () => unknown,
+  proceed: (...others: readonly unknown[]) => Promise<unknown>,
   args: readonly unknown[],
 ) => Promise<unknown>;
 
@@ -41,7 +41,11 @@ export function interceptStore(store: DataStore, intercept: Interceptor): DataSt
       }
       if (!calls.has(key)) return member.bind(target);
       return (...args: unknown[]) =>
-        intercept(key as StoreCall, () => Reflect.apply(member, target, args), args);
+        intercept(
+          key as StoreCall,
+          (...others) => Reflect.apply(member, target, others.length > 0 ? others : args),
+          args,
+        );
     },
   });
 }

@@ -1,58 +1,21 @@
+import type { Interceptor, StoreCall } from '../../src/conformance/intercept.js';
+import { interceptStore as intercepted } from '../../src/conformance/intercept.js';
 import type { DataStore, DataStoreCapabilities } from '../../src/index.js';
 
-/** Every call of the contract that goes to the database. */
-const storeCalls = [
-  'open',
-  'close',
-  'now',
-  'insert',
-  'get',
-  'update',
-  'list',
-  'count',
-  'remove',
-  'setPaused',
-  'claim',
-  'extend',
-  'settle',
-  'release',
-  'history',
-  'watch',
-] as const;
+export type { Interceptor, StoreCall };
 
-export type StoreCall = (typeof storeCalls)[number];
-
-/** Comes between a scheduler and its store. `proceed` makes the call, with other arguments if any are given. */
-export type Interceptor = (
-  call: StoreCall,
-  proceed: (...args: readonly unknown[]) => Promise<unknown>,
-  args: readonly unknown[],
-) => Promise<unknown>;
-
-/** A handle on a store of which every call goes through `intercept`. */
+/** A handle on a store of which every call goes through `intercept`, and which claims other capabilities if any are given. */
 export function interceptStore(
   store: DataStore,
   intercept: Interceptor,
   capabilities: Partial<DataStoreCapabilities> = {},
 ): DataStore {
-  const methods = storeCalls.map((call) => {
-    const method = (...args: readonly unknown[]) =>
-      intercept(
-        call,
-        (...others) => {
-          const make = store[call] as (...given: unknown[]) => Promise<unknown>;
-          return make.apply(store, [...(others.length > 0 ? others : args)]);
-        },
-        args,
-      );
-    return [call, method] as const;
+  return new Proxy(intercepted(store, intercept), {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key);
+      return key === 'capabilities' ? { ...store.capabilities, ...capabilities } : member;
+    },
   });
-  return {
-    name: store.name,
-    capabilities: { ...store.capabilities, ...capabilities },
-    withTransaction: (tx: unknown) => store.withTransaction(tx),
-    ...Object.fromEntries(methods),
-  } as unknown as DataStore;
 }
 
 /** A call that was made, and what came of it. */
