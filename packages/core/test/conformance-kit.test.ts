@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import type { ConformanceCase, ConformanceTarget } from '../src/conformance/index.js';
 import { dataStoreConformance, guarantees, levels } from '../src/conformance/index.js';
 import { targetOf } from './broken-stores/broken-store.js';
-import { ForgetfulStore, HastyStore, ServedStore, servedTarget } from './served-store/index.js';
+import { ForgetfulServer, HastyServer } from './served-store/forgetful.js';
+import { servedTarget } from './served-store/index.js';
 
 const cases = dataStoreConformance(targetOf(MemoryDataStore));
 
@@ -131,23 +132,25 @@ test('a random sequence blames the guarantee whose sentence is broken', async ()
 });
 
 describe('processes', () => {
-  const processCases = (store: typeof ServedStore) =>
-    byName(dataStoreConformance(servedTarget(store)), /^(what a )?process(es)?\b|^a process /);
+  const processCases = (target: ConformanceTarget) =>
+    byName(dataStoreConformance(target), /^(what a )?process(es)?\b|^a process /);
 
   test('a store that several processes share is rejected by no case', async () => {
-    const shared = processCases(ServedStore);
+    const shared = processCases(servedTarget());
     expect(shared).toHaveLength(9);
     for (const { run } of shared) await run();
   });
 
   test('a store that loses what a killed process held is rejected', async () => {
-    const all = dataStoreConformance(servedTarget(ForgetfulStore));
+    const createServer = (file: string) => new ForgetfulServer(MemoryDataStore, file);
+    const all = dataStoreConformance(servedTarget({ createServer }));
     const [failure] = await messages(byName(all, 'what a process held when it was killed'));
     expect(failure).toMatch(/^G1 .*no task is lost with the process that held it/s);
   });
 
   test('a store that frees the leases of a killed process at once is rejected', async () => {
-    const failures = await messages(processCases(HastyStore));
+    const createServer = (file: string) => new HastyServer(MemoryDataStore, file);
+    const failures = await messages(processCases(servedTarget({ createServer })));
     // The second where this process was held up until the leases had run out.
     const early = /a lease holds until its end|the heir is told who vanished/;
     expect(failures).toContainEqual(expect.stringMatching(early));

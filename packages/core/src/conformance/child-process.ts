@@ -14,7 +14,8 @@ import type { ConformanceProcess } from './types.js';
 /**
  * The script of a child process. It opens the store and answers one call per line, in the given order. `work` is a loop
  * in the child, so that many children collide at full speed. It claims tasks, settles each of them `runs` times and
- * notes its tokens in their bodies, until no task is left.
+ * notes its tokens in their bodies, until no task is left. If it is asked to, it has each settlement spawn a task, too,
+ * whose id names the token.
  */
 const script = `
 import { createInterface } from 'node:readline';
@@ -40,23 +41,28 @@ const store = await connect(argument);
 await store.open();
 say('opened');
 
-const settlementOf = (task, now, runs) => {
+const settlementOf = (task, now, runs, spawns) => {
   const tokens = [...JSON.parse(task.body), task.lease.token];
   const body = JSON.stringify(tokens);
   const next = tokens.length < runs
     ? { status: 'scheduled', runAt: now, body }
     : { status: 'finished', runAt: null, body };
-  return { id: task.id, token: task.lease.token, revision: task.revision, next, history: [], spawn: [] };
+  const { id, revision, lease: { token } } = task;
+  const note = { id: id + '/' + token, name: 'note', queue: 'notes', group: null };
+  const spawn = spawns
+    ? [{ ...note, status: 'finished', paused: false, runAt: null, body: '{}' }]
+    : [];
+  return { id, token, revision, next, history: [], spawn };
 };
 
-const work = async (owner, leaseMs, runs, seconds) => {
+const work = async (owner, leaseMs, runs, seconds, spawns) => {
   const accepted = [];
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
     if (Date.now() > deadline) throw new Error('after ' + seconds + ' seconds there is still work');
     const { tasks, now, nextWakeAt } = await store.claim({ queues: ['q'], limit: 3, owner, leaseMs });
     if (tasks.length === 0 && nextWakeAt === null) return accepted;
-    const answers = await store.settle(tasks.map((task) => settlementOf(task, now, runs)));
+    const answers = await store.settle(tasks.map((task) => settlementOf(task, now, runs, spawns)));
     for (const [index, task] of tasks.entries()) {
       if (answers[index] === 'settled') accepted.push({ id: task.id, token: task.lease.token });
     }
@@ -148,9 +154,17 @@ export class ChildProcess {
   /**
    * Claims and settles until no task is left, for at most so many seconds. Returns the leases whose settlement was
    * accepted.
+   *
+   * @param spawns whether each settlement spawns a task
    */
-  work(owner: string, leaseMs: number, runs: number, seconds: number): Promise<LeaseRef[]> {
-    return this.#call('work', owner, leaseMs, runs, seconds);
+  work(
+    owner: string,
+    leaseMs: number,
+    runs: number,
+    seconds: number,
+    spawns = false,
+  ): Promise<LeaseRef[]> {
+    return this.#call('work', owner, leaseMs, runs, seconds, spawns);
   }
 
   /** Suspends the process, whatever it is doing. */

@@ -73,6 +73,11 @@ export class Bench {
     throw new Error(`\`create\` answers with a place, and not with ${inspect(place)}`);
   }
 
+  /** How many seconds a store may take to come back, and to give up what never came: half of what its case may take. */
+  get patience(): number {
+    return limitOf(this.target) / 2000;
+  }
+
   /** Creates a handle that is not open yet. Callers close what they open. */
   readonly connect = async (): Promise<DataStore> =>
     watchedStore(await this.#connect({ clock: this.clock.read }), this.waiting);

@@ -1,27 +1,28 @@
+import { AssertionError } from 'node:assert';
 import type { DataStore, WakeUp } from '../data-store.js';
 import { isSchedError } from '../errors.js';
-import { same } from './check.js';
+import { holds, same, show } from './check.js';
 import type { FaultCall } from './fault-calls.js';
 import { createScene, faultCalls, snapshot } from './fault-calls.js';
 import type { Bench, CaseDefinition } from './harness.js';
 import { until } from './harness.js';
 import type { Direction } from './proxy.js';
 import { FaultProxy } from './proxy.js';
-import { record } from './records.js';
+import { idsOf, read, record } from './records.js';
 
 /** A place behind a proxy, and two handles on it, one that goes through the proxy and one that does not. */
 interface Line {
   readonly proxy: FaultProxy;
   readonly through: DataStore;
   readonly direct: DataStore;
+  /** In seconds, as that of the bench. */
+  readonly patience: number;
   /** Opens another handle, not through the proxy. */
   open(): Promise<unknown>;
 }
 
 /** The most pieces that a call may consist of. */
 const mostPieces = 20;
-/** How many seconds a store may take to come back, and to give up what never came. */
-const patience = 60;
 
 /** What becomes of a call that failed on its way, or did not. */
 type Outcome = { readonly answer: unknown } | 'failed';
@@ -38,7 +39,7 @@ export const networkCases: readonly CaseDefinition[] = [
         await faulty(line, each, async (call) => {
           proxy.silence();
           const outcome = call();
-          await until(() => proxy.withheld > 0, `${each.call} asks the server`, patience);
+          await until(() => proxy.withheld > 0, `${each.call} asks the server`, line.patience);
           proxy.heal();
           return outcome;
         });
@@ -48,16 +49,31 @@ export const networkCases: readonly CaseDefinition[] = [
   lineCase({
     name: 'calls on a line that delays everything are answered as if it did not',
     guarantee: 'G1',
-    async run({ proxy, through, direct }) {
+    async run({ proxy, through, direct, patience }) {
+      const late = async <T>(what: string, call: () => Promise<T>) => {
+        proxy.hold();
+        const answered = call();
+        answered.catch(() => {});
+        await until(() => proxy.withheld > 0, `${what} the server`, patience);
+        proxy.heal();
+        return answered;
+      };
       for (const { call, make, first } of faultCalls) {
         const scene = await createScene(direct);
-        proxy.hold();
-        const answered = make(through, scene);
-        answered.catch(() => {});
-        await until(() => proxy.withheld > 0, `${call} asks the server`, patience);
-        proxy.heal();
-        same(await answered, first, `${call} answers, however late`);
+        const answer = await late(`${call} asks`, () => make(through, scene));
+        same(answer, first, `${call} answers, however late`);
       }
+      const { id } = await createScene(direct);
+      const ids = ['free', 'paused', 'held-0', 'held-1'].map(id);
+      const ask = async (each: string) => idsOf(await through.get([each]));
+      const answers = await late('calls that are made at once ask', () =>
+        Promise.all([through.insert([record(id('new')), record(id('free'))]), ...ids.map(ask)]),
+      );
+      same(
+        answers,
+        [['inserted', 'exists'], ...ids.map((each) => [each])],
+        'each of several calls that wait together is given its own answer',
+      );
     },
   }),
   lineCase({
@@ -68,6 +84,16 @@ export const networkCases: readonly CaseDefinition[] = [
       for (const { call, make, first } of faultCalls) {
         const scene = await createScene(direct);
         same(await make(through, scene), first, `${call} answers, however slowly`);
+      }
+      // Of 12 bytes each, so that pieces end everywhere in them, in the middle of characters too.
+      const body = JSON.stringify('é漢字😀'.repeat(20));
+      await through.insert([record('wide', { body })]);
+      for (const store of [through, direct]) {
+        same(
+          (await read(store, 'wide')).body,
+          body,
+          'a body is returned byte for byte, however few bytes come at a time',
+        );
       }
     },
   }),
@@ -87,7 +113,7 @@ export const networkCases: readonly CaseDefinition[] = [
           proxy.cutAfter(direction, pieces);
           await attempt(() => store.open());
           proxy.disarm();
-          await insist(() => store.open(), 'open that failed');
+          await insist(() => store.open(), 'open that failed', bench.patience);
           same(await store.count({}), 0, 'a store that was opened at last works');
           await store.close();
           if (proxy.cuts === cuts) break;
@@ -98,7 +124,7 @@ export const networkCases: readonly CaseDefinition[] = [
   lineCase({
     name: 'whoever watches hears again when all connections were cut',
     guarantee: 'G5',
-    async run({ proxy, through, direct }) {
+    async run({ proxy, through, direct, patience }) {
       if (!through.capabilities.watch) return;
       const heard: WakeUp[] = [];
       await through.watch((wakeUp) => heard.push(wakeUp));
@@ -130,7 +156,10 @@ function cutCase(each: FaultCall, direction: Direction): CaseDefinition {
           return outcome;
         });
         // The call is over before so many pieces.
-        if (proxy.cuts === cuts) return;
+        if (proxy.cuts === cuts) {
+          holds(pieces > 0, `${each.call} goes to the server by the address that is given`);
+          return;
+        }
       }
     },
   });
@@ -138,7 +167,7 @@ function cutCase(each: FaultCall, direction: Direction): CaseDefinition {
 
 /** Makes a call whose line is spoilt, and holds what came of it to what the contract says of calls that fail. */
 async function faulty(
-  { through, direct, open }: Line,
+  { through, direct, open, patience }: Line,
   { call, make, first, again }: FaultCall,
   spoil: (call: () => Promise<Outcome>) => Promise<Outcome>,
 ): Promise<void> {
@@ -158,7 +187,8 @@ async function faulty(
   const [isBefore, isAfter] = [before, after].map((state) => isSame(seen, state));
   if (outcome !== 'failed') same(seen, after, `${call} that succeeds is applied`);
   else if (!isBefore && !isAfter) same(seen, after, `${call} is applied as a whole or not at all`);
-  const repeated = await insist(() => make(through, scene), `${call} that was cut off`);
+  const repeat = () => make(through, scene);
+  const repeated = await insist(repeat, `${call} that was cut off`, patience);
   if (isAfter && !isBefore) {
     same(repeated, again, `${call} that was applied says so when it is made again`);
   } else if (!isSame(repeated, again)) {
@@ -172,24 +202,32 @@ async function attempt(call: () => Promise<unknown>): Promise<Outcome> {
   try {
     return { answer: await call() };
   } catch (error) {
-    if (isSchedError(error, 'SCHED_STORE_UNAVAILABLE')) return 'failed';
-    throw error;
+    assertUnavailable(error);
+    return 'failed';
   }
 }
 
-/** Makes a call until it succeeds. */
-async function insist<T>(call: () => Promise<T>, what: string): Promise<T> {
+/** Takes no other failure of a call on a bad line. */
+function assertUnavailable(error: unknown): void {
+  if (isSchedError(error, 'SCHED_STORE_UNAVAILABLE')) return;
+  if (error instanceof AssertionError) throw error;
+  const message = `a call that fails on its way says that the store is unavailable: ${show(error)}`;
+  throw Object.assign(new AssertionError({ message }), { cause: error });
+}
+
+/** Makes a call until it succeeds, for at most so many seconds. */
+async function insist<T>(call: () => Promise<T>, what: string, seconds: number): Promise<T> {
   let answer: { readonly value: T } | undefined;
   const succeeds = async () => {
     try {
       answer = { value: await call() };
       return true;
     } catch (error) {
-      if (isSchedError(error, 'SCHED_STORE_UNAVAILABLE')) return false;
-      throw error;
+      assertUnavailable(error);
+      return false;
     }
   };
-  await until(succeeds, `${what} succeeds when nothing is in its way, without reopening`, patience);
+  await until(succeeds, `${what} succeeds when nothing is in its way, without reopening`, seconds);
   if (!answer) throw new Error('it has succeeded');
   return answer.value;
 }
@@ -213,7 +251,7 @@ function lineCase({ run, ...definition }: LineCase): CaseDefinition {
       const direct = await bench.open();
       const through = await bench.openThrough(proxy.address);
       bench.later(() => proxy.close());
-      await run({ proxy, through, direct, open: bench.open });
+      await run({ proxy, through, direct, open: bench.open, patience: bench.patience });
     },
   };
 }

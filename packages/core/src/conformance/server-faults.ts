@@ -3,7 +3,7 @@ import { isSchedError } from '../errors.js';
 import { holds, plain, present, same } from './check.js';
 import type { Bench, CaseDefinition } from './harness.js';
 import { start as epoch, until } from './harness.js';
-import { patience, processCase } from './processes.js';
+import { processCase } from './processes.js';
 import {
   again,
   claim,
@@ -34,6 +34,7 @@ export const serverFaultCases: readonly CaseDefinition[] = [
         record('held'),
         record('run'),
         ...recordsOf(20, 'later-', { runAt: null, status: 'finished' }),
+        record('gone', { queue: 'gone' }),
       ]);
       const tasks = await claim(store, { leaseMs: hourMs });
       const held = present(
@@ -44,6 +45,8 @@ export const serverFaultCases: readonly CaseDefinition[] = [
         tasks.find(({ id }) => id === 'run'),
         'claim takes what is due',
       );
+      const gone = await claimOne(store, { queues: ['gone'] });
+      same(await store.settle([finish(gone, { next: null })]), ['settled'], 'a task is removed');
       const settlement = again(run, epoch + 5, { history: [historyEntry('run', 'run-1')] });
       same(await store.settle([settlement]), ['settled'], 'a claimed task is settled');
       const heard: WakeUp[] = [];
@@ -60,30 +63,38 @@ export const serverFaultCases: readonly CaseDefinition[] = [
           throw error;
         }
       };
-      await until(answers, 'a store answers again when its server is back', 60);
+      await until(answers, 'a store answers again when its server is back', bench.patience);
       same((await store.get(ids)).map(plain), before, 'every record is as it was');
       same(await store.count({}), 22, 'no task is lost');
       await sameHistory(store, 'run', ['run-1'], 'the history is as it was');
       same(await store.settle([settlement]), ['settled'], 'a repeated settlement is recognised');
       same(await store.extend([leaseOf(held)], leaseMs), [held.revision], 'a lease holds');
       await store.remove({ ids: ['held'] });
-      await store.insert([record('held')]);
-      const next = await claimOne(store);
-      holds(next.lease.token > held.lease.token, 'tokens go on growing');
-      holds(next.revision !== held.revision, 'revisions do not repeat');
+      for (const before of [held, gone]) {
+        const queue = `next ${before.id}`;
+        await store.insert([record(before.id, { queue })]);
+        const next = await claimOne(store, { queues: [queue] });
+        const { token } = before.lease;
+        holds(
+          next.lease.token > token,
+          `tokens go on growing: ${next.lease.token}, ${token}`,
+          'G2',
+        );
+        holds(next.revision !== before.revision, `revisions do not repeat: ${next.revision}`, 'G6');
+      }
       if (!store.capabilities.watch) return;
       let inserted = 0;
       const hears = async () => {
         await store.insert([record(`new-${inserted++}`, { queue: 'later' })]);
         return heard.some(({ queue }) => queue === 'later');
       };
-      await until(hears, 'a watcher hears again when the server is back', 60);
+      await until(hears, 'a watcher hears again when the server is back', bench.patience);
     },
   },
   processCase({
     name: 'a process that is suspended past its leases changes nothing when it goes on',
     guarantee: 'G2',
-    async run({ store, start }) {
+    async run({ store, start, patience }) {
       await store.insert(recordsOf(3, 'task-', { runAt: 0 }));
       const child = present(start(1)[0], 'a process was started');
       const request = { queues: ['q'], limit: 3, owner: 'suspended', leaseMs: 400 };

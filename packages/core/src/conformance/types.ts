@@ -97,7 +97,7 @@ export interface ConformanceTarget {
   create(): ConformancePlace | Promise<ConformancePlace>;
   /**
    * The most time that a case may take, that a place may take to be made, and that it may take to be disposed of, in
-   * milliseconds: for what hangs. Default 2 minutes.
+   * milliseconds: for what hangs. A store may take half of it to come back when its server does. Default 2 minutes.
    */
   readonly limitMs?: number;
 }

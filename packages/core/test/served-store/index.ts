@@ -1,109 +1,51 @@
-import type { AddressInfo, Socket } from 'node:net';
-import { createServer } from 'node:net';
-import { createInterface } from 'node:readline';
-import type { ClaimRequest, DataStoreCapabilities, DataStoreOptions } from '@sched/core';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { MemoryDataStore } from '@sched/memory';
 import type { ConformanceTarget } from '../../src/conformance/index.js';
+import { ServedClient } from './client.js';
+import { StoreServer } from './server.js';
 
-/** A memory store that other processes can work on, through a socket. */
-export class ServedStore extends MemoryDataStore {
-  override readonly capabilities: DataStoreCapabilities = {
-    history: true,
-    watch: true,
-    transactions: false,
-    processes: true,
-  };
-
-  /** One call of a client. */
-  async serve([method, ...args]: [string, ...unknown[]], _client: Socket): Promise<unknown> {
-    const call: unknown = Reflect.get(this, method);
-    if (typeof call !== 'function') throw new Error(`a store has no ${method}`);
-    return Reflect.apply(call, this, args);
-  }
-
-  /** A client is gone, whether it ended or was killed. */
-  async forget(_client: Socket): Promise<void> {}
+export interface Served {
+  /** Serves each place. */
+  readonly createServer?: (file: string) => StoreServer;
+  readonly Client?: typeof ServedClient;
+  /** What other processes reach it by. */
+  readonly module?: string;
+  /** Whether handles pay no attention to the address that they are given. */
+  readonly goesStraight?: boolean;
+  readonly limitMs?: number;
 }
 
-/** A target whose places are each served on a port of their own. */
-export function servedTarget(
-  Store: new (options: DataStoreOptions) => ServedStore = ServedStore,
-): ConformanceTarget {
+/** A target whose places each have a server, on a port and with a file of their own. */
+export function servedTarget({
+  createServer = (file) => new StoreServer(MemoryDataStore, file),
+  Client = ServedClient,
+  module = './client.ts',
+  goesStraight = false,
+  ...limit
+}: Served = {}): ConformanceTarget {
   return {
+    ...limit,
     async create() {
-      let store: ServedStore | undefined;
-      const sockets = new Set<Socket>();
-      const server = createServer((socket) => {
-        sockets.add(socket);
-        socket.on('close', () => {
-          sockets.delete(socket);
-          void store?.forget(socket);
-        });
-        const answer = async (line: string) => {
-          const [to, ...call] = JSON.parse(line);
-          const outcome = await store?.serve(call, socket).then(
-            (value) => ({ to, answer: value ?? null }),
-            (error) => ({ to, error: String(error) }),
-          );
-          socket.write(`${JSON.stringify(outcome)}\n`);
-        };
-        // A client that is killed resets its connection.
-        createInterface({ input: socket })
-          .on('line', answer)
-          .on('error', () => {});
-      });
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      const { port } = server.address() as AddressInfo;
+      const file = join(tmpdir(), `sched-served-${crypto.randomUUID()}`);
+      let server = createServer(file);
+      const address = { host: '127.0.0.1', port: await server.start() };
       return {
-        connect(options) {
-          store ??= new Store(options);
-          return store;
+        connect: (options, other = address) =>
+          new Client({ ...(goesStraight ? address : other), ...options }),
+        address,
+        async restart() {
+          await server.stop();
+          server = createServer(file);
+          await server.start(address.port);
         },
-        process: { module: new URL('./client.mjs', import.meta.url).href, argument: port },
+        process: { module: new URL(module, import.meta.url).href, argument: { ...address } },
         async dispose() {
-          for (const socket of sockets) socket.destroy();
-          await new Promise((resolve) => server.close(resolve));
+          await server.stop();
+          await rm(file, { force: true });
         },
       };
     },
   };
-}
-
-/** What a client has claimed. */
-function claimedBy(args: unknown[], answer: unknown): { owner: string } | undefined {
-  return args[0] === 'claim' && answer ? { owner: (args[1] as ClaimRequest).owner } : undefined;
-}
-
-/** Forgets what a client held when the client is gone. */
-export class ForgetfulStore extends ServedStore {
-  readonly #owners = new Map<Socket, Set<string>>();
-
-  override async serve(call: [string, ...unknown[]], client: Socket): Promise<unknown> {
-    const answer = await super.serve(call, client);
-    const claim = claimedBy(call, answer);
-    if (claim) {
-      const owners = this.#owners.get(client) ?? new Set();
-      this.#owners.set(client, owners.add(claim.owner));
-    }
-    return answer;
-  }
-
-  override async forget(client: Socket): Promise<void> {
-    const owners = this.#owners.get(client) ?? new Set();
-    const { tasks } = await this.list({ limit: 1000 }).catch(() => ({ tasks: [] }));
-    for (const { id, lease } of tasks) {
-      if (lease && owners.has(lease.owner)) await this.abandon(id, lease.token);
-    }
-  }
-
-  protected async abandon(id: string, _token: number): Promise<void> {
-    await this.remove({ ids: [id] });
-  }
-}
-
-/** Takes a client that is gone for one that has given up its leases. */
-export class HastyStore extends ForgetfulStore {
-  protected override async abandon(id: string, token: number): Promise<void> {
-    await this.release([{ id, token }]);
-  }
 }
