@@ -1,0 +1,16 @@
+import type { Amounts } from './database.ts';
+import type { Figures } from './scenario.ts';
+import type { Stage } from './stage.ts';
+
+/** Something that is asked of every contender on every database. */
+export interface Workload {
+  readonly name: string;
+  title(amounts: Amounts): string;
+  /** The contender that the others are compared with. */
+  readonly baseline: string;
+  /**
+   * @param amounts of this contender on this database
+   * @param scale of what does not depend on the database
+   */
+  measure(stage: Stage, amounts: Amounts, scale: number): Promise<Figures>;
+}
