@@ -23,8 +23,8 @@ export interface Session {
   add?(task: BenchTask): Promise<unknown>;
   /** Adds up to 1,000 tasks in the quickest way; resolves when they are durable. */
   addMany?(tasks: readonly BenchTask[]): Promise<unknown>;
-  /** Declares tasks that run every second, on the second if the contender can tell; `ran` gets the nominal time, or NaN. */
-  everySecond?(count: number): Promise<unknown>;
+  /** Declares a task for each index that runs every second; `ran` gets the nominal time, or NaN if it is not known. */
+  everySecond?(indexes: readonly number[]): Promise<unknown>;
   /** Runs tasks until the function that it gives is called. */
   work(ran: Ran, options: WorkOptions): Promise<() => Promise<unknown>>;
   /** How many one-off tasks are not done yet, far-future ones included. */

@@ -36,9 +36,9 @@ const scenarios: readonly Scenario[] = [
   cronNext,
   memorySize,
   ...databases.flatMap((database) =>
-    workloads.map((workload) =>
-      scenarioOf(database, workload, scale, () => (entries ??= loadEntries())),
-    ),
+    workloads
+      .filter(({ needsProcesses }) => !(needsProcesses && database.inProcess))
+      .map((workload) => scenarioOf(database, workload, scale, () => (entries ??= loadEntries()))),
   ),
 ];
 

@@ -3,6 +3,7 @@ import type { Contender } from './contender.ts';
 import type { Database, Place } from './database.ts';
 import { Participant } from './process/participant.ts';
 import { cpuMs, serverPids } from './process/usage.ts';
+import { range } from './range.ts';
 
 /** A contender along with the module that it is from, for its processes to load. */
 export interface Entry {
@@ -53,6 +54,13 @@ export class Stage {
     });
     this.#participants.push(participant);
     return participant;
+  }
+
+  /** Starts several that do the same; just one where it is always the same. */
+  async startSeveral(processes: number): Promise<readonly Participant[]> {
+    const started: Participant[] = [];
+    for (const _ of range(processes)) started.push(await this.start());
+    return [...new Set(started)];
   }
 
   async measure(participants: readonly Participant[], work: () => Promise<unknown>): Promise<Cost> {

@@ -8,6 +8,8 @@ export interface Workload {
   title(amounts: Amounts): string;
   /** The contender that the others are compared with. */
   readonly baseline: string;
+  /** Whether it makes no sense where a place is gone with its process. */
+  readonly needsProcesses?: boolean;
   /**
    * @param amounts of this contender on this database
    * @param scale of what does not depend on the database

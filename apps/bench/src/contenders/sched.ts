@@ -36,9 +36,9 @@ async function connect(place: Place, options: DataStoreOptions): Promise<Session
   return {
     add: (each) => client.schedule(task, declaration(each)),
     addMany: (tasks) => client.scheduleMany(tasks.map((each) => ({ task, ...declaration(each) }))),
-    everySecond: (count) =>
+    everySecond: (indexes) =>
       client.scheduleMany(
-        Array.from({ length: count }, (_, index) => ({
+        indexes.map((index) => ({
           ...{ task, id: `every-${index}`, payload: { index, at: 0 } },
           cron: '* * * * * *',
         })),

@@ -1,5 +1,6 @@
 // A process of a contender. It connects, does what it is asked over IPC, and says how many handlers have been called.
 
+import { setTimeout } from 'node:timers/promises';
 import type { BenchTask, Contender, Session } from '../contender.ts';
 import type { Place } from '../database.ts';
 import { range } from '../range.ts';
@@ -30,6 +31,8 @@ export interface Calls {
   addMany(count: number): Promise<number>;
   addFarFuture(count: number): Promise<number>;
   addAt(times: readonly number[]): Promise<number>;
+  /** Adds tasks one by one at this rate, three in ten of them for within the next two seconds. Gives how many. */
+  addSteadily(perSecond: number, forMs: number): Promise<number>;
   everySecond(count: number): Promise<void>;
   /** @param hang whether handlers never end */
   work(options: { quickRecovery?: boolean; hang?: boolean; keepRuns?: boolean }): Promise<void>;
@@ -58,6 +61,8 @@ const batchSize = 1000;
 /** How often the count of runs is told: seldom enough to cost nothing. */
 const tellMs = 10;
 const yearMs = 365 * 86_400_000;
+const laterShare = 0.3;
+const laterMs = 2000;
 
 const { module, contender, place, sessions }: ChildArguments = JSON.parse(process.argv[2] ?? '');
 const { contenders }: { contenders: readonly Contender[] } = await import(module);
@@ -89,14 +94,30 @@ const calls: Calls = {
     return addMany(range(count).map((i) => ({ index: next++, at: start + i * 1000, later: true })));
   },
   addAt: (times) => addMany(times.map((at) => ({ index: next++, at, later: true }))),
+  async addSteadily(perSecond, forMs) {
+    const start = performance.now();
+    const adding: Promise<unknown>[] = [];
+    for (let passed = 0; passed < forMs; passed = performance.now() - start) {
+      for (const due = (perSecond * passed) / 1000; adding.length < due; ) {
+        const isLater = Math.random() < laterShare;
+        const at = now() + (isLater ? Math.random() * laterMs : 0);
+        adding.push(
+          required('add')({ index: next++, at: Math.ceil(at), ...(isLater && { later: true }) }),
+        );
+      }
+      await setTimeout(10);
+    }
+    await Promise.all(adding);
+    return adding.length;
+  },
   async everySecond(count) {
-    await required('everySecond')(count);
+    await required('everySecond')(range(count));
   },
   async work({ hang = false, keepRuns = false, ...options }) {
     const note = (index: number, at: number) => {
       ran++;
       if (keepRuns) runs.push({ index, at, ranAt: now() });
-      if (!isTelling) setTimeout(tell, tellMs);
+      if (!isTelling) setTimeout(tellMs).then(tell);
       isTelling = true;
       return hang ? new Promise<never>(() => {}) : undefined;
     };
