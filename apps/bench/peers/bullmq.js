@@ -1,4 +1,4 @@
-import { Queue, Worker } from 'bullmq';
+import { createPostgresBackend, Queue, Worker } from 'bullmq';
 
 /** @type {import('../src/contender.ts').Contender[]} */
 export const contenders = [
@@ -19,12 +19,21 @@ export const contenders = [
     settings: '100 jobs at once, removeOnComplete',
     connect: (place) => connect(place, true),
   },
+  {
+    name: 'bullmq, no history',
+    package: 'bullmq',
+    databases: ['postgres'],
+    history: 'failures',
+    settings: '100 jobs at once, removeOnComplete',
+    share: 0.1,
+    connect: (place) => connect(place, true, createPostgresBackend),
+  },
 ];
 
 /** @returns {Promise<import('../src/contender.ts').Session>} */
-async function connect({ url, name }, removeOnComplete) {
-  const connection = { url, maxRetriesPerRequest: null };
-  const queue = new Queue(name, { connection, defaultJobOptions: { removeOnComplete } });
+async function connect({ url, name }, removeOnComplete, backend) {
+  const connection = backend ? url : { url, maxRetriesPerRequest: null };
+  const queue = new Queue(name, { connection, defaultJobOptions: { removeOnComplete } }, backend);
   await queue.waitUntilReady();
   const job = ({ index, at, later }) => ({
     name: 'bench',
@@ -50,11 +59,12 @@ async function connect({ url, name }, removeOnComplete) {
     async work(ran, { quickRecovery }) {
       const worker = new Worker(
         name,
-        ({ data: { index, at }, timestamp, delay }) => ran(index, at || timestamp + delay),
+        async ({ data: { index, at }, timestamp, delay }) => ran(index, at || timestamp + delay),
         {
           ...{ connection, concurrency: 100 },
           ...(quickRecovery && { lockDuration: 300, stalledInterval: 300 }),
         },
+        backend,
       );
       worker.on('error', () => {});
       await worker.waitUntilReady();

@@ -11,6 +11,19 @@ export const contenders = [
     databases: ['postgres'],
     history: 'none',
     settings: 'local queue of 500, completions batched, 24 jobs at once',
+    // Its schedules are no finer than a minute.
+    workloads: [
+      'add',
+      'drain',
+      'drain-2',
+      'drain-4',
+      'backlog',
+      'lateness',
+      'wake',
+      'mixed',
+      'crash',
+      'idle',
+    ],
     async connect({ url }) {
       const pool = new pg.Pool({ connectionString: url, max: 10 });
       // Asked for by graphile-worker, which warns of pools without.

@@ -8,6 +8,19 @@ export const contenders = [
     databases: ['postgres'],
     history: 'kept',
     settings: 'batches of 500 fetched without a pause, notifications on',
+    // Its schedules are no finer than a minute.
+    workloads: [
+      'add',
+      'drain',
+      'drain-2',
+      'drain-4',
+      'backlog',
+      'lateness',
+      'wake',
+      'mixed',
+      'crash',
+      'idle',
+    ],
     async connect({ url }) {
       const boss = new PgBoss({ connectionString: url, useListenNotify: true });
       boss.on('error', () => {});

@@ -16,9 +16,10 @@ export interface Entry {
 /** What something took. */
 export interface Cost {
   readonly ms: number;
-  /** CPU time of the processes of the contender, and of the server. */
+  /** CPU time of the processes of the contender. */
   readonly nodeMs: number;
-  readonly serverMs: number;
+  /** CPU time of the server, if there is one. */
+  readonly serverMs?: number;
 }
 
 /** Where a contender is measured: a fresh place in a database, and processes of its own. */
@@ -69,7 +70,10 @@ export class Stage {
     const start = performance.now();
     await work();
     const ms = performance.now() - start;
-    return { ms, nodeMs: cpuMs(pids) - node, serverMs: cpuMs(this.#server) - server };
+    return {
+      ...{ ms, nodeMs: cpuMs(pids) - node },
+      ...(this.#server.length > 0 && { serverMs: cpuMs(this.#server) - server }),
+    };
   }
 
   /** Waits until handlers have been called so often, whichever process they are in. */

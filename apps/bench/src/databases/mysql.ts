@@ -44,6 +44,8 @@ async function onServer<T>(
 }
 
 async function openBareLoop({ url }: Place): Promise<BareLoop> {
+  // Claims are transactions, which need a connection of their own.
+  const pool = mysql.createPool(url);
   const connection = await mysql.createConnection(url);
   await connection.query(`
     CREATE TABLE IF NOT EXISTS task (id varchar(300) COLLATE utf8mb4_bin PRIMARY KEY, due bigint, body longtext,
@@ -52,7 +54,7 @@ async function openBareLoop({ url }: Place): Promise<BareLoop> {
   return {
     async insert(tasks) {
       const rows = tasks.map(({ id, due, body }) => [id, due, body]);
-      await connection.query('INSERT INTO task VALUES ?', [rows]);
+      await pool.query('INSERT INTO task VALUES ?', [rows]);
     },
     async claim(limit, now, leaseEnd) {
       await connection.query('BEGIN');
@@ -68,7 +70,7 @@ async function openBareLoop({ url }: Place): Promise<BareLoop> {
       return new Map(rows.map(({ id, body }) => [id, body]));
     },
     async complete(ids) {
-      await connection.query('DELETE FROM task WHERE id IN (?)', [ids]);
+      await pool.query('DELETE FROM task WHERE id IN (?)', [ids]);
     },
     async count() {
       const [rows] = await connection.query<mysql.RowDataPacket[]>(
@@ -76,6 +78,9 @@ async function openBareLoop({ url }: Place): Promise<BareLoop> {
       );
       return Number(rows[0]?.count);
     },
-    close: () => connection.end(),
+    async close() {
+      await connection.end();
+      await pool.end();
+    },
   };
 }

@@ -51,8 +51,7 @@ function serverOf(url: string): string {
 }
 
 async function openBareLoop({ url }: Place): Promise<BareLoop> {
-  const client = new pg.Client(url);
-  await client.connect();
+  const client = new pg.Pool({ connectionString: url });
   await client.query(`
     CREATE TABLE IF NOT EXISTS task (id text PRIMARY KEY, due bigint, body text);
     CREATE INDEX IF NOT EXISTS due ON task (due) WHERE due IS NOT NULL;

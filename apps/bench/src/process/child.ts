@@ -66,7 +66,10 @@ const laterMs = 2000;
 
 const { module, contender, place, sessions }: ChildArguments = JSON.parse(process.argv[2] ?? '');
 const { contenders }: { contenders: readonly Contender[] } = await import(module);
-const chosen = contenders.find(({ name }) => name === contender);
+const chosen = contenders.find(
+  ({ name, databases = [place.database] }) =>
+    name === contender && databases.includes(place.database),
+);
 if (!chosen) throw new Error(`${module} has no contender ${contender}.`);
 const [session, ...others] = await openSessions(chosen);
 const now = () => performance.timeOrigin + performance.now();

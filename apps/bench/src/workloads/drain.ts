@@ -7,7 +7,7 @@ function drainBy(processes: number): Workload {
     name: processes === 1 ? 'drain' : `drain-${processes}`,
     title: ({ count }) =>
       processes === 1
-        ? `Adding ${count.toLocaleString('en-US')} tasks, 1,000 at a time, and running them in another process`
+        ? `Adding ${count.toLocaleString('en-US')} tasks, 1,000 at a time, then running them; in another process, if a store can be shared`
         : `Running ${count.toLocaleString('en-US')} tasks in ${processes} processes`,
     baseline: 'sched',
     needsProcesses: processes > 1,

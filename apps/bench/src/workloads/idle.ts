@@ -46,6 +46,6 @@ async function cost(
     ...(Number.isFinite(sent) && { [`${what}, statements`]: Math.max(0, sent) * aMinute }),
     [`${what}, bytes`]: transferred * aMinute,
     [`${what}, CPU in Node (ms)`]: nodeMs * aMinute,
-    [`${what}, CPU of the server (ms)`]: serverMs * aMinute,
+    ...(serverMs !== undefined && { [`${what}, CPU of the server (ms)`]: serverMs * aMinute }),
   };
 }

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Workload } from '../workload.ts';
 import { late } from './late.ts';
+import { cpu } from './speed.ts';
 
 const forMs = 10_000;
 
@@ -22,8 +23,7 @@ export const mixed: Workload = {
     });
     return {
       ...late(await worker.call('runs')),
-      'CPU in Node (µs/task)': (cost.nodeMs * 1000) / added,
-      'CPU of the server (µs/task)': (cost.serverMs * 1000) / added,
+      ...cpu('CPU', added, cost),
     };
   },
 };

@@ -4,7 +4,8 @@ import type { Workload } from '../workload.ts';
 
 export const recurring: Workload = {
   name: 'recurring',
-  title: () => 'A thousand tasks that are due every second, on two processes',
+  title: () =>
+    'A thousand tasks that are due every second, on two processes, if a store can be shared',
   baseline: 'sched',
   async measure(stage, _, scale) {
     const count = Math.ceil(1000 * scale);
