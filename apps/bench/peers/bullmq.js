@@ -32,7 +32,9 @@ export const contenders = [
 
 /** @returns {Promise<import('../src/contender.ts').Session>} */
 async function connect({ url, name }, removeOnComplete, backend) {
-  const connection = backend ? url : { url, maxRetriesPerRequest: null };
+  const connection = backend
+    ? { connectionString: url, migrate: true }
+    : { url, maxRetriesPerRequest: null };
   const queue = new Queue(name, { connection, defaultJobOptions: { removeOnComplete } }, backend);
   await queue.waitUntilReady();
   const job = ({ index, at, later }) => ({

@@ -8,6 +8,8 @@ export interface Workload {
   title(amounts: Amounts): string;
   /** The contender that the others are compared with. */
   readonly baseline: string;
+  /** Whether slow contenders are given fewer tasks. */
+  readonly asksHowFast?: boolean;
   /** Whether it makes no sense where a place is gone with its process. */
   readonly needsProcesses?: boolean;
   /**

@@ -17,23 +17,28 @@ export class Participant {
   readonly #waiting = new Map<number, Waiting>();
   readonly #ended: Promise<void>;
   #lastCall = 0;
+  /** The end of what it has printed about what went wrong. */
+  #complaint = '';
 
   static async start(args: ChildArguments): Promise<Participant> {
     const child = fork(script, [JSON.stringify(args)], {
-      // What it prints is about itself; figures come over IPC.
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      // Figures come over IPC. What it prints matters only if it ends.
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
     const ready = Promise.withResolvers<void>();
     const participant = new Participant(child, () => ready.resolve());
-    participant.#ended.then(() => ready.reject(new Error(`${args.contender} did not start.`)));
+    participant.#ended.then(() => ready.reject(participant.#failure()));
     await ready.promise;
     return participant;
   }
 
   private constructor(child: ChildProcess, onReady: () => void) {
     this.#child = child;
+    child.stderr?.setEncoding('utf8').on('data', (text) => {
+      this.#complaint = `${this.#complaint}${text}`.slice(-2000);
+    });
     child.on('message', (message: Message) => {
       if ('ready' in message) return onReady();
       if ('ran' in message) {
@@ -46,8 +51,8 @@ export class Participant {
       else waiting?.resolve(message.result);
     });
     this.#ended = new Promise((resolve) => {
-      child.once('exit', () => {
-        for (const { reject } of this.#waiting.values()) reject(new Error('The process ended.'));
+      child.once('close', () => {
+        for (const { reject } of this.#waiting.values()) reject(this.#failure());
         resolve();
       });
     });
@@ -66,6 +71,11 @@ export class Participant {
     this.#waiting.set(call, { resolve, reject });
     this.#child.send({ call, name, args } satisfies Request);
     return promise as Promise<Awaited<ReturnType<Calls[Name]>>>;
+  }
+
+  #failure(): Error {
+    const line = /^.*Error.*$/m.exec(this.#complaint)?.[0];
+    return new Error(line ?? 'The process has ended.', { cause: this.#complaint });
   }
 
   /** By SIGKILL: what it was doing stays undone. */

@@ -20,7 +20,7 @@ export function scenarioOf(
       const taking = (await entries()).filter((entry) => takesPart(entry, database, workload));
       return taking.map((entry) => ({
         name: entry.contender.name,
-        note: noteOn(entry),
+        note: noteOn(entry, workload),
         run: (scale: number) => run(database, workload, entry, scale),
       }));
     },
@@ -34,13 +34,13 @@ function takesPart({ contender }: Entry, database: Database, workload: Workload)
   );
 }
 
-function noteOn({ contender, version }: Entry): string {
+function noteOn({ contender, version }: Entry, { asksHowFast }: Workload): string {
   const { history, settings, share = 1 } = contender;
   const parts = [
     ...(version === undefined ? [] : [version]),
     { kept: 'history on', failures: 'history of failures', none: 'history off' }[history],
     settings,
-    ...(share === 1 ? [] : [`${share * 100} % of the tasks`]),
+    ...(share === 1 || !asksHowFast ? [] : [`${share * 100} % of the tasks`]),
   ];
   return parts.join('; ');
 }
@@ -57,7 +57,8 @@ async function run(
 ): Promise<Figures> {
   const url = database.service ? (await service(database.service)).url : '';
   const stage = await Stage.open(database, url, entry);
-  const amounts = amountsOf(database, scale * (entry.contender.share ?? 1));
+  const { share = 1 } = entry.contender;
+  const amounts = amountsOf(database, workload.asksHowFast ? scale * share : scale);
   try {
     return await workload.measure(stage, amounts, scale);
   } finally {

@@ -9,6 +9,7 @@ export const add: Workload = {
   title: ({ count }) =>
     `Adding ${amount(count).toLocaleString('en-US')} tasks one by one, ${parallel} calls at the same time`,
   baseline: 'sched',
+  asksHowFast: true,
   async measure(stage, { count }) {
     const adder = await stage.start();
     const cost = await stage.measure([adder], () => adder.call('add', amount(count), parallel));

@@ -7,6 +7,7 @@ export const backlog: Workload = {
   title: ({ count, farFuture }) =>
     `Running ${count.toLocaleString('en-US')} tasks alone, then beside ${farFuture.toLocaleString('en-US')} far-future ones`,
   baseline: 'sched',
+  asksHowFast: true,
   async measure(stage, { count, farFuture }) {
     const adder = await stage.start();
     // Its code is warm the second time, unless each time is another process.

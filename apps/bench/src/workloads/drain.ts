@@ -10,6 +10,7 @@ function drainBy(processes: number): Workload {
         ? `Adding ${count.toLocaleString('en-US')} tasks, 1,000 at a time, then running them; in another process, if a store can be shared`
         : `Running ${count.toLocaleString('en-US')} tasks in ${processes} processes`,
     baseline: 'sched',
+    asksHowFast: true,
     needsProcesses: processes > 1,
     async measure(stage, { count }) {
       const adder = await stage.start();
