@@ -53,11 +53,17 @@ function listenersByPort(): ReadonlyMap<number, number[]> {
 }
 
 function openFiles(pid: string): readonly string[] {
+  const folder = `/proc/${pid}/fd`;
+  return orNothing(() => readdirSync(folder)).flatMap((fd) =>
+    orNothing(() => [readlinkSync(`${folder}/${fd}`)]),
+  );
+}
+
+/** What is read of a process may be gone with it at any moment, or be somebody else's. */
+function orNothing(look: () => readonly string[]): readonly string[] {
   try {
-    const folder = `/proc/${pid}/fd`;
-    return readdirSync(folder).map((fd) => readlinkSync(`${folder}/${fd}`));
+    return look();
   } catch {
-    // It has ended, or is somebody else's.
     return [];
   }
 }
@@ -76,9 +82,5 @@ function stat(name: string): { pid: number; parent: number; ticks: number }[] {
 }
 
 function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+  return orNothing(() => [readFileSync(path, 'utf8')])[0] ?? '';
 }
