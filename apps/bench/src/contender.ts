@@ -10,9 +10,9 @@ export interface BenchTask {
 }
 
 /** What handlers call; the promise, if there is one, never resolves. */
-export type Ran = (index: number, at: number) => undefined | Promise<never>;
+type Ran = (index: number, at: number) => undefined | Promise<never>;
 
-export interface WorkOptions {
+interface WorkOptions {
   /** Whether the tasks of a worker that dies should run elsewhere as soon as the contender can be set to. */
   readonly quickRecovery?: boolean;
 }

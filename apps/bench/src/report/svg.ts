@@ -23,7 +23,7 @@ export function plots(outcomes: readonly Outcome[]): ReadonlyMap<string, string>
 }
 
 /** Bars as long as the medians, and a line from the smallest to the greatest figure across the end of each. */
-export function plot(title: string, rows: readonly Row[]): string {
+function plot(title: string, rows: readonly Row[]): string {
   const greatest = Math.max(...rows.map(({ max }) => max), Number.MIN_VALUE);
   const x = (figure: number) => left + (figure / greatest) * (width - left - right);
   const height = 34 + rows.length * (barHeight + gap);
