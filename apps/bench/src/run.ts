@@ -1,7 +1,7 @@
-import type { Figures, Scenario } from './scenario.ts';
-import { format, median } from './stats.ts';
+import type { Figures, Scenario, Variant } from './scenario.ts';
+import { median } from './stats.ts';
 
-/** A line of the result: one figure of one variant over all rounds. */
+/** One figure of one variant over all rounds. */
 export interface Row {
   readonly variant: string;
   readonly figure: string;
@@ -10,28 +10,57 @@ export interface Row {
   readonly max: number;
   /** The median, over the rounds, of this figure divided by the baseline's of the same round. */
   readonly ratio: number | null;
+  /** One a round. */
+  readonly values: readonly number[];
+}
+
+/** What came out of a scenario. */
+export interface Outcome {
+  readonly name: string;
+  readonly title: string;
+  readonly note?: string;
+  readonly baseline?: string;
+  readonly variants: readonly { readonly name: string; readonly note?: string }[];
+  readonly rows: readonly Row[];
+  /** What went wrong; a variant is not measured again after that. */
+  readonly failures: Readonly<Record<string, string>>;
 }
 
 /** Measures every variant once a round; every other round in reverse order, so that none is always first. */
 export async function measure(
-  { variants, baseline }: Scenario,
+  { name, title, note, baseline, variants }: Scenario,
   rounds: number,
   scale: number,
   say: (text: string) => void,
-): Promise<readonly Row[]> {
-  const measured = new Map<string, Figures[]>();
+): Promise<Outcome> {
+  const all = await variants();
+  const measured = new Map<Variant, Figures[]>(all.map((variant) => [variant, []]));
+  const failures: Record<string, string> = {};
   for (let round = 1; round <= rounds; round++) {
-    const entries = Object.entries(variants);
-    if (round % 2 === 0) entries.reverse();
-    for (const [variant, run] of entries) {
-      say(`round ${round} of ${rounds}: ${variant}`);
-      const figures = await run(scale);
-      measured.set(variant, [...(measured.get(variant) ?? []), figures]);
+    for (const variant of round % 2 === 0 ? all.toReversed() : all) {
+      if (failures[variant.name] !== undefined) continue;
+      say(`round ${round} of ${rounds}: ${variant.name}`);
+      try {
+        measured.get(variant)?.push(await variant.run(scale));
+      } catch (error) {
+        failures[variant.name] = error instanceof Error ? error.message : String(error);
+        say(`failed: ${error instanceof Error ? error.stack : error}`);
+      }
     }
   }
-  return Object.keys(variants).flatMap((variant) =>
-    summarise(variant, measured.get(variant) ?? [], measured.get(baseline ?? '')),
-  );
+  const base = all.find((variant) => variant.name === baseline);
+  return {
+    ...{ name, title, failures },
+    ...(note !== undefined && { note }),
+    ...(baseline !== undefined && { baseline }),
+    variants: all.map((each) => ({
+      name: each.name,
+      ...(each.note !== undefined && { note: each.note }),
+    })),
+    rows: all.flatMap((variant) =>
+      summarise(variant.name, measured.get(variant) ?? [], base && measured.get(base)),
+    ),
+  };
 }
 
 function summarise(
@@ -41,37 +70,16 @@ function summarise(
 ): Row[] {
   return Object.keys(rounds[0] ?? {}).map((figure) => {
     const values = rounds.map((figures) => figures[figure] ?? Number.NaN);
-    const ratios = values.map(
-      (value, round) => value / (baseline?.[round]?.[figure] ?? Number.NaN),
+    const ratio = median(
+      values.map((value, round) => value / (baseline?.[round]?.[figure] ?? Number.NaN)),
     );
-    const ratio = median(ratios);
     return {
-      variant,
-      figure,
+      ...{ variant, figure },
       median: median(values),
       min: Math.min(...values),
       max: Math.max(...values),
-      ratio: Number.isNaN(ratio) ? null : ratio,
+      ratio: Number.isFinite(ratio) ? ratio : null,
+      values,
     };
   });
-}
-
-/** The rows as a table in Markdown. */
-export function table(rows: readonly Row[]): string {
-  const lines = rows.map(({ variant, figure, median: middle, min, max, ratio }) => [
-    variant,
-    figure,
-    format(middle),
-    `${format(min)} – ${format(max)}`,
-    ratio === null ? '' : ratio.toFixed(2),
-  ]);
-  const cells = [['variant', 'figure', 'median', 'min – max', 'ratio'], ...lines];
-  const widths = [0, 1, 2, 3, 4].map((column) =>
-    Math.max(...cells.map((line) => line[column]?.length ?? 0)),
-  );
-  const text = (line: readonly string[]) =>
-    `| ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
-  const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
-  const [head = [], ...body] = cells;
-  return [text(head), rule, ...body.map(text)].join('\n');
 }

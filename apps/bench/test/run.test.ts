@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { measure, table } from '../src/run.ts';
+import { table } from '../src/report/markdown.ts';
+import { measure } from '../src/run.ts';
 import { median, percentile } from '../src/stats.ts';
 
 test('the median is the middle figure, or the mean of the two in the middle', () => {
@@ -15,28 +16,63 @@ test('a percentile is the figure that this share does not exceed', () => {
   expect(percentile(figures, 1)).toBe(100);
 });
 
+const variant = (name: string, figures: number[], note: (name: string) => void) => ({
+  name,
+  async run() {
+    note(name);
+    return { speed: figures.shift() ?? 0 };
+  },
+});
+
 test('variants take turns, and each round is compared with the baseline of the same round', async () => {
   const order: string[] = [];
-  const variant = (name: string, figures: number[]) => async () => {
-    order.push(name);
-    return { speed: figures.shift() ?? 0 };
-  };
+  const note = (name: string) => order.push(name);
   const scenario = {
-    name: 'sample',
-    title: 'A sample',
-    baseline: 'base',
-    variants: { base: variant('base', [10, 100]), other: variant('other', [20, 400]) },
+    ...{ name: 'sample', title: 'A sample', baseline: 'base' },
+    variants: async () => [variant('base', [10, 100], note), variant('other', [20, 400], note)],
   };
-  const rows = await measure(scenario, 2, 1, () => {});
+  const { rows } = await measure(scenario, 2, 1, () => {});
   expect(order).toEqual(['base', 'other', 'other', 'base']);
   expect(rows).toEqual([
-    { variant: 'base', figure: 'speed', median: 55, min: 10, max: 100, ratio: 1 },
-    { variant: 'other', figure: 'speed', median: 210, min: 20, max: 400, ratio: 3 },
+    {
+      variant: 'base',
+      figure: 'speed',
+      median: 55,
+      min: 10,
+      max: 100,
+      ratio: 1,
+      values: [10, 100],
+    },
+    {
+      variant: 'other',
+      figure: 'speed',
+      median: 210,
+      min: 20,
+      max: 400,
+      ratio: 3,
+      values: [20, 400],
+    },
   ]);
   expect(table(rows).split('\n')).toEqual([
-    '| variant | figure | median | min – max | ratio |',
-    '|---------|--------|--------|-----------|-------|',
-    '| base    | speed  | 55     | 10 – 100  | 1.00  |',
-    '| other   | speed  | 210    | 20 – 400  | 3.00  |',
+    '| figure | variant | median | min – max | ratio |',
+    '|--------|---------|--------|-----------|-------|',
+    '| speed  | base    | 55     | 10 – 100  | 1.00  |',
+    '| speed  | other   | 210    | 20 – 400  | 3.00  |',
   ]);
+});
+
+test('a variant that fails is named, and not tried again; the others go on', async () => {
+  const order: string[] = [];
+  const note = (name: string) => {
+    order.push(name);
+    if (name === 'bad') throw new Error('no luck');
+  };
+  const scenario = {
+    ...{ name: 'sample', title: 'A sample' },
+    variants: async () => [variant('bad', [], note), variant('good', [1, 2], note)],
+  };
+  const { rows, failures } = await measure(scenario, 2, 1, () => {});
+  expect(order).toEqual(['bad', 'good', 'good']);
+  expect(failures).toEqual({ bad: 'no luck' });
+  expect(rows.map(({ variant: name }) => name)).toEqual(['good']);
 });

@@ -3,12 +3,14 @@ import {
   CreateTableCommand,
   DeleteTableCommand,
   DynamoDBClient,
+  ListTablesCommand,
   QueryCommand,
+  ScanCommand,
   UpdateItemCommand,
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDataStore } from '@sched/dynamodb';
-import type { BareLoop, Database } from '../database.ts';
+import type { BareLoop, Database, Place } from '../database.ts';
 
 const region = 'local';
 const credentials = { accessKeyId: 'sched', secretAccessKey: 'sched' };
@@ -17,56 +19,31 @@ const credentials = { accessKeyId: 'sched', secretAccessKey: 'sched' };
 export const dynamodb: Database = {
   name: 'dynamodb',
   service: 'dynamodb',
+  durability: 'DynamoDB Local, which keeps tables in memory',
   count: 1000,
   farFuture: 20_000,
-  async createPlace(endpoint) {
-    const tableName = `bench-${crypto.randomUUID().slice(0, 8)}`;
-    const bareTable = `${tableName}-bare`;
-    const client = new DynamoDBClient({ endpoint, region, credentials });
-    const made: string[] = [];
-    return {
-      connect(options) {
-        made.push(tableName);
-        const connection = { credentials };
-        return new DynamoDBDataStore({ endpoint, region, connection, tableName, ...options });
-      },
-      openBareLoop() {
-        made.push(bareTable);
-        return bareLoop(client, bareTable);
-      },
-      async dispose() {
-        for (const TableName of new Set(made)) {
-          await client.send(new DeleteTableCommand({ TableName }));
-        }
-        client.destroy();
-      },
-    };
+  createPlace: async (url, name) => ({ database: 'dynamodb', url, name }),
+  async removePlace({ url }) {
+    // The server is the benchmark's own.
+    const client = connect(url);
+    const { TableNames = [] } = await client.send(new ListTablesCommand({}));
+    for (const TableName of TableNames) await client.send(new DeleteTableCommand({ TableName }));
+    client.destroy();
   },
+  store: ({ url, name }, options) =>
+    new DynamoDBDataStore({
+      ...{ endpoint: url, region, connection: { credentials }, tableName: name },
+      ...options,
+    }),
+  openBareLoop,
 };
 
-async function bareLoop(client: DynamoDBClient, TableName: string): Promise<BareLoop> {
-  await client.send(
-    new CreateTableCommand({
-      TableName,
-      BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: [
-        { AttributeName: 'id', AttributeType: 'S' },
-        { AttributeName: 'queue', AttributeType: 'S' },
-        { AttributeName: 'due', AttributeType: 'N' },
-      ],
-      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
-      GlobalSecondaryIndexes: [
-        {
-          IndexName: 'due',
-          KeySchema: [
-            { AttributeName: 'queue', KeyType: 'HASH' },
-            { AttributeName: 'due', KeyType: 'RANGE' },
-          ],
-          Projection: { ProjectionType: 'KEYS_ONLY' },
-        },
-      ],
-    }),
-  );
+const connect = (endpoint: string) => new DynamoDBClient({ endpoint, region, credentials });
+
+async function openBareLoop({ url, name }: Place): Promise<BareLoop> {
+  const client = connect(url);
+  const TableName = `${name}-bare`;
+  await createTable(client, TableName);
   const write = async (requests: readonly WriteRequest[]) => {
     for (let from = 0; from < requests.length; from += 25) {
       const part = requests.slice(from, from + 25);
@@ -112,11 +89,43 @@ async function bareLoop(client: DynamoDBClient, TableName: string): Promise<Bare
               ReturnValues: 'ALL_NEW',
             }),
           );
-          return Attributes?.id?.S ?? '';
+          return [Attributes?.id?.S ?? '', Attributes?.body?.S ?? ''] as const;
         }),
       );
-      return claimed;
+      return new Map(claimed);
     },
     complete: (ids) => write(ids.map((id) => ({ DeleteRequest: { Key: { id: { S: id } } } }))),
+    async count() {
+      const { Count = 0 } = await client.send(new ScanCommand({ TableName, Select: 'COUNT' }));
+      return Count;
+    },
+    close: async () => client.destroy(),
   };
+}
+
+async function createTable(client: DynamoDBClient, TableName: string): Promise<void> {
+  const { TableNames = [] } = await client.send(new ListTablesCommand({}));
+  if (TableNames.includes(TableName)) return;
+  await client.send(
+    new CreateTableCommand({
+      TableName,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [
+        { AttributeName: 'id', AttributeType: 'S' },
+        { AttributeName: 'queue', AttributeType: 'S' },
+        { AttributeName: 'due', AttributeType: 'N' },
+      ],
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: 'due',
+          KeySchema: [
+            { AttributeName: 'queue', KeyType: 'HASH' },
+            { AttributeName: 'due', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'KEYS_ONLY' },
+        },
+      ],
+    }),
+  );
 }

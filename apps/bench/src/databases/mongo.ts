@@ -1,7 +1,7 @@
 import { MongoDataStore } from '@sched/mongo';
 import type { Collection } from 'mongodb';
 import { MongoClient } from 'mongodb';
-import type { BareLoop, Database } from '../database.ts';
+import type { BareLoop, Database, Place } from '../database.ts';
 
 interface BareDocument {
   readonly _id: string;
@@ -18,23 +18,32 @@ export function mongoDatabase(
 ): Database {
   return {
     ...{ name: service, service, count, farFuture },
-    async createPlace(url) {
-      const database = `bench_${crypto.randomUUID().slice(0, 8)}`;
-      const client = new MongoClient(url, { writeConcern: { w: 'majority', journal: true } });
-      await client.connect();
-      return {
-        connect: (options) => new MongoDataStore({ url, database, ...options }),
-        openBareLoop: () => bareLoop(client.db(database).collection('task')),
-        async dispose() {
-          await client.db(database).dropDatabase();
-          await client.close();
-        },
-      };
-    },
+    durability: 'write concern majority, journaled',
+    createPlace: async (url, name) => ({ database: service, url, name }),
+    removePlace: ({ url, name }) =>
+      onServer(url, async (client) => {
+        await client.db(name).dropDatabase();
+      }),
+    store: ({ url, name }, options) => new MongoDataStore({ url, database: name, ...options }),
+    openBareLoop,
   };
 }
 
-async function bareLoop(tasks: Collection<BareDocument>): Promise<BareLoop> {
+const connect = (url: string) =>
+  new MongoClient(url, { writeConcern: { w: 'majority', journal: true } }).connect();
+
+async function onServer<T>(url: string, use: (client: MongoClient) => Promise<T>): Promise<T> {
+  const client = await connect(url);
+  try {
+    return await use(client);
+  } finally {
+    await client.close();
+  }
+}
+
+async function openBareLoop({ url, name }: Place): Promise<BareLoop> {
+  const client = await connect(url);
+  const tasks: Collection<BareDocument> = client.db(name).collection('task');
   await tasks.createIndex({ due: 1 });
   await tasks.createIndex({ claim: 1 }, { sparse: true });
   return {
@@ -49,10 +58,13 @@ async function bareLoop(tasks: Collection<BareDocument>): Promise<BareLoop> {
         .toArray();
       const ids = found.map(({ _id }) => _id);
       await tasks.updateMany({ _id: { $in: ids }, ...due }, { $set: { claim, due: leaseEnd } });
-      return (await tasks.find({ claim }).toArray()).map(({ _id }) => _id);
+      const claimed = await tasks.find({ claim }).toArray();
+      return new Map(claimed.map(({ _id, body }) => [_id, body]));
     },
     async complete(ids) {
       await tasks.deleteMany({ _id: { $in: [...ids] } });
     },
+    count: () => tasks.countDocuments(),
+    close: () => client.close(),
   };
 }

@@ -1,42 +1,60 @@
 import { MysqlDataStore } from '@sched/mysql';
 import mysql from 'mysql2/promise';
-import type { BareLoop, Database } from '../database.ts';
+import type { BareLoop, Database, Place } from '../database.ts';
 
 /** MySQL and MariaDB, which are measured alike. */
 export function mysqlDatabase(name: 'mysql' | 'mariadb'): Database {
   return {
     name,
     service: name,
+    durability: 'innodb_flush_log_at_trx_commit 1: a commit waits for the disk',
     count: 30_000,
     farFuture: 200_000,
-    async createPlace(url) {
-      const database = `bench_${crypto.randomUUID().slice(0, 8)}`;
-      const connection = await mysql.createConnection(url);
-      await connection.query(`CREATE DATABASE ${database}`);
-      await connection.query(`USE ${database}`);
-      const here = new URL(url);
-      here.pathname = database;
-      return {
-        connect: (options) => new MysqlDataStore({ url: here.href, ...options }),
-        openBareLoop: () => bareLoop(connection),
-        async dispose() {
-          await connection.query(`DROP DATABASE ${database}`);
-          await connection.end();
-        },
-      };
+    async createPlace(url, place) {
+      await onServer(url, (connection) => connection.query(`CREATE DATABASE ${place}`));
+      const own = new URL(url);
+      own.pathname = place;
+      return { database: name, url: own.href, name: place };
     },
+    async removePlace({ url, name: place }) {
+      await onServer(url, (connection) => connection.query(`DROP DATABASE ${place}`));
+    },
+    countStatements: ({ url }) =>
+      onServer(url, async (connection) => {
+        const [rows] = await connection.query<mysql.RowDataPacket[]>(
+          "SHOW GLOBAL STATUS LIKE 'Questions'",
+        );
+        return Number(rows[0]?.Value);
+      }),
+    store: ({ url }, options) => new MysqlDataStore({ url, ...options }),
+    openBareLoop,
   };
 }
 
-async function bareLoop(connection: mysql.Connection): Promise<BareLoop> {
+async function onServer<T>(
+  url: string,
+  use: (connection: mysql.Connection) => Promise<T>,
+): Promise<T> {
+  const connection = await mysql.createConnection(url);
+  try {
+    return await use(connection);
+  } finally {
+    await connection.end();
+  }
+}
+
+async function openBareLoop({ url }: Place): Promise<BareLoop> {
+  // Claims are transactions, which need a connection of their own.
+  const pool = mysql.createPool(url);
+  const connection = await mysql.createConnection(url);
   await connection.query(`
-    CREATE TABLE task (id varchar(300) COLLATE utf8mb4_bin PRIMARY KEY, due bigint, body longtext,
+    CREATE TABLE IF NOT EXISTS task (id varchar(300) COLLATE utf8mb4_bin PRIMARY KEY, due bigint, body longtext,
       INDEX due (due))`);
   await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
   return {
     async insert(tasks) {
       const rows = tasks.map(({ id, due, body }) => [id, due, body]);
-      await connection.query('INSERT INTO task VALUES ?', [rows]);
+      await pool.query('INSERT INTO task VALUES ?', [rows]);
     },
     async claim(limit, now, leaseEnd) {
       await connection.query('BEGIN');
@@ -49,10 +67,20 @@ async function bareLoop(connection: mysql.Connection): Promise<BareLoop> {
         await connection.query('UPDATE task SET due = ? WHERE id IN (?)', [leaseEnd, ids]);
       }
       await connection.query('COMMIT');
-      return ids;
+      return new Map(rows.map(({ id, body }) => [id, body]));
     },
     async complete(ids) {
-      await connection.query('DELETE FROM task WHERE id IN (?)', [ids]);
+      await pool.query('DELETE FROM task WHERE id IN (?)', [ids]);
+    },
+    async count() {
+      const [rows] = await connection.query<mysql.RowDataPacket[]>(
+        'SELECT count(*) AS count FROM task',
+      );
+      return Number(rows[0]?.count);
+    },
+    async close() {
+      await connection.end();
+      await pool.end();
     },
   };
 }

@@ -1,30 +1,37 @@
 import { RedisDataStore } from '@sched/redis';
 import { Redis } from 'ioredis';
-import type { BareLoop, Database } from '../database.ts';
+import type { BareLoop, Database, Place } from '../database.ts';
 
 export const redis: Database = {
   name: 'redis',
   service: 'redis',
-  count: 100_000,
+  durability: 'append-only file, fsync every second',
+  count: 50_000,
   farFuture: 200_000,
-  async createPlace(url) {
-    const namespace = `bench-${crypto.randomUUID().slice(0, 8)}`;
-    const client = new Redis(url);
-    return {
-      connect: (options) => new RedisDataStore({ url, namespace, ...options }),
-      openBareLoop: async () => bareLoop(client, namespace),
-      async dispose() {
-        // The server is the benchmark's own.
-        await client.flushdb();
-        client.disconnect();
-      },
-    };
-  },
+  createPlace: async (url, name) => ({ database: 'redis', url, name }),
+  // The server is the benchmark's own.
+  removePlace: ({ url }) => onServer(url, (client) => client.flushall()),
+  countStatements: ({ url }) =>
+    onServer(url, async (client) =>
+      Number(/total_commands_processed:(\d+)/.exec(await client.info('stats'))?.[1]),
+    ),
+  store: ({ url, name }, options) => new RedisDataStore({ url, namespace: name, ...options }),
+  openBareLoop: async (place) => bareLoop(place),
 };
 
+async function onServer<T>(url: string, use: (client: Redis) => Promise<T>): Promise<T> {
+  const client = new Redis(url);
+  try {
+    return await use(client);
+  } finally {
+    client.disconnect();
+  }
+}
+
 /** One script a batch, as the queues on Redis have it. */
-function bareLoop(client: Redis, namespace: string): BareLoop {
-  const [due, bodies] = [`${namespace}:due`, `${namespace}:bodies`];
+function bareLoop({ url, name }: Place): BareLoop {
+  const client = new Redis(url);
+  const [due, bodies] = [`${name}:due`, `${name}:bodies`];
   const claimScript = `
     local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[2], 'LIMIT', 0, ARGV[1])
     if #ids == 0 then return {} end
@@ -44,8 +51,8 @@ function bareLoop(client: Redis, namespace: string): BareLoop {
     },
     async claim(limit, now, leaseEnd) {
       const answer = await client.evalsha(await sha, 2, due, bodies, limit, now, leaseEnd);
-      const [ids = []] = answer as [string[]?];
-      return ids;
+      const [ids = [], texts = []] = answer as [string[]?, string[]?];
+      return new Map(ids.map((id, i) => [id, texts[i] ?? '']));
     },
     async complete(ids) {
       await client
@@ -54,5 +61,7 @@ function bareLoop(client: Redis, namespace: string): BareLoop {
         .hdel(bodies, ...ids)
         .exec();
     },
+    count: () => client.zcard(due),
+    close: async () => client.disconnect(),
   };
 }

@@ -31,16 +31,22 @@ export const cronNext: Scenario = {
   name: 'cron-next',
   title: 'The next occurrence of a cron expression with a time zone',
   baseline: 'croner',
-  variants: {
-    sched: async (scale) =>
-      walk(5000 * scale, (expression, timeZone) => {
-        const trigger = schedCron(expression, { timeZone });
-        return (at) => trigger.next(at, context) ?? start;
-      }),
-    croner: async (scale) =>
-      walk(200 * scale, (expression, timezone) => {
-        const job = new Cron(expression, { timezone, paused: true });
-        return (at) => job.nextRun(new Date(at))?.getTime() ?? start;
-      }),
-  },
+  variants: async () => [
+    {
+      name: 'sched',
+      run: async (scale) =>
+        walk(5000 * scale, (expression, timeZone) => {
+          const trigger = schedCron(expression, { timeZone });
+          return (at) => trigger.next(at, context) ?? start;
+        }),
+    },
+    {
+      name: 'croner',
+      run: async (scale) =>
+        walk(200 * scale, (expression, timezone) => {
+          const job = new Cron(expression, { timezone, paused: true });
+          return (at) => job.nextRun(new Date(at))?.getTime() ?? start;
+        }),
+    },
+  ],
 };
