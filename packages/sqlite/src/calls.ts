@@ -7,9 +7,10 @@ import type {
   TaskSelector,
 } from '@sched/core';
 import type { StoreCalls, TaskRow } from '@sched/core/adapter';
-import { checkCursor, toPage, toRecord } from '@sched/core/adapter';
+import { checkCursor, toPage, toRecord, Watcher } from '@sched/core/adapter';
 import type { SqliteValue } from './client.js';
 import type { Executor } from './executor.js';
+import { lookAgain } from './notifications.js';
 import type { Settings } from './options.js';
 import type { Session } from './session.js';
 import { conditions, createStatements } from './statements.js';
@@ -26,11 +27,16 @@ const listingHorizon = 10_000;
 /** What is behind the columns of a task: its serial, or its `settled_token`. */
 const extra = (row: TaskRow) => row[15];
 
-/** The calls of the contract, through an executor. */
-export function createCalls(executor: Executor, settings: Settings): StoreCalls {
+/**
+ * The calls of the contract, through an executor.
+ *
+ * @param canWatch whether others may write to what is watched
+ */
+export function createCalls(executor: Executor, settings: Settings, canWatch = false): StoreCalls {
   const { clock = Date.now, historyLimit, historyMaxAgeMs, tablePrefix } = settings;
   const sql = createStatements(tablePrefix);
   const { call, write } = executor;
+  const watcher = new Watcher(lookAgain(executor, sql), (error) => error as Error);
 
   /** The earliest `at` of an entry that is not too old. */
   const oldest = () => clock() - historyMaxAgeMs;
@@ -169,6 +175,7 @@ export function createCalls(executor: Executor, settings: Settings): StoreCalls 
       ]),
 
     async claim(request) {
+      watcher.note(request.queues);
       const look = (session: Session, now: number) => ({
         ...{ now, nextWakeAt: nextWakeAt(session, request.queues) },
       });
@@ -219,6 +226,11 @@ export function createCalls(executor: Executor, settings: Settings): StoreCalls 
         return rows.map(([id, at, body]) => ({ taskId, id, at, body }));
       }),
 
-    close: executor.close,
+    ...(canWatch && { watch: (listener) => watcher.watch(listener) }),
+
+    async close() {
+      await watcher.close();
+      await executor.close();
+    },
   };
 }

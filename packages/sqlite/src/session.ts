@@ -80,6 +80,12 @@ export function createSession(database: SqliteDatabase, isNested = false): Sessi
   };
 }
 
+/** The file of the database, empty when it is in memory or temporary. */
+export function fileOf(session: Session): string {
+  // The first is the main one. https://www.sqlite.org/pragma.html#pragma_database_list
+  return String(session.get('PRAGMA database_list')?.[2] ?? '');
+}
+
 /** Before Node 24.0 rows are always objects, with their columns in order. */
 function toArray<Row extends readonly unknown[]>(row: unknown): Row {
   return (Array.isArray(row) ? row : Object.values(row as object)) as unknown as Row;

@@ -32,6 +32,13 @@ export function createStatements(prefix: string) {
     nextWakeAt: `SELECT wake_at FROM ${due}
       WHERE queue = ? AND wake_at IS NOT NULL ORDER BY wake_at LIMIT 1`,
 
+    /** The first wake-up of the first queue from a name on. */
+    nextQueue: `SELECT queue, wake_at FROM ${due}
+      WHERE queue >= ? AND wake_at IS NOT NULL ORDER BY queue, wake_at LIMIT 1`,
+
+    /** Two numbers, of which one changes with each commit of another connection and the other with each row of this. */
+    version: 'SELECT data_version, total_changes() FROM pragma_data_version',
+
     due: `SELECT serial, id, name, group_name, run_at, body, resumed_at, lease_owner, revision, deliveries
       FROM ${due}
       WHERE queue = ? AND wake_at <= ? ORDER BY wake_at LIMIT ?`,
@@ -79,6 +86,8 @@ export function createStatements(prefix: string) {
       SET paused = ?, resumed_at = coalesce(?, resumed_at) WHERE paused <> ? AND ${where}`,
   };
 }
+
+export type Statements = ReturnType<typeof createStatements>;
 
 /** A filter as the end of a WHERE clause, and the values that it needs. */
 export function conditions(filter: TaskFilter, now: number) {
