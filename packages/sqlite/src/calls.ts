@@ -7,15 +7,19 @@ import type {
   TaskSelector,
 } from '@sched/core';
 import type { StoreCalls, TaskRow } from '@sched/core/adapter';
-import { checkCursor, toPage, toRecord } from '@sched/core/adapter';
+import { checkCursor, toPage, toRecord, Watcher } from '@sched/core/adapter';
 import type { SqliteValue } from './client.js';
 import type { Executor } from './executor.js';
+import { lookAgain } from './notifications.js';
 import type { Settings } from './options.js';
 import type { Session } from './session.js';
 import { conditions, createStatements } from './statements.js';
 
-/** Fences off stale owners and stale decisions. */
-const current = 'id = ? AND lease_token = ? AND revision = ?';
+/** The columns of a task that is due. */
+type DueRow = readonly [
+  ...[serial: number, id: string, name: string, group: string | null, runAt: number, body: string],
+  ...[resumedAt: number | null, owner: string | null, revision: number, deliveries: number],
+];
 
 /** How many tasks one page of a listing looks at: the event loop stands still while it does. */
 const listingHorizon = 10_000;
@@ -23,26 +27,27 @@ const listingHorizon = 10_000;
 /** What is behind the columns of a task: its serial, or its `settled_token`. */
 const extra = (row: TaskRow) => row[15];
 
-/** The calls of the contract, through an executor. */
-export function createCalls(executor: Executor, settings: Settings): StoreCalls {
+/**
+ * The calls of the contract, through an executor.
+ *
+ * @param canWatch whether others may write to what is watched
+ */
+export function createCalls(executor: Executor, settings: Settings, canWatch = false): StoreCalls {
   const { clock = Date.now, historyLimit, historyMaxAgeMs, tablePrefix } = settings;
   const sql = createStatements(tablePrefix);
   const { call, write } = executor;
+  const watcher = new Watcher(lookAgain(executor, sql), (error) => error as Error);
 
   /** The earliest `at` of an entry that is not too old. */
   const oldest = () => clock() - historyMaxAgeMs;
 
-  /** Takes numbers from the store's counter, each for one token, revision or serial. @returns the first of them */
-  function reserve(session: Session, count: number): number {
-    if (count === 0) return 0;
-    const [last = 0] = session.get<[number]>(sql.reserve, count) ?? [];
-    return last - count + 1;
-  }
+  /** Takes the next number of the store's counter, for a token, a revision or a serial. */
+  const number = (session: Session) => session.take(sql.counter, sql.setCounter);
 
-  function insert(session: Session, record: NewTaskRecord, number: number) {
+  function insert(session: Session, record: NewTaskRecord) {
     const { id, name, queue, group, status, paused, runAt, body } = record;
     const schedule = [status, Number(paused), runAt];
-    const values = [number, id, name, queue, group, ...schedule, number, body];
+    const values = [number(session), id, name, queue, group, ...schedule, body];
     return session.run(sql.insert, ...values) > 0 ? 'inserted' : 'exists';
   }
 
@@ -58,10 +63,8 @@ export function createCalls(executor: Executor, settings: Settings): StoreCalls 
       if ('group' in selector) {
         return session.run(statement('group_name = ?'), ...given, selector.group);
       }
-      return selector.ids.reduce(
-        (sum, id) => sum + session.run(statement('id = ?'), ...given, id),
-        0,
-      );
+      const byId = statement('id = ?');
+      return selector.ids.reduce((sum, id) => sum + session.run(byId, ...given, id), 0);
     });
   }
 
@@ -75,29 +78,30 @@ export function createCalls(executor: Executor, settings: Settings): StoreCalls 
     { queues, limit, owner, leaseMs }: ClaimRequest,
     now: number,
   ): ClaimedTask[] {
-    const due: TaskRow[] = [];
-    for (const queue of queues) {
-      if (due.length === limit) break;
-      due.push(...session.all<TaskRow>(sql.due, queue, now, limit - due.length));
-    }
-    let token = reserve(session, due.length);
+    const tasks: ClaimedTask[] = [];
     const expiresAt = now + leaseMs;
-    return due.map((row) => {
-      const task = toRecord(row);
-      const lease = { token: token++, owner, expiresAt };
-      session.run(sql.lease, lease.token, owner, expiresAt, Number(extra(row)));
-      const deliveries = task.deliveries + 1;
-      const lapsedOwner = task.lease?.owner ?? null;
-      return { ...task, lease, deliveries, wakeAt: expiresAt, lapsedOwner };
-    });
+    for (const queue of queues) {
+      if (tasks.length === limit) break;
+      for (const row of session.all<DueRow>(sql.due, queue, now, limit - tasks.length)) {
+        const [serial, id, name, group, runAt, body, resumedAt, lapsedOwner, revision, before] =
+          row;
+        const lease = { token: number(session), owner, expiresAt };
+        session.run(sql.lease, lease.token, owner, expiresAt, serial);
+        tasks.push({
+          ...{ id, name, queue, group, status: 'scheduled', paused: false, runAt, body, resumedAt },
+          ...{ lease, deliveries: before + 1, revision, wakeAt: expiresAt, lapsedOwner },
+        });
+      }
+    }
+    return tasks;
   }
 
   /** @returns whether the settlement was applied; it is unless a fence stands in its way */
-  function apply(session: Session, { id, token, revision, next }: Settlement, number: number) {
-    if (!next) return session.run(sql.remove(current), id, token, revision) > 0;
+  function apply(session: Session, { id, token, revision, next }: Settlement): boolean {
+    if (!next) return session.run(sql.settleByRemoval, id, token, revision) > 0;
     const { status, runAt, body, paused } = next;
-    const values = [status, runAt, body, paused ? 1 : 0, number, token, id, token, revision];
-    return session.run(sql.settle, ...values) > 0;
+    const values = [status, runAt, body, Number(paused === true), number(session)];
+    return session.run(sql.settle, ...values, id, token, revision) > 0;
   }
 
   function refusal(session: Session, { id, token }: Settlement) {
@@ -106,11 +110,11 @@ export function createCalls(executor: Executor, settings: Settings): StoreCalls 
     return row && toRecord(row).lease?.token === token ? 'conflict' : 'lost';
   }
 
-  function append(session: Session, { taskId, id, at, body }: HistoryEntry, number: number) {
-    session.run(sql.append, taskId, id, at, number, body);
+  function append(session: Session, { taskId, id, at, body }: HistoryEntry) {
+    session.run(sql.append, number(session), taskId, id, at, body);
     // Finding the excess means walking past what is kept. Where that is much, it is done now and then only, and
     // reading goes by the limit.
-    if (Math.random() * historyLimit < 8) session.run(sql.forgetExcess, taskId, historyLimit);
+    if (Math.random() * historyLimit < 4) session.run(sql.forgetExcess, taskId, historyLimit);
   }
 
   return {
@@ -119,11 +123,7 @@ export function createCalls(executor: Executor, settings: Settings): StoreCalls 
 
     now: async () => clock(),
 
-    insert: (records) =>
-      write((session) => {
-        let number = reserve(session, records.length);
-        return records.map((record) => insert(session, record, number++));
-      }),
+    insert: (records) => write((session) => records.map((record) => insert(session, record))),
 
     read: (ids) =>
       call((session) =>
@@ -141,8 +141,7 @@ export function createCalls(executor: Executor, settings: Settings): StoreCalls 
         if (task.revision !== revision) return 'conflict';
         const { name = task.name, queue = task.queue, group = task.group } = change;
         const { status = task.status, runAt = task.runAt, body = task.body } = change;
-        const number = reserve(session, 1);
-        session.run(sql.update, name, queue, group, status, runAt, body, number, id);
+        session.run(sql.update, name, queue, group, status, runAt, body, number(session), id);
         return 'updated';
       }),
 
@@ -175,18 +174,20 @@ export function createCalls(executor: Executor, settings: Settings): StoreCalls 
         ...[Number(paused), paused ? null : clock(), Number(paused)],
       ]),
 
-    claim: (request) =>
-      call((session) => {
+    async claim(request) {
+      watcher.note(request.queues);
+      const look = (session: Session, now: number) => ({
+        ...{ now, nextWakeAt: nextWakeAt(session, request.queues) },
+      });
+      // Idle workers ask without taking the lock for writing.
+      const seen = await call((session) => look(session, clock()));
+      const { now, nextWakeAt: next } = seen;
+      if (next === null || next > now) return { tasks: [], ...seen };
+      return write((session) => {
         const now = clock();
-        const next = nextWakeAt(session, request.queues);
-        // Idle workers ask without taking the lock for writing.
-        if (next === null || next > now) return { tasks: [], now, nextWakeAt: next };
-        return session.transaction(() => ({
-          tasks: take(session, request, now),
-          now,
-          nextWakeAt: nextWakeAt(session, request.queues),
-        }));
-      }),
+        return { tasks: take(session, request, now), ...look(session, now) };
+      });
+    },
 
     extend: (leases, leaseMs) =>
       write((session) => {
@@ -198,16 +199,16 @@ export function createCalls(executor: Executor, settings: Settings): StoreCalls 
 
     settle: (settlements) =>
       write((session) => {
-        const parts = settlements.flatMap(({ history, spawn }) => [...history, ...spawn]);
-        let number = reserve(session, settlements.length + parts.length);
+        let appended = 0;
         const answers = settlements.map((settlement) => {
-          if (!apply(session, settlement, number++)) return refusal(session, settlement);
-          for (const entry of settlement.history) append(session, entry, number++);
-          for (const record of settlement.spawn) insert(session, record, number++);
+          if (!apply(session, settlement)) return refusal(session, settlement);
+          for (const entry of settlement.history) append(session, entry);
+          for (const record of settlement.spawn) insert(session, record);
+          appended += settlement.history.length;
           return 'settled';
         });
-        // At least twice as fast as entries come, so that forgetting catches up at a cost in proportion.
-        if (parts.length > 0) session.run(sql.forgetStale, oldest(), 2 * parts.length);
+        // Twice as fast as entries come, so that forgetting catches up at a cost in proportion.
+        if (appended > 0) session.run(sql.forgetStale, oldest(), 2 * appended);
         return answers;
       }),
 
@@ -225,6 +226,11 @@ export function createCalls(executor: Executor, settings: Settings): StoreCalls 
         return rows.map(([id, at, body]) => ({ taskId, id, at, body }));
       }),
 
-    close: executor.close,
+    ...(canWatch && { watch: (listener) => watcher.watch(listener) }),
+
+    async close() {
+      await watcher.close();
+      await executor.close();
+    },
   };
 }

@@ -19,7 +19,11 @@ export interface Executor {
   close(): Promise<void>;
 }
 
-type Work = (session: Session) => unknown;
+interface Write {
+  readonly work: (session: Session) => unknown;
+  resolve(result: unknown): void;
+  reject(error: unknown): void;
+}
 
 /** @param isNested whether the connection is inside a transaction that the user has begun and will end */
 export function createExecutor(
@@ -28,7 +32,8 @@ export function createExecutor(
   isNested = false,
 ): Executor {
   const underWay = new UnderWay();
-  let gathering: { readonly works: Work[]; readonly results: Promise<unknown[]> } | undefined;
+  /** What will share the next commit. */
+  let gathering: Write[] | undefined;
 
   function assertUsable(): void {
     const { isTransaction } = session.database;
@@ -55,34 +60,45 @@ export function createExecutor(
     }
   }
 
-  const commit = (works: readonly Work[]) =>
-    call(() => session.transaction(() => works.map((work) => work(session))));
+  const commit = (writes: readonly Write[]) =>
+    call(() => session.transaction(() => writes.map(({ work }) => work(session))));
 
-  async function write(work: Work): Promise<unknown> {
-    if (!gathering) {
-      const works: Work[] = [];
-      // Not at once: whatever else is written in this turn of the event loop can share the commit. It also gives others
-      // their turn, which a worker that claims and settles without end would otherwise never do.
-      const results = setImmediate().then(() => {
-        gathering = undefined;
-        return commit(works);
-      });
-      gathering = { works, results };
-    }
-    const { works, results } = gathering;
-    const index = works.push(work) - 1;
+  async function flush(writes: readonly Write[]): Promise<void> {
     try {
-      return (await results)[index];
+      const results = await commit(writes);
+      for (const [index, { resolve }] of writes.entries()) resolve(results[index]);
     } catch (error) {
+      if (writes.length === 1 || isSchedError(error, 'SCHED_STORE_UNAVAILABLE')) {
+        for (const { reject } of writes) reject(error);
+        return;
+      }
       // One of them failed for a reason of its own. Now each has a transaction to itself.
-      if (works.length === 1 || isSchedError(error, 'SCHED_STORE_UNAVAILABLE')) throw error;
-      return (await commit([work]))[0];
+      await Promise.all(writes.map((write) => flush([write])));
     }
+  }
+
+  function gather(): Write[] {
+    const writes: Write[] = [];
+    // Not at once: whatever else is written in this turn of the event loop can share the commit. It also gives others
+    // their turn, which a worker that claims and settles without end would otherwise never do.
+    const flushed = setImmediate().then(() => {
+      gathering = undefined;
+      return flush(writes);
+    });
+    void underWay.add(flushed);
+    return writes;
+  }
+
+  function write<T>(work: (session: Session) => T): Promise<T> {
+    return new Promise<unknown>((resolve, reject) => {
+      gathering ??= gather();
+      gathering.push({ work, resolve, reject });
+    }) as Promise<T>;
   }
 
   return {
     call: (attempt) => underWay.add(call(attempt)),
-    write: <T>(work: (session: Session) => T) => underWay.add(write(work) as Promise<T>),
+    write,
     close: () => underWay.idle(),
   };
 }

@@ -9,7 +9,7 @@ import {
   theOneGiven,
 } from '@sched/core/adapter';
 import type { SqliteDatabase } from './client.js';
-import { createSession } from './session.js';
+import { createSession, fileOf } from './session.js';
 
 interface CommonOptions extends AdapterOptions {
   /** What the names of the tables begin with. Up to 31 of `a-z`, `0-9` and `_`. Default `sched`. */
@@ -93,9 +93,7 @@ export function isDatabase(value: unknown): value is SqliteDatabase {
 export function isFile(source: Source): boolean {
   if (typeof source === 'string') return source !== ':memory:';
   try {
-    // The first is the main one, and its file is empty when it is in memory or temporary.
-    // https://www.sqlite.org/pragma.html#pragma_database_list
-    return Boolean(createSession(source).get('PRAGMA database_list')?.[2]);
+    return fileOf(createSession(source)) !== '';
   } catch (error) {
     throw new SchedError('SCHED_STORE_CONFIG', 'database must be open.', { cause: error });
   }

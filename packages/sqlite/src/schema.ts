@@ -39,13 +39,13 @@ function steps(prefix: string): readonly string[] {
     CREATE INDEX ${prefix}tasks_group ON ${prefix}tasks (group_name) WHERE group_name IS NOT NULL;
 
     CREATE TABLE ${prefix}history (
+      serial INTEGER PRIMARY KEY,
       task_id TEXT NOT NULL,
       id TEXT NOT NULL,
       at INTEGER NOT NULL,
-      serial INTEGER NOT NULL,
       body TEXT NOT NULL,
-      PRIMARY KEY (task_id, id)
-    ) STRICT, WITHOUT ROWID;
+      UNIQUE (task_id, id)
+    ) STRICT;
     CREATE INDEX ${prefix}history_oldest ON ${prefix}history (at);
     `,
   ];

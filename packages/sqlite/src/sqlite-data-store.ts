@@ -13,7 +13,7 @@ import { createSession } from './session.js';
 
 /**
  * Tasks in an SQLite file, through the `node:sqlite` that comes with Node. Any number of processes on one machine may
- * share the file. The store's clock is the machine's. It never notifies: SQLite has no way to tell another process.
+ * share the file, and look in it for what the others have written. The store's clock is the machine's.
  */
 export class SqliteDataStore extends AdapterStore {
   readonly name = 'sqlite';
@@ -26,17 +26,19 @@ export class SqliteDataStore extends AdapterStore {
     super('SQLite', settings);
     this.#settings = settings;
     const { source } = settings;
+    const isShared = isFile(source);
     this.capabilities = {
       history: true,
-      watch: false,
+      watch: isShared,
       // Nobody else can have a connection to a memory database that the store itself opens.
       transactions: source !== ':memory:',
-      processes: isFile(source),
+      processes: isShared,
     };
   }
 
   protected async connect() {
-    return createCalls(await connect(this.#settings), this.#settings);
+    const executor = await connect(this.#settings);
+    return createCalls(executor, this.#settings, this.capabilities.watch);
   }
 
   /**

@@ -14,12 +14,14 @@ export function createStatements(prefix: string) {
     where.includes('group_name = ?') ? `${tasks} INDEXED BY ${tasks}_group` : tasks;
 
   return {
-    /** Takes so many numbers from the counter that gives every token, revision and serial. */
-    reserve: `UPDATE ${prefix}meta SET value = value + ? WHERE key = 'counter' RETURNING value`,
+    /** The last number of the counter that gives every token, revision and serial. */
+    counter: `SELECT value FROM ${prefix}meta WHERE key = 'counter'`,
+
+    setCounter: `UPDATE ${prefix}meta SET value = ? WHERE key = 'counter'`,
 
     insert: `INSERT INTO ${tasks}
-      (serial, id, name, queue, group_name, status, paused, run_at, revision, body)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+      (serial, revision, id, name, queue, group_name, status, paused, run_at, body)
+      VALUES (?1, ?1, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
 
     get: `SELECT ${taskColumns}, settled_token FROM ${tasks} WHERE id = ?`,
 
@@ -30,7 +32,15 @@ export function createStatements(prefix: string) {
     nextWakeAt: `SELECT wake_at FROM ${due}
       WHERE queue = ? AND wake_at IS NOT NULL ORDER BY wake_at LIMIT 1`,
 
-    due: `SELECT ${taskColumns}, serial FROM ${due}
+    /** The first wake-up of the first queue from a name on. */
+    nextQueue: `SELECT queue, wake_at FROM ${due}
+      WHERE queue >= ? AND wake_at IS NOT NULL ORDER BY queue, wake_at LIMIT 1`,
+
+    /** Two numbers, of which one changes with each commit of another connection and the other with each row of this. */
+    version: 'SELECT data_version, total_changes() FROM pragma_data_version',
+
+    due: `SELECT serial, id, name, group_name, run_at, body, resumed_at, lease_owner, revision, deliveries
+      FROM ${due}
       WHERE queue = ? AND wake_at <= ? ORDER BY wake_at LIMIT ?`,
 
     lease: `UPDATE ${tasks} SET lease_token = ?, lease_owner = ?, lease_expires_at = ?,
@@ -40,25 +50,25 @@ export function createStatements(prefix: string) {
       WHERE id = ? AND lease_token = ? RETURNING revision`,
 
     settle: `UPDATE ${tasks} SET status = ?, run_at = ?, body = ?, paused = paused | ?, ${noLease},
-      deliveries = 0, revision = ?, settled_token = ?
+      deliveries = 0, revision = ?, settled_token = lease_token
       WHERE id = ? AND lease_token = ? AND revision = ?`,
 
     release: `UPDATE ${tasks} SET ${noLease}, deliveries = deliveries - 1,
       run_at = max(run_at, coalesce(?, run_at)) WHERE id = ? AND lease_token = ?`,
 
-    append: `INSERT INTO ${history} (task_id, id, at, serial, body) VALUES (?, ?, ?, ?, ?)
+    append: `INSERT INTO ${history} (serial, task_id, id, at, body) VALUES (?, ?, ?, ?, ?)
       ON CONFLICT (task_id, id) DO NOTHING`,
 
-    // The entries of one task lie together and are sorted when they are read: an index in order of time would cost
-    // every run more than all reading together.
+    // The entries of one task are sorted when they are read: an index in order of time would cost every run more than
+    // all reading together.
     history: `SELECT id, at, body FROM ${history}
       WHERE task_id = ? AND at >= ? ORDER BY at DESC, serial DESC LIMIT ?`,
 
-    forgetExcess: `DELETE FROM ${history} WHERE (task_id, id) IN (SELECT task_id, id FROM ${history}
+    forgetExcess: `DELETE FROM ${history} WHERE serial IN (SELECT serial FROM ${history}
       WHERE task_id = ? ORDER BY at DESC, serial DESC LIMIT -1 OFFSET ?)`,
 
-    forgetStale: `DELETE FROM ${history} WHERE (task_id, id) IN (SELECT task_id, id
-      FROM ${history} WHERE at < ? ORDER BY at LIMIT ?)`,
+    forgetStale: `DELETE FROM ${history} WHERE serial IN (SELECT serial
+      FROM ${history} INDEXED BY ${history}_oldest WHERE at < ? ORDER BY at LIMIT ?)`,
 
     /** The serial of the task so many places after another. */
     horizon: `SELECT serial FROM ${tasks} WHERE serial > ? ORDER BY serial LIMIT 1 OFFSET ?`,
@@ -68,12 +78,16 @@ export function createStatements(prefix: string) {
 
     count: (where: string) => `SELECT count(*) FROM ${chosen(where)} WHERE true${where}`,
 
+    settleByRemoval: `DELETE FROM ${tasks} WHERE id = ? AND lease_token = ? AND revision = ?`,
+
     remove: (where: string) => `DELETE FROM ${chosen(where)} WHERE ${where}`,
 
     setPaused: (where: string) => `UPDATE ${chosen(where)}
       SET paused = ?, resumed_at = coalesce(?, resumed_at) WHERE paused <> ? AND ${where}`,
   };
 }
+
+export type Statements = ReturnType<typeof createStatements>;
 
 /** A filter as the end of a WHERE clause, and the values that it needs. */
 export function conditions(filter: TaskFilter, now: number) {
