@@ -239,9 +239,11 @@ export async function migrate(client: PgQueryable, settings: Settings): Promise<
     // Of several processes that open a fresh database the first creates the schema, and the others find it.
     const lock = 'SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))';
     await client.query(lock, ['@sched/postgres', schema]);
-    // Not IF NOT EXISTS, which asks for the privilege to create it even where it exists.
-    const { rows } = await client.query('SELECT to_regnamespace($1) AS found', [schema]);
-    if (rows[0]?.found === null) await client.query(`CREATE SCHEMA ${schema}`);
+    // Not IF NOT EXISTS, which asks for the privilege to create it even where it exists; and read from the table, for
+    // what a connection remembers may be older than the lock.
+    const found = `SELECT FROM pg_namespace WHERE format('"%s"', nspname) = $1`;
+    const { rows } = await client.query(found, [schema]);
+    if (rows.length === 0) await client.query(`CREATE SCHEMA ${schema}`);
     for (const step of await missing(client, settings)) await client.query(step);
     await client.query('COMMIT');
   } catch (error) {

@@ -344,6 +344,14 @@ await describeOn('postgres', 'the schema', ({ url }) => {
     await failure(() => store.claim(claimAll), 'SCHED_STORE_SCHEMA');
   });
 
+  test('is created once by connections that have looked for others before', async () => {
+    const pools = [bench.pool({ max: 1 }), bench.pool({ max: 1 }), bench.pool({ max: 1 })];
+    for (let round = 0; round < 5; round++) {
+      const schema = bench.schema();
+      await Promise.all(pools.map((pool) => bench.open({ schema, pool })));
+    }
+  });
+
   test('no lock outlives the migration', async () => {
     const schema = bench.schema();
     const pool = bench.pool({ max: 1 });
