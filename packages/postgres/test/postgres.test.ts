@@ -398,6 +398,33 @@ await describeOn('postgres', 'the schema', ({ url }) => {
   });
 });
 
+await describeOn('postgres', 'a settlement that waits for an extension of the lease', ({ url }) => {
+  const bench = workbench(url);
+
+  test.each([
+    ['removes', null],
+    ['changes', { status: 'finished', runAt: null, body: '{}' } as const],
+  ])('%s the task as the extension has left it', async (_, next) => {
+    const schema = bench.schema();
+    const store = await bench.open({ schema });
+    await store.insert([record('a')]);
+    const [task] = (await store.claim(claimAll)).tasks;
+    if (!task) throw new Error('a task was claimed');
+    const client = await bench.client();
+    await client.query('BEGIN');
+    await store.withTransaction(client).extend([{ id: 'a', token: task.lease.token }], 5000);
+    const settled = store.settle([settlement(task, { next })]);
+    const waiting = () =>
+      bench.query(
+        `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${schema}%'`,
+      );
+    await expect.poll(waiting).toHaveLength(1);
+    await client.query('COMMIT');
+    expect(await settled).toEqual(['settled']);
+    expect((await store.get(['a'])).map((left) => left?.status)).toEqual([next?.status]);
+  });
+});
+
 await describeOn('postgres', 'a pool of the user’s own', ({ url }) => {
   const bench = workbench(url);
 
