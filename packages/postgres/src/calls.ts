@@ -1,7 +1,8 @@
-import type { ClaimedTask, NewTaskRecord, Settlement } from '@sched/core';
+import type { ClaimedTask, NewTaskRecord } from '@sched/core';
 import type { StoreCalls, TaskRow, Watcher } from '@sched/core/adapter';
-import { drawForgetting, toPage, toRecord } from '@sched/core/adapter';
+import { drawForgetting, toNumber, toPage, toRecord } from '@sched/core/adapter';
 import { ClaimStarts } from './claim-starts.js';
+import { arrayOf, columnsOfRecords, columnsOfSettlements } from './columns.js';
 import type { Wake } from './notifications.js';
 import type { Settings } from './options.js';
 import type { Session } from './session.js';
@@ -12,15 +13,17 @@ const limits = {
   maxWrites: 5000,
   maxSize: 16 * 1024 * 1024,
   maxBodyBytes: 64 * 1024 * 1024,
-};
+  unstorable: 'loneSurrogates',
+} as const;
 
 type ClaimEnd = readonly [
   now: number,
-  firsts: readonly (readonly [at: number, serial: number] | null)[] | null,
+  expiresAt: number,
+  firsts: readonly (readonly [at: number, serial: string] | null)[] | null,
   writers: readonly string[] | null,
 ];
 
-type Verdict = 'applied' | 'settled' | 'conflict' | 'lost';
+type Verdict = 'settled' | 'conflict' | 'lost';
 
 /**
  * The calls of the contract, as statements.
@@ -29,7 +32,7 @@ type Verdict = 'applied' | 'settled' | 'conflict' | 'lost';
  * @param watcher there where it can listen
  */
 export function createCalls(
-  { all, isNested }: Session,
+  { rows, all, isNested }: Session,
   settings: Settings,
   tell: (wakes: readonly Wake[]) => Promise<void>,
   watcher?: Watcher,
@@ -52,9 +55,10 @@ export function createCalls(
     now: async () => time() ?? one<number>(sql.now, null),
 
     async insert(records) {
-      const inserted = new Set(await one<number[] | null>(sql.insert, records, time()));
-      await tell(wakesOf(records, inserted));
-      return records.map((_, position) => (inserted.has(position) ? 'inserted' : 'exists'));
+      const found = await one<number[] | null>(sql.insert, ...columnsOfRecords(records), time());
+      const existing = new Set(found);
+      await tell(wakesOf(records, existing));
+      return records.map((_, position) => (existing.has(position) ? 'exists' : 'inserted'));
     },
 
     read: async (ids) => (await all<TaskRow>(sql.get, ids)).map(toRecord),
@@ -91,17 +95,33 @@ export function createCalls(
     async claim({ queues, limit, owner, leaseMs }) {
       watcher?.note(queues);
       const start = starts.begin(queues);
-      const { probe, after } = start;
-      const request = { starts: start.starts, limit, owner, leaseMs, probe, after };
-      const rows = await all<TaskRow | ClaimEnd>(sql.claim, request, time());
-      const [now, firsts, writers] = rows.pop() as ClaimEnd;
-      starts.end(start, now, rows.length, firsts ?? [], writers);
+      const given = await rows(
+        ...[sql.claim, queues, arrayOf(start.starts.map(([, at]) => at))],
+        ...[arrayOf(start.starts.map(([, , serial]) => serial)), limit, owner, leaseMs],
+        ...[start.probe, start.after, time()],
+      );
+      const [now, expiresAt, firsts, writers]: ClaimEnd = JSON.parse(given.at(-1)?.body);
+      const tasks = given.slice(0, -1).map(
+        (row): ClaimedTask => ({
+          id: row.id,
+          name: row.name,
+          queue: row.queue,
+          group: row.group_name,
+          status: 'scheduled',
+          paused: false,
+          runAt: toNumber(row.run_at),
+          body: row.body,
+          resumedAt: toNumber(row.resumed_at),
+          lease: { token: Number(row.token), owner, expiresAt },
+          deliveries: Number(row.deliveries),
+          revision: Number(row.revision),
+          wakeAt: expiresAt,
+          lapsedOwner: row.lapsed,
+        }),
+      );
+      starts.end(start, now, tasks.length, firsts ?? [], writers);
       const wakeAts = (firsts ?? []).flatMap((first) => (first ? [first[0]] : []));
-      return {
-        tasks: rows.map((row) => ({ ...toRecord(row), lapsedOwner: row[15] }) as ClaimedTask),
-        now,
-        nextWakeAt: wakeAts.length > 0 ? Math.min(...wakeAts) : null,
-      };
+      return { tasks, now, nextWakeAt: wakeAts.length > 0 ? Math.min(...wakeAts) : null };
     },
 
     async extend(leases, leaseMs) {
@@ -114,14 +134,19 @@ export function createCalls(
     async settle(settlements) {
       const entries = settlements.flatMap(({ history }) => history.map(({ taskId }) => taskId));
       const forget = drawForgetting(settings, entries) ?? null;
-      type Answer = [Verdict[], wakes: Wake[] | null, spawned: number[] | null];
-      const answer = await one<Answer>(sql.settle, settlements, time(), forget);
-      const [verdicts, wakes, spawned] = answer;
-      const spawns = spawnsOf(settlements, verdicts);
-      const told = tell([...(wakes ?? []), ...wakesOf(spawns, new Set(spawned))]);
+      type Answer = [
+        refused: Record<number, Verdict> | null,
+        Wake[] | null,
+        existing: number[] | null,
+      ];
+      const columns = columnsOfSettlements(settlements);
+      const answer = await one<Answer>(sql.settle, ...columns, time(), forget);
+      const [refused, wakes, existing] = answer;
+      const spawns = settlements.flatMap(({ spawn }) => spawn);
+      const told = tell([...(wakes ?? []), ...wakesOf(spawns, new Set(existing))]);
       // It has to be said before the user commits; otherwise nobody waits for it.
       if (isNested) await told;
-      return verdicts.map((verdict) => (verdict === 'applied' ? 'settled' : verdict));
+      return settlements.map((_, position) => refused?.[position] ?? 'settled');
     },
 
     async release(leases) {
@@ -134,23 +159,20 @@ export function createCalls(
     },
 
     async history(taskId, limit) {
-      const request = { taskId, age: settings.historyMaxAgeMs, limit };
-      const rows = await all<[string, number, string]>(sql.history, request, time());
-      return rows.map(([id, at, body]) => ({ taskId, id, at, body }));
+      const age = Number.isFinite(settings.historyMaxAgeMs) ? settings.historyMaxAgeMs : null;
+      const most = Number.isFinite(limit) ? limit : null;
+      const found = await all<[string, number, string]>(sql.history, taskId, age, most, time());
+      return found.map(([id, at, body]) => ({ taskId, id, at, body }));
     },
 
     ...(watcher && { watch: (listener) => watcher.watch(listener) }),
   };
 }
 
-function spawnsOf(settlements: readonly Settlement[], verdicts: readonly Verdict[]) {
-  return settlements.flatMap(({ spawn }, at) => (verdicts[at] === 'applied' ? spawn : []));
-}
-
 /** Where those that were inserted wake. */
-function wakesOf(records: readonly NewTaskRecord[], inserted: ReadonlySet<number>): Wake[] {
+function wakesOf(records: readonly NewTaskRecord[], existing: ReadonlySet<number>): Wake[] {
   return records.flatMap(({ queue, runAt, paused, status }, position): Wake[] =>
-    inserted.has(position) && runAt !== null && !paused && status === 'scheduled'
+    !existing.has(position) && runAt !== null && !paused && status === 'scheduled'
       ? [[queue, runAt]]
       : [],
   );

@@ -1,5 +1,5 @@
 /** A place in the index of what is due: a moment, and the number of a task within it. */
-type Place = readonly [at: number, serial: number];
+type Place = readonly [at: number, serial: string];
 
 /** Where a claim begins to look in each of its queues, and what it knew when it began. */
 export interface ClaimStart {
@@ -20,7 +20,7 @@ interface Writers {
 }
 
 /** Before every moment. */
-const beginning: Place = [-9e15, 0];
+const beginning: Place = [-9e15, '0'];
 
 /** How much earlier than it is written a moment may be without counting as late; the index of the late says so too. */
 const slackMs = 250;
@@ -50,7 +50,7 @@ export class ClaimStarts {
   #proven = Number.NEGATIVE_INFINITY;
   /** Some of these may still be writing. */
   #pending: Writers | undefined;
-  #lastNow = Number.NEGATIVE_INFINITY;
+  #lastNow = beginning[0];
   #claimed = 0;
   #epoch = 0;
   #forgottenAt = performance.now();
@@ -85,7 +85,7 @@ export class ClaimStarts {
     if (epoch !== this.#epoch) return;
     this.#claimed += claimed;
     this.#lastNow = Math.max(this.#lastNow, now);
-    const limit: Place = [proven - slackMs, 0];
+    const limit: Place = [proven - slackMs, '0'];
     for (const [index, [queue, ...start]] of starts.entries()) {
       const first = firsts[index] ?? limit;
       const place = isBefore(first, limit) ? first : limit;
@@ -103,12 +103,12 @@ export class ClaimStarts {
     this.#known.clear();
     this.#proven = Number.NEGATIVE_INFINITY;
     this.#pending = undefined;
-    this.#lastNow = Number.NEGATIVE_INFINITY;
+    this.#lastNow = beginning[0];
     this.#epoch++;
     this.#forgottenAt = performance.now();
   }
 }
 
 function isBefore(a: Place, b: Place): boolean {
-  return a[0] < b[0] || (a[0] === b[0] && a[1] < b[1]);
+  return a[0] < b[0] || (a[0] === b[0] && BigInt(a[1]) < BigInt(b[1]));
 }

@@ -16,7 +16,8 @@ interface CommonOptions extends AdapterOptions {
   readonly namespace?: string;
   /**
    * Whether a pooler that gives each transaction another connection, such as PgBouncer in transaction mode, stands
-   * before the server. Notifications do not pass it. Default: found out when the store is opened.
+   * before the server. Notifications do not pass it, and no statement is prepared. Default: found out when the store is
+   * opened.
    */
   readonly pooler?: boolean;
   /**

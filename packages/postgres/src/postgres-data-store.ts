@@ -43,7 +43,7 @@ export class PostgresDataStore extends AdapterStore {
     );
     return {
       ...createCalls(
-        createSession(client, settings),
+        createSession(client, settings, { prepares: !settings.pool && !isPooled }),
         settings,
         (wakes) => notifier.send(wakes),
         this.#isWatchable ? watcher : undefined,
@@ -66,8 +66,12 @@ export class PostgresDataStore extends AdapterStore {
         'withTransaction takes a client of pg inside a transaction: BEGIN one before, and COMMIT it after.',
       );
     }
-    return createCalls(createSession(tx, this.#settings, true), this.#settings, async (wakes) => {
-      if (wakes.length > 0) await notify(tx, this.#settings.channel, wakes);
-    });
+    return createCalls(
+      createSession(tx, this.#settings, { isNested: true }),
+      this.#settings,
+      async (wakes) => {
+        if (wakes.length > 0) await notify(tx, this.#settings.channel, wakes);
+      },
+    );
   }
 }

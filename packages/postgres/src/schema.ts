@@ -10,9 +10,14 @@ export const timeOr = (given: string) =>
  * What leads from each version to the next; the first entry starts from nothing. Entries never change once released,
  * and the functions that they create stay, because processes of the version before go on calling them.
  *
- * Three calls are functions, for the sake of their plans. A table that fills and empties within a minute has statistics
- * that are mostly wrong, and a plan that sorts what is due costs as much as the whole backlog. These functions are
- * planned for the indexes whatever the statistics say, once a connection, also behind a pooler.
+ * Most calls of workers are functions, for the sake of their plans. A table that fills and empties within a minute has
+ * statistics that are mostly wrong, and a plan that sorts what is due costs as much as the whole backlog. These functions
+ * are planned for the indexes whatever the statistics say, once a connection, also behind a pooler.
+ *
+ * They lock tasks in one statement and change them in another, by their places in the table: there is no second search,
+ * and the later statement sees what the lock has waited for. One token or revision is enough for all tasks of a call,
+ * taken once they are locked: it has to be new to each of them only. What is added is added as if none of it were there,
+ * and again with ON CONFLICT where some is: that alone costs a third more.
  *
  * For the same reason the index of the oldest entries is on an expression: a plain one offers an order in which the
  * history of one task can be read by walking past that of all others.
@@ -24,6 +29,23 @@ function steps(p: string, n: string): readonly string[] {
   const planned = ['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin', 'sort']
     .map((node) => `SET enable_${node} = off`)
     .join(' ');
+  // Read in the statement that writes, which has locked the table by then: claims rely on it (see ClaimStarts).
+  const now = `(SELECT ${timeOr('given')})`;
+  const addTasks = `INSERT INTO ${p}_tasks
+    (id, serial, name, queue, group_name, status, paused, run_at, revision, written_at, body)
+  SELECT coalesce(r.id, ''), number * 8192 + n, k.name, k.queue, k."group", k.status, k.paused,
+    r.run_at, number, ${now}, coalesce(r.body, '')
+  FROM unnest(string_to_array(ids, separator), kind, run_ats, string_to_array(bodies, separator))
+    WITH ORDINALITY AS r(id, kind, run_at, body, n)
+  JOIN ROWS FROM (json_to_recordset(kinds) AS (
+    name text, queue text, "group" text, status text, paused boolean
+  )) WITH ORDINALITY AS k ON k.ordinality = r.kind
+  ORDER BY r.id COLLATE "C"`;
+  const addHistory = `INSERT INTO ${p}_history (task_id, id, at, seq, body)
+  SELECT coalesce(task_id, ''), coalesce(id, ''), at, number * 1048576 + e.ordinality, coalesce(body, '')
+  FROM unnest(noting, string_to_array(note_tasks, separator), string_to_array(note_ids, separator),
+    note_ats, string_to_array(note_bodies, separator)) WITH ORDINALITY AS e(n, task_id, id, at, body)
+  WHERE places[n] IS NOT NULL`;
   return [
     `
 CREATE TABLE ${p}_meta (key text PRIMARY KEY, value bigint NOT NULL);
@@ -58,156 +80,168 @@ CREATE INDEX ${n}_late ON ${p}_tasks (queue, wake_at) WHERE wake_at < written_at
 CREATE INDEX ${n}_group ON ${p}_tasks (group_name, id) WHERE group_name IS NOT NULL;
 
 CREATE TABLE ${p}_history (
-  seq bigint GENERATED ALWAYS AS IDENTITY,
+  seq bigint NOT NULL,
   task_id text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
   at bigint NOT NULL,
   body text NOT NULL,
   PRIMARY KEY (task_id, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_limit = 2000);
-CREATE INDEX ${n}_newest ON ${p}_history (task_id, at, seq);
 CREATE INDEX ${n}_oldest ON ${p}_history ((at + 0));
 
-CREATE FUNCTION ${p}_insert(records json, given bigint) RETURNS json LANGUAGE plpgsql AS $$
+CREATE FUNCTION ${p}_insert(
+  separator text, ids text, kinds json, kind integer[], run_ats bigint[], bodies text, given bigint
+) RETURNS json LANGUAGE plpgsql SET jit = off SET enable_seqscan = off AS $$
+#variable_conflict use_column
 DECLARE
-  positions json;
+  number bigint := nextval('${p}_counter');
 BEGIN
-  WITH clock AS (SELECT ${timeOr('given')} AS now),
-  fresh AS (
-    SELECT r.*, nextval('${p}_counter') AS number
-    FROM ROWS FROM (json_to_recordset(records) AS (
-      id text, name text, queue text, "group" text,
-      status text, paused boolean, "runAt" bigint, body text
-    )) WITH ORDINALITY AS r
-  ),
-  inserted AS (
-    INSERT INTO ${p}_tasks
-      (id, serial, name, queue, group_name, status, paused, run_at, revision, written_at, body)
-    SELECT id, number, name, queue, "group", status, paused, "runAt", number, now, body
-    FROM (
-      SELECT DISTINCT ON (id COLLATE "C") * FROM fresh ORDER BY id COLLATE "C", ordinality
-    ) AS first, clock
-    ON CONFLICT (id) DO NOTHING
-    RETURNING serial
-  )
-  SELECT json_agg(ordinality - 1) INTO positions FROM inserted JOIN fresh ON number = serial;
-  RETURN positions;
+  BEGIN
+    IF cardinality(kind) > 1 THEN
+      ${addTasks};
+      RETURN NULL;
+    END IF;
+  EXCEPTION WHEN unique_violation THEN
+  END;
+  ${addTasks} ON CONFLICT (id) DO NOTHING;
+  RETURN array_to_json(ARRAY(
+    SELECT n - 1 FROM unnest(string_to_array(ids, separator), kind) WITH ORDINALITY AS r(id, kind, n)
+    WHERE (SELECT revision FROM ${p}_tasks AS t WHERE t.id = coalesce(r.id, '')) IS DISTINCT FROM number));
 END $$;
 
-CREATE FUNCTION ${p}_claim(request json, given bigint) RETURNS SETOF json LANGUAGE plpgsql
+CREATE FUNCTION ${p}_claim(
+  queues json, ats bigint[], serials bigint[], room bigint, owner text, lease_ms bigint,
+  probe boolean, after bigint, given bigint
+) RETURNS TABLE (
+  id text, name text, queue text, group_name text, run_at text, body text, resumed_at text,
+  token text, deliveries text, revision text, lapsed text
+) LANGUAGE plpgsql
 SET jit = off SET plan_cache_mode = force_generic_plan ${planned} AS $$
+#variable_conflict use_column
 DECLARE
   moment bigint := ${timeOr('given')};
-  ends bigint := moment + (request->>'leaseMs')::bigint;
-  room bigint := (request->>'limit')::bigint;
-  taken bigint;
-  start record;
+  asked text;
+  start bigint;
+  start_serial bigint;
   late bigint;
+  places tid[];
+  owners text[];
+  number bigint;
   first json;
   firsts json[];
 BEGIN
-  FOR start IN
-    SELECT s->>0 AS queue, (s->>1)::bigint AS at, (s->>2)::bigint AS number
-    FROM json_array_elements(request->'starts') AS s
-  LOOP
+  FOR i IN 1..cardinality(ats) LOOP
+    asked := queues->>(i - 1);
+    start := ats[i];
+    start_serial := serials[i];
     SELECT wake_at INTO late FROM ${p}_tasks
-    WHERE queue = start.queue AND wake_at < written_at - 250 ORDER BY wake_at LIMIT 1;
-    IF moment < (request->>'after')::bigint THEN
+    WHERE queue = asked AND wake_at < written_at - 250 ORDER BY wake_at LIMIT 1;
+    IF moment < after THEN
       late := ${-9e15};
     END IF;
-    IF late < start.at THEN
-      start.at := late;
-      start.number := 0;
+    IF late < start THEN
+      start := late;
+      start_serial := 0;
     END IF;
     IF room > 0 THEN
-      RETURN QUERY WITH due AS (
-        SELECT id, wake_at AS due_at, lease_owner AS lapsed FROM ${p}_tasks
-        WHERE queue = start.queue AND (wake_at, serial) >= (start.at, start.number) AND wake_at <= moment
+      SELECT array_agg(place), array_agg(lease_owner) INTO places, owners FROM (
+        SELECT ctid AS place, lease_owner FROM ${p}_tasks
+        WHERE queue = asked AND (wake_at, serial) >= (start, start_serial) AND wake_at <= moment
         ORDER BY wake_at, serial LIMIT room FOR UPDATE SKIP LOCKED
-      ),
-      leased AS (
-        UPDATE ${p}_tasks AS t SET lease_token = nextval('${p}_counter'),
-          lease_owner = request->>'owner', lease_expires_at = ends, deliveries = deliveries + 1
-        FROM due WHERE t.id = due.id
-        RETURNING t.*, due_at, lapsed
-      )
-      SELECT json_build_array(id, name, queue, group_name, status, paused, run_at, body, resumed_at,
-        lease_token, lease_owner, lease_expires_at, deliveries, revision, wake_at, lapsed)
-      FROM leased ORDER BY due_at, serial;
-      GET DIAGNOSTICS taken = ROW_COUNT;
-      room := room - taken;
+      ) AS due;
+      IF places IS NOT NULL THEN
+        number := nextval('${p}_counter');
+        room := room - cardinality(places);
+        RETURN QUERY UPDATE ${p}_tasks AS t SET lease_token = number, lease_owner = owner,
+          lease_expires_at = moment + lease_ms, deliveries = t.deliveries + 1
+        FROM unnest(places, owners) AS due(place, lapsed) WHERE t.ctid = place
+        RETURNING t.id, t.name, t.queue, t.group_name, t.run_at::text, t.body, t.resumed_at::text,
+          lease_token::text, t.deliveries::text, t.revision::text, lapsed;
+      END IF;
     END IF;
-    SELECT json_build_array(wake_at, serial) INTO first FROM ${p}_tasks
-    WHERE queue = start.queue AND (wake_at, serial) >= (start.at, start.number) AND wake_at IS NOT NULL
+    SELECT json_build_array(wake_at, serial::text) INTO first FROM ${p}_tasks
+    WHERE queue = asked AND (wake_at, serial) >= (start, start_serial) AND wake_at IS NOT NULL
     ORDER BY wake_at, serial LIMIT 1;
     firsts := array_append(firsts, first);
   END LOOP;
-  RETURN NEXT json_build_array(moment, firsts, CASE WHEN (request->>'probe')::boolean THEN ARRAY(
+  body := json_build_array(moment, moment + lease_ms, firsts, CASE WHEN probe THEN ARRAY(
     SELECT virtualtransaction FROM pg_locks
     WHERE relation = '${p}_tasks'::regclass AND mode = 'RowExclusiveLock'
       AND pid IS DISTINCT FROM pg_backend_pid()
   ) END);
+  RETURN NEXT;
 END $$;
 
-CREATE FUNCTION ${p}_settle(settlements json, given bigint, forget json) RETURNS json LANGUAGE plpgsql
+CREATE FUNCTION ${p}_settle(
+  separator text, ids text, tokens bigint[], revisions bigint[],
+  keeps boolean[], statuses text, run_ats bigint[], bodies text, pauses boolean[],
+  noting integer[], note_tasks text, note_ids text, note_ats bigint[], note_bodies text,
+  spawning integer[], spawn_ids text, kinds json, kind integer[], spawn_ats bigint[], spawn_bodies text,
+  given bigint, forget json
+) RETURNS json LANGUAGE plpgsql
 SET jit = off SET plan_cache_mode = force_generic_plan ${planned} AS $$
 DECLARE
-  verdicts json;
-  wakes json;
-  spawned json;
-  oldest bigint := ${timeOr('given')} - (forget->>'age')::bigint;
+  number bigint;
+  places tid[];
+  wakes bigint[];
+  refused json;
+  woken json;
+  existing json;
 BEGIN
-  WITH clock AS (SELECT ${timeOr('given')} AS now),
-  held AS (
-    SELECT s.*, t.wake_at AS was, CASE
+  SELECT array_agg(CASE WHEN verdict = 'applied' THEN place END), array_agg(was),
+    json_object_agg(n - 1, verdict) FILTER (WHERE verdict <> 'applied')
+  INTO places, wakes, refused
+  FROM (
+    SELECT s.n, t.place, t.wake_at AS was, CASE
       WHEN t.settled_token = s.token THEN 'settled'
       WHEN t.lease_token = s.token IS NOT TRUE THEN 'lost'
       WHEN t.revision <> s.revision THEN 'conflict'
       ELSE 'applied' END AS verdict
     FROM (
-      SELECT * FROM ROWS FROM (json_to_recordset(settlements) AS (
-        id text, token bigint, revision bigint, next json, history json, spawn json
-      )) WITH ORDINALITY ORDER BY id COLLATE "C"
+      SELECT coalesce(id, '') COLLATE "C" AS id, token, revision, n
+      FROM unnest(string_to_array(ids, separator), tokens, revisions)
+        WITH ORDINALITY AS s(id, token, revision, n)
+      ORDER BY 1
     ) AS s
     LEFT JOIN LATERAL (
-      SELECT lease_token, settled_token, revision, wake_at FROM ${p}_tasks WHERE id = s.id FOR UPDATE
+      SELECT ctid AS place, lease_token, settled_token, revision, wake_at FROM ${p}_tasks
+      WHERE id = s.id FOR UPDATE
     ) AS t ON true
-  ),
-  written AS (
-    UPDATE ${p}_tasks AS t SET status = n.status, run_at = n."runAt", body = n.body,
-      paused = t.paused OR n.paused IS TRUE, lease_token = NULL, lease_owner = NULL,
-      lease_expires_at = NULL, deliveries = 0, revision = nextval('${p}_counter'),
-      settled_token = h.token, written_at = now
-    FROM clock, held AS h, LATERAL json_to_record(h.next) AS n(
-      status text, "runAt" bigint, body text, paused boolean
+    ORDER BY s.n
+  ) AS held;
+  number := nextval('${p}_counter');
+  IF true <> ALL(keeps) THEN
+    DELETE FROM ${p}_tasks WHERE ctid = ANY(places);
+  ELSE
+    DELETE FROM ${p}_tasks WHERE ctid = ANY(ARRAY(
+      SELECT place FROM unnest(places, keeps) AS s(place, kept) WHERE NOT kept));
+    WITH written AS (
+      UPDATE ${p}_tasks AS t SET status = n.status, run_at = n.run_at, body = coalesce(n.body, ''),
+        paused = t.paused OR n.paused IS TRUE, lease_token = NULL, lease_owner = NULL,
+        lease_expires_at = NULL, deliveries = 0, revision = number,
+        settled_token = lease_token, written_at = ${now}
+      FROM unnest(places, wakes, keeps, string_to_array(statuses, separator), run_ats,
+        string_to_array(bodies, separator), pauses) AS n(place, was, kept, status, run_at, body, paused)
+      WHERE t.ctid = n.place AND kept
+      RETURNING t.queue, t.wake_at, was
     )
-    WHERE (SELECT count(*) FROM held) > 0 AND t.id = h.id AND verdict = 'applied' AND next IS NOT NULL
-    RETURNING t.queue, t.wake_at, was
-  ),
-  removed AS (
-    DELETE FROM ${p}_tasks AS t USING held AS h
-    WHERE (SELECT count(*) FROM held) > 0 AND t.id = h.id AND verdict = 'applied' AND next IS NULL
-  ),
-  noted AS (
-    INSERT INTO ${p}_history (task_id, id, at, body)
-    SELECT e."taskId", e.id, e.at, e.body
-    FROM held AS h, ROWS FROM (json_to_recordset(history) AS (
-      "taskId" text, id text, at bigint, body text
-    )) WITH ORDINALITY AS e
-    WHERE verdict = 'applied' ORDER BY h.ordinality, e.ordinality
-    ON CONFLICT DO NOTHING
-  )
-  SELECT
-    (SELECT json_agg(verdict ORDER BY ordinality) FROM held),
-    (SELECT json_agg(json_build_array(queue, wake_at)) FROM (
+    SELECT json_agg(json_build_array(queue, wake_at)) INTO woken FROM (
       SELECT queue, min(wake_at) AS wake_at FROM written
       WHERE wake_at IS NOT NULL AND wake_at < was IS NOT FALSE GROUP BY queue
-    ) AS w),
-    (SELECT json_agg(s ORDER BY h.ordinality, n)
-      FROM held AS h, json_array_elements(spawn) WITH ORDINALITY AS e(s, n) WHERE verdict = 'applied')
-  INTO verdicts, wakes, spawned;
-  IF spawned IS NOT NULL THEN
-    spawned := ${p}_insert(spawned, given);
+    ) AS w;
+  END IF;
+  IF cardinality(noting) > 0 THEN
+    BEGIN
+      ${addHistory};
+    EXCEPTION WHEN unique_violation THEN
+      ${addHistory} ON CONFLICT DO NOTHING;
+    END;
+  END IF;
+  IF cardinality(spawning) > 0 THEN
+    existing := ${p}_insert(separator, spawn_ids, kinds, ARRAY(
+      SELECT CASE WHEN places[n] IS NOT NULL THEN k END
+      FROM unnest(spawning, kind) WITH ORDINALITY AS s(n, k, i) ORDER BY i
+    ), spawn_ats, spawn_bodies, given);
   END IF;
   IF forget IS NOT NULL THEN
     DELETE FROM ${p}_history WHERE ctid = ANY(ARRAY(
@@ -216,10 +250,18 @@ BEGIN
         ORDER BY at DESC, seq DESC OFFSET (forget->>'keep')::bigint FOR UPDATE SKIP LOCKED
       ) AS excess));
     DELETE FROM ${p}_history WHERE ctid = ANY(ARRAY(
-      SELECT ctid FROM ${p}_history WHERE at + 0 < oldest
+      SELECT ctid FROM ${p}_history WHERE at + 0 < ${now} - (forget->>'age')::bigint
       ORDER BY at + 0 LIMIT (forget->>'stale')::bigint FOR UPDATE SKIP LOCKED));
   END IF;
-  RETURN json_build_array(verdicts, wakes, spawned);
+  RETURN json_build_array(refused, woken, existing);
+END $$;
+
+CREATE FUNCTION ${p}_read(task text, age bigint, most bigint, given bigint) RETURNS SETOF json LANGUAGE plpgsql
+SET jit = off SET plan_cache_mode = force_generic_plan ${planned} AS $$
+BEGIN
+  RETURN QUERY SELECT json_build_array(id, at, body) FROM ${p}_history
+  WHERE task_id = task AND at >= coalesce(${timeOr('given')} - age, at)
+  ORDER BY at DESC, seq DESC LIMIT most;
 END $$;
 `,
   ];
@@ -239,9 +281,11 @@ export async function migrate(client: PgQueryable, settings: Settings): Promise<
     // Of several processes that open a fresh database the first creates the schema, and the others find it.
     const lock = 'SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))';
     await client.query(lock, ['@sched/postgres', schema]);
-    // Not IF NOT EXISTS, which asks for the privilege to create it even where it exists.
-    const { rows } = await client.query('SELECT to_regnamespace($1) AS found', [schema]);
-    if (rows[0]?.found === null) await client.query(`CREATE SCHEMA ${schema}`);
+    // Not IF NOT EXISTS, which asks for the privilege to create it even where it exists; and read from the table, for
+    // what a connection remembers may be older than the lock.
+    const found = `SELECT FROM pg_namespace WHERE format('"%s"', nspname) = $1`;
+    const { rows } = await client.query(found, [schema]);
+    if (rows.length === 0) await client.query(`CREATE SCHEMA ${schema}`);
     for (const step of await missing(client, settings)) await client.query(step);
     await client.query('COMMIT');
   } catch (error) {

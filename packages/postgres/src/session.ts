@@ -1,5 +1,5 @@
 import { SchedError } from '@sched/core';
-import type { PgClient, PgQueryable } from './client.js';
+import type { PgClient, PgQueryable, PgRow } from './client.js';
 import { isContended, storeError } from './errors.js';
 import type { Settings } from './options.js';
 
@@ -7,33 +7,51 @@ import type { Settings } from './options.js';
 export interface Session {
   /** Whether the transaction is the user's. */
   readonly isNested: boolean;
-  /** Objects are given as JSON. @returns what is in column `a` of each row */
-  all<Row>(sql: string, ...values: readonly (object | number | null)[]): Promise<Row[]>;
+  /** Objects are given as JSON. */
+  rows(statement: Statement, ...values: readonly Value[]): Promise<readonly PgRow[]>;
+  /** @returns what is, as JSON, in column `a` of each row */
+  all<Row>(statement: Statement, ...values: readonly Value[]): Promise<Row[]>;
 }
+
+/** What is asked most has a name, under which it may be prepared. */
+export type Statement = string | { readonly name: string; readonly text: string };
+
+export type Value = object | string | number | boolean | null;
 
 /** How often a statement is made again when another transaction got in its way. */
 const tries = 5;
 
 /**
- * No statement is prepared under a name, and none leaves anything behind on its connection, so that a pooler may give
- * each another one. What goes in and comes out is JSON text, so that it is none of the user's type parsers' business.
+ * Nothing leaves anything behind on a connection that is the user's, or that a pooler may give to somebody else: there
+ * no statement is prepared. What goes in and comes out is text, so that it is none of the user's type parsers' business.
  */
-export function createSession(client: PgQueryable, settings: Settings, isNested = false): Session {
-  return {
-    isNested,
-    async all<Row>(sql: string, ...values: readonly (object | number | null)[]) {
-      const given = values.map((value) => value && JSON.stringify(value));
-      for (let failures = 1; ; failures++) {
-        try {
-          if (isNested) assertInTransaction(client);
-          const { rows } = await client.query(sql, given);
-          return rows.map((row): Row => JSON.parse(row.a));
-        } catch (error) {
-          if (isNested || !isContended(error) || failures === tries) {
-            throw storeError(error, settings.source);
-          }
+export function createSession(
+  client: PgQueryable,
+  settings: Settings,
+  { isNested = false, prepares = false } = {},
+): Session {
+  const rows: Session['rows'] = async (statement, ...values) => {
+    // A pool of the user's is only asked what its type says, and that is a text.
+    const asked = typeof statement === 'string' || prepares ? statement : statement.text;
+    const given = values.map((value) =>
+      typeof value === 'object' ? value && JSON.stringify(value) : value,
+    );
+    for (let failures = 1; ; failures++) {
+      try {
+        if (isNested) assertInTransaction(client);
+        return (await client.query(asked as string, given)).rows;
+      } catch (error) {
+        if (isNested || !isContended(error) || failures === tries) {
+          throw storeError(error, settings.source);
         }
       }
+    }
+  };
+  return {
+    isNested,
+    rows,
+    async all<Row>(...statement: Parameters<typeof rows>) {
+      return (await rows(...statement)).map(({ a }): Row => JSON.parse(a));
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { TaskFilter, TaskSelector } from '@sched/core';
 import { filterColumns, taskColumns } from '@sched/core/adapter';
 import { timeOr } from './schema.js';
+import type { Statement } from './session.js';
 
 /** `t.id` too, where another table has one. */
 const columns = `t.${taskColumns}`;
@@ -31,6 +32,11 @@ export function createStatements(p: string) {
   const tasks = `${p}_tasks`;
   const clock = `clock AS (SELECT ${timeOr('$2::bigint')} AS now)`;
 
+  const named = (name: string, text: string): Statement => ({ name: `sched_${name}`, text });
+
+  const call = (name: string, parameters: number) =>
+    `${p}_${name}(${Array.from({ length: parameters }, (_, index) => `$${index + 1}`)})`;
+
   /** Waits for all locks. */
   const locked = (tasks: string) => `(SELECT count(*) FROM ${tasks}) > 0`;
 
@@ -58,7 +64,7 @@ export function createStatements(p: string) {
   return {
     now: `SELECT ${timeOr('$1::bigint')}::text AS a`,
 
-    insert: `SELECT ${p}_insert($1, $2)::text AS a`,
+    insert: named('insert', `SELECT ${call('insert', 7)}::text AS a`),
 
     get: `SELECT json_build_array(${columns})::text AS a
     FROM ${idsIn('$1')} AS i JOIN ${tasks} AS t ON t.id = i.id`,
@@ -124,7 +130,7 @@ export function createStatements(p: string) {
     )
     SELECT json_build_array((SELECT count(*) FROM changed), ${wakes('changed')})::text AS a`,
 
-    claim: `SELECT a::text FROM ${p}_claim($1, $2) AS a`,
+    claim: named('claim', `SELECT * FROM ${call('claim', 9)}`),
 
     extend: `WITH ${clock}, ${held('', 'revision')},
     extended AS (
@@ -133,7 +139,7 @@ export function createStatements(p: string) {
     )
     SELECT json_build_array(position, revision)::text AS a FROM held`,
 
-    settle: `SELECT ${p}_settle($1, $2, $3)::text AS a`,
+    settle: named('settle', `SELECT ${call('settle', 22)}::text AS a`),
 
     release: `WITH ${clock},
     ${held('DISTINCT ON (id COLLATE "C", token)', 'wake_at AS was, l."deferUntil" AS until')},
@@ -146,10 +152,7 @@ export function createStatements(p: string) {
     SELECT json_build_array((SELECT json_agg(position) FROM held),
       ${wakes('released WHERE wake_at < was')})::text AS a`,
 
-    history: `WITH ${clock}
-    SELECT json_build_array(id, at, body)::text AS a FROM ${p}_history, clock
-    WHERE task_id = $1::json->>'taskId' AND at >= coalesce(now - ($1::json->>'age')::bigint, at)
-    ORDER BY at DESC, seq DESC LIMIT ($1::json->>'limit')::bigint`,
+    history: `SELECT a::text FROM ${call('read', 4)} AS a`,
   };
 }
 

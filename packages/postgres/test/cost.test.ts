@@ -155,11 +155,11 @@ await describeOn('postgres', 'the cost', ({ url }) => {
       await store.insert([record('mine')]);
       const [task] = (await store.claim(claimAll)).tasks;
       if (!task) throw new Error('a task was claimed');
-      await bench.query(`INSERT INTO ${schema}.sched_history (task_id, id, at, body)
-      SELECT 'mine', 'old-' || n, n, '{}' FROM generate_series(1, 3) AS n`);
+      await bench.query(`INSERT INTO ${schema}.sched_history (task_id, id, at, seq, body)
+      SELECT 'mine', 'old-' || n, n, n, '{}' FROM generate_series(1, 3) AS n`);
       if (analyze) await bench.query(`ANALYZE ${schema}.sched_history`);
-      await bench.query(`INSERT INTO ${schema}.sched_history (task_id, id, at, body)
-      SELECT 'other-' || n, 'run', 1000 + n, '{}' FROM generate_series(1, 20000) AS n`);
+      await bench.query(`INSERT INTO ${schema}.sched_history (task_id, id, at, seq, body)
+      SELECT 'other-' || n, 'run', 1000 + n, n, '{}' FROM generate_series(1, 20000) AS n`);
       const before = pool.log.length;
       await store.settle([
         settlement(task, { history: [{ taskId: 'mine', id: 'run', at: 900, body: '{}' }] }),
@@ -246,7 +246,7 @@ await describeOn('postgres', 'the cost', ({ url }) => {
           runAt: now + index * spacingMs,
         }));
         await store.insert(due);
-        for (let done = 0; done < 5900; done += 100) {
+        for (let done = 0; done < 5800; done += 100) {
           now += 100;
           const { tasks } = await store.claim({ ...claimAll, limit: 100, leaseMs: 10 });
           expect(tasks).toHaveLength(100);

@@ -41,19 +41,19 @@ const patches: readonly Patch[] = [
   {
     name: 'takes as many from each queue as the claim may take in all',
     breaks: 'G5',
-    find: 'room := room - taken;',
+    find: 'room := room - cardinality(places);',
     by: '',
   },
   {
     name: 'counts the claims of a task for its token',
     breaks: 'G2',
-    find: "lease_token = nextval('",
-    by: "lease_token = coalesce(settled_token, 0) + deliveries + 1 + 0 * nextval('",
+    find: 'SET lease_token = number,',
+    by: 'SET lease_token = coalesce(settled_token, 0) + t.deliveries + 1,',
   },
   {
     name: 'does not look for tasks whose moment was past when they were written',
     breaks: 'G1',
-    find: 'IF late < start.at THEN',
+    find: 'IF late < start THEN',
     by: 'IF false THEN',
   },
   {
@@ -65,7 +65,7 @@ const patches: readonly Patch[] = [
   {
     name: 'does not remember what was settled',
     breaks: 'G1',
-    find: 'settled_token = h.token, ',
+    find: 'settled_token = lease_token, ',
     by: '',
   },
   {
@@ -83,8 +83,26 @@ const patches: readonly Patch[] = [
   {
     name: 'spawns what belongs to a settlement that is refused',
     breaks: 'G6',
-    find: "AS e(s, n) WHERE verdict = 'applied')",
-    by: 'AS e(s, n))',
+    find: 'CASE WHEN places[n] IS NOT NULL THEN k END',
+    by: 'k',
+  },
+  {
+    name: 'adds to the history what belongs to a settlement that is refused',
+    breaks: 'G6',
+    find: 'WHERE places[n] IS NOT NULL',
+    by: 'WHERE true',
+  },
+  {
+    name: 'removes what is to be kept',
+    breaks: 'G1',
+    find: 'AS s(place, kept) WHERE NOT kept))',
+    by: 'AS s(place, kept)))',
+  },
+  {
+    name: 'says of tasks that were there that they were inserted',
+    breaks: 'G6',
+    find: 'IS DISTINCT FROM number',
+    by: 'IS NULL',
   },
   {
     name: 'edits a task without locking what it compares',

@@ -27,6 +27,35 @@ await describeOn('postgres', 'what is stored', ({ url }) => {
     await expectTextRefused(await bench.open(), text, { twin });
   });
 
+  test('comes back as it was where it holds what texts are joined by, or nothing at all', async () => {
+    const store = await bench.open();
+    const ids = ['a\u001fb', '', '\u001f'];
+    for (const call of [ids, ...ids.map((id) => [`${id}1`]), ['lone'], ['']]) {
+      await store.remove({ all: true });
+      const given = call.map((id) => record(id, { body: `"${id}"`, group: id }));
+      expect(await store.insert(given)).toEqual(call.map(() => 'inserted'));
+      const { tasks } = await store.claim(claimAll);
+      expect(tasks.map(({ id, group, body }) => [id, group, body]).sort()).toEqual(
+        call.map((id) => [id, id, `"${id}"`]).sort(),
+      );
+      const settlements = tasks.map((task) => {
+        const next = { status: 'finished', runAt: null, body: `[${task.body}]` } as const;
+        const entry = { taskId: task.id, id: `${task.id}.0`, at: 1000, body: task.body };
+        return settlement(task, { next, history: [entry], spawn: [record(`${task.id}+`)] });
+      });
+      expect(await store.settle(settlements)).toEqual(call.map(() => 'settled'));
+      expect((await store.get(call)).map((task) => task?.body)).toEqual(
+        call.map((id) => `["${id}"]`),
+      );
+      expect((await store.get(call.map((id) => `${id}+`))).map((task) => task?.id)).toEqual(
+        call.map((id) => `${id}+`),
+      );
+      for (const id of call) {
+        expect(await store.history(id, 1)).toMatchObject([{ id: `${id}.0`, body: `"${id}"` }]);
+      }
+    }
+  });
+
   test.each([
     ['a fraction of a millisecond', { runAt: 1.5 }],
     ['no name', { name: undefined }],

@@ -344,6 +344,14 @@ await describeOn('postgres', 'the schema', ({ url }) => {
     await failure(() => store.claim(claimAll), 'SCHED_STORE_SCHEMA');
   });
 
+  test('is created once by connections that have looked for others before', async () => {
+    const pools = [bench.pool({ max: 1 }), bench.pool({ max: 1 }), bench.pool({ max: 1 })];
+    for (let round = 0; round < 5; round++) {
+      const schema = bench.schema();
+      await Promise.all(pools.map((pool) => bench.open({ schema, pool })));
+    }
+  });
+
   test('no lock outlives the migration', async () => {
     const schema = bench.schema();
     const pool = bench.pool({ max: 1 });
@@ -387,6 +395,33 @@ await describeOn('postgres', 'the schema', ({ url }) => {
     const { tasks, nextWakeAt } = await store.claim(claimAll);
     expect(tasks.map(({ id }) => id)).toEqual(['b']);
     expect(nextWakeAt).toBe(2000);
+  });
+});
+
+await describeOn('postgres', 'a settlement that waits for an extension of the lease', ({ url }) => {
+  const bench = workbench(url);
+
+  test.each([
+    ['removes', null],
+    ['changes', { status: 'finished', runAt: null, body: '{}' } as const],
+  ])('%s the task as the extension has left it', async (_, next) => {
+    const schema = bench.schema();
+    const store = await bench.open({ schema });
+    await store.insert([record('a')]);
+    const [task] = (await store.claim(claimAll)).tasks;
+    if (!task) throw new Error('a task was claimed');
+    const client = await bench.client();
+    await client.query('BEGIN');
+    await store.withTransaction(client).extend([{ id: 'a', token: task.lease.token }], 5000);
+    const settled = store.settle([settlement(task, { next })]);
+    const waiting = () =>
+      bench.query(
+        `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${schema}%'`,
+      );
+    await expect.poll(waiting).toHaveLength(1);
+    await client.query('COMMIT');
+    expect(await settled).toEqual(['settled']);
+    expect((await store.get(['a'])).map((left) => left?.status)).toEqual([next?.status]);
   });
 });
 
