@@ -34,6 +34,11 @@ export function isContended(error: unknown): boolean {
   return /^40/.test((error as DriverError).code ?? '');
 }
 
+/** Whether a statement is not prepared that should be, or is that should not. */
+export function isUnprepared(error: unknown): boolean {
+  return /^(26000|42P05)/.test((error as DriverError).code ?? '');
+}
+
 /**
  * What a call rejects with.
  *

@@ -1,6 +1,6 @@
 import { SchedError } from '@sched/core';
 import type { PgClient, PgQueryable, PgRow } from './client.js';
-import { isContended, storeError } from './errors.js';
+import { isContended, isUnprepared, storeError } from './errors.js';
 import type { Settings } from './options.js';
 
 /** Runs statements, each in a transaction of its own, or all in one of the user's. */
@@ -30,18 +30,21 @@ export function createSession(
   settings: Settings,
   { isNested = false, prepares = false } = {},
 ): Session {
+  let isPreparing = prepares;
   const rows: Session['rows'] = async (statement, ...values) => {
-    // A pool of the user's is only asked what its type says, and that is a text.
-    const asked = typeof statement === 'string' || prepares ? statement : statement.text;
     const given = values.map((value) =>
       typeof value === 'object' ? value && JSON.stringify(value) : value,
     );
     for (let failures = 1; ; failures++) {
+      // A pool of the user's is only asked what its type says, and that is a text.
+      const asked = typeof statement === 'string' || isPreparing ? statement : statement.text;
       try {
         if (isNested) assertInTransaction(client);
         return (await client.query(asked as string, given)).rows;
       } catch (error) {
-        if (isNested || !isContended(error) || failures === tries) {
+        // There is a pooler that was not found out. Nothing has been done yet.
+        if (typeof asked !== 'string' && isUnprepared(error)) isPreparing = false;
+        else if (isNested || !isContended(error) || failures === tries) {
           throw storeError(error, settings.source);
         }
       }

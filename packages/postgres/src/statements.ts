@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { TaskFilter, TaskSelector } from '@sched/core';
 import { filterColumns, taskColumns } from '@sched/core/adapter';
 import { timeOr } from './schema.js';
@@ -32,7 +33,11 @@ export function createStatements(p: string) {
   const tasks = `${p}_tasks`;
   const clock = `clock AS (SELECT ${timeOr('$2::bigint')} AS now)`;
 
-  const named = (name: string, text: string): Statement => ({ name: `sched_${name}`, text });
+  // A pooler may give a connection on which others have prepared theirs, for tables of another name.
+  const named = (name: string, text: string): Statement => {
+    const digest = createHash('sha256').update(text).digest('base64url').slice(0, 20);
+    return { name: `sched_${name}_${digest}`, text };
+  };
 
   const call = (name: string, parameters: number) =>
     `${p}_${name}(${Array.from({ length: parameters }, (_, index) => `$${index + 1}`)})`;

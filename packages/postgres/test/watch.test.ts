@@ -257,6 +257,24 @@ await describeOn(['postgres', 'pgbouncer'], 'a pooler', (postgres, pgbouncer) =>
     expect(denied.capabilities.watch).toBe(true);
   });
 
+  test('that is not found out is in nobody’s way, whatever was prepared on its connections', async () => {
+    const connection = { connectionString: pgbouncer.url, max: 4 };
+    const stores = await Promise.all(
+      Array.from({ length: 4 }, () =>
+        bench.open({ schema: bench.schema(), connection, pooler: false, listen: postgres.url }),
+      ),
+    );
+    for (let round = 0; round < 5; round++) {
+      const id = `task-${round}`;
+      await Promise.all(stores.map((store) => store.insert([record(id)])));
+      const claimed = await Promise.all(stores.map((store) => store.claim(claimAll)));
+      const settled = stores.map((store, index) =>
+        store.settle((claimed[index]?.tasks ?? []).map((task) => settlement(task, { next: null }))),
+      );
+      expect(await Promise.all(settled)).toEqual(stores.map(() => ['settled']));
+    }
+  });
+
   test('can be gone round for notifications, and passes on those that are sent', async () => {
     const store = await bench.open({ listen: postgres.url });
     expect(store.capabilities.watch).toBe(true);
