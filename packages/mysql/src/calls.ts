@@ -189,13 +189,22 @@ export function createCalls(
     if (age !== undefined) await session.run(sql.forgetStale(age, time(), stale));
   }
 
+  const own = new Set<string>();
   const watcher = new Watcher(
-    lookout(async () => {
-      const rows = await select(sql.look(time()));
-      return {
-        now: Number(rows[0]?.[0]),
-        firsts: new Map(rows.map(([, queue, first]) => [String(queue), Number(first)])),
-      };
+    lookout({
+      own,
+      async search() {
+        const queues: string[] = [];
+        for (;;) {
+          const [row] = await select(sql.nextQueue(queues.at(-1)));
+          if (!row) return queues;
+          queues.push(String(row[0]));
+        }
+      },
+      async look(queues) {
+        const [[now, ...firsts] = []] = await select(sql.firsts(queues, time()));
+        return [Number(now), ...firsts.map(toNumber)];
+      },
     }),
     (error) => error as SchedError,
   );
@@ -241,6 +250,7 @@ export function createCalls(
 
     async claim(request) {
       watcher.note(request.queues);
+      for (const queue of request.queues) own.add(queue);
       const firsts = sql.firsts(request.queues, time());
       for (let tries = 1; ; tries++) {
         const [[time, ...moments] = []] = await select(firsts);

@@ -107,10 +107,10 @@ export function createStatements(p: string) {
         ),
       ].join()}`,
 
-    /** The time, and the first moment in each queue that has one: one row each. */
-    look: (time: number | null) =>
-      `SELECT ${moment(time)}, queue, MIN(wake_at) FROM ${p}_tasks FORCE INDEX (${p}_due)
-      WHERE wake_at IS NOT NULL GROUP BY queue`,
+    /** The name of a queue that comes after another. */
+    nextQueue: (last: string | undefined) =>
+      `SELECT queue FROM ${p}_tasks FORCE INDEX (${p}_due)
+      WHERE ${last === undefined ? 'TRUE' : `queue > ${text(last)}`} ORDER BY queue LIMIT 1`,
 
     /** @param from the first moment there is: what was before it is not looked at, although it may not be purged yet */
     take: (queue: string, from: number, now: number, limit: number) =>
