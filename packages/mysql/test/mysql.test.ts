@@ -463,6 +463,12 @@ await describeOnEach(['mysql', 'mariadb'], 'a pool of the user’s own', ({ url 
     await useAll(store);
     await store.insert([record('a')]);
     expect((await store.claim(claimAll)).tasks).toMatchObject([{ id: 'a', deliveries: 1 }]);
+    await store.insert([record('b')]);
+    const { tasks } = await store.claim(claimAll);
+    const settling = store.settle(tasks.map((task) => settlement(task, { next: null })));
+    const calls = [settling, store.insert([record('c')]), store.claim(claimAll), store.count({})];
+    await Promise.all(calls);
+    expect(await store.count({})).toBe(2);
     await store.close();
     expect((await connection.query('SELECT 1 AS one'))[0]).toEqual([{ one: 1 }]);
   });
