@@ -1,142 +1,308 @@
-import type { ClaimedTask, ClaimRequest, Settlement, TaskSelector } from '@sched/core';
+import type {
+  ClaimedTask,
+  ClaimRequest,
+  NewTaskRecord,
+  Settlement,
+  TaskSelector,
+  WakeUp,
+} from '@sched/core';
 import { SchedError } from '@sched/core';
 import type { Sized, StoreCalls, StoreLimits } from '@sched/core/adapter';
 import {
+  chunks,
   drawForgetting,
-  firstOfEach,
   isFiltered,
   toNumber,
   toPage,
   toRecord,
+  Watcher,
 } from '@sched/core/adapter';
-import type { Placed } from './lock-order.js';
+import { isDuplicate } from './errors.js';
+import { sizeOfText } from './literals.js';
 import { inLockOrder } from './lock-order.js';
+import { lookout } from './notifications.js';
+import { Numbers } from './numbers.js';
 import type { Settings } from './options.js';
-import type { Row, Session } from './session.js';
-import { toJson } from './session.js';
-import { createStatements } from './statements.js';
+import type { Row, Run, Session } from './session.js';
+import { chunk, createStatements } from './statements.js';
 
-/** What one call of a procedure holds: with more it is no faster. */
+/** What one statement holds: with more it is no faster. */
 const maxItems = 1000;
 
-/** What one call of a procedure holds where the server would take more. */
+/** What one statement holds where the server would take more. */
 const maxBytes = 16 * 1024 * 1024;
 
-/** What a request has beside its items. */
+/** What a statement has beside its items. */
 const overheadBytes = 64 * 1024;
 
-/** The calls of the contract, most of them as procedures. */
+/** How many tasks are looked at in one statement for what is too much of their history. */
+const excessAtOnce = 50;
+
+/** How often, and how long apart, a claim looks for tasks that are due where all of them are locked. */
+const lockedTries = 6;
+const lockedMs = 10;
+
+/** The calls of the contract. */
 export function createCalls(
   session: Session,
   settings: Settings,
+  numbers: Numbers,
   maxPacketBytes: number,
 ): StoreCalls {
   const sql = createStatements(settings.namespace);
+  /** In a transaction of the user's it is read what is, and not what was when that began. */
+  const lock = session.isNested ? 'FOR UPDATE' : '';
 
   /** The injected time. */
   const time = () => settings.clock?.() ?? null;
 
-  const call = async (procedure: string, request: unknown, at = time()) =>
-    session.call(procedure, toJson(request), at);
+  const select = async (statement: string) => (await session.run(statement)).rows;
 
-  async function bulk(procedure: string, selector: TaskSelector, rest: object, at?: number) {
-    const tasks =
-      'ids' in selector
-        ? { ids: inLockOrder(selector.ids, (id) => id).map(({ item }) => item) }
-        : 'group' in selector && { group: selector.group };
-    const [rows] = await call(procedure, { ...tasks, ...rest }, at);
-    return Number(rows?.[0]?.[0]);
+  /** The counter's next number. It outlives crashes, and makes nobody wait. */
+  const draw = async (run: Run) => {
+    const { insertId } = await run(sql.draw);
+    await run(sql.discard(insertId));
+    return insertId;
+  };
+
+  let drawing: Promise<void> | undefined;
+  async function freshRevision(): Promise<number> {
+    for (;;) {
+      const revision = numbers.take();
+      if (revision !== undefined) return revision;
+      drawing ??= session
+        .transact(session.isNested ? unnoticed(draw) : draw)
+        .then((drawn) => numbers.add(drawn))
+        .finally(() => {
+          drawing = undefined;
+        });
+      await drawing;
+    }
   }
+
+  /** @returns the ids of those that are there already */
+  async function insertNew(records: readonly NewTaskRecord[], revision: number): Promise<string[]> {
+    try {
+      await session.run(sql.insert(records, revision));
+      return [];
+    } catch (error) {
+      if (!isDuplicate(error)) throw error;
+    }
+    const ids = records.map(idOf);
+    if (ids.length === 1) return ids;
+    // In a transaction of the user's, to look for what is not there may keep others from creating it.
+    const there = session.isNested
+      ? []
+      : (await select(sql.existing(ids))).map(([id]) => String(id));
+    const known = new Set(there);
+    const rest = records.filter(({ id }) => !known.has(id));
+    for (const part of chunks(rest, session.isNested ? 1 : undefined)) {
+      there.push(...(await insertNew(part, revision)));
+    }
+    return there;
+  }
+
+  /** Changes all tasks of a selector. @param change gives a statement */
+  async function bulk(
+    selector: TaskSelector,
+    change: (ids: readonly string[], group?: string) => string,
+  ): Promise<number> {
+    if ('ids' in selector) return (await session.run(change(selector.ids))).affected;
+    const group = 'group' in selector ? selector.group : undefined;
+    return session.transact(async (run) => {
+      let changed = 0;
+      for (let last: string | null = null; ; ) {
+        const { rows } = await run(
+          sql.choose({ ...(group !== undefined && { group }), last }, lock),
+        );
+        const ids = rows.map(([id]) => String(id));
+        if (ids.length > 0) changed += (await run(change(ids, group))).affected;
+        if (ids.length < chunk) return changed;
+        last = ids.at(-1) ?? null;
+      }
+    });
+  }
+
+  /** Leases due tasks to an owner. @param moments the first of each queue */
+  function take(request: ClaimRequest, now: number, moments: Row): Promise<ClaimedTask[]> {
+    const { queues, limit, owner, leaseMs } = request;
+    return session.transact(async (run) => {
+      const rows: Row[] = [];
+      for (const [index, queue] of queues.entries()) {
+        const from = toNumber(moments[index]) ?? now + 1;
+        if (from > now || rows.length >= limit) continue;
+        rows.push(...(await run(sql.take(queue, from, now, limit - rows.length))).rows);
+      }
+      const token = rows.length > 0 ? Numbers.token(await draw(run)) : 0;
+      for (const part of chunks(rows, maxItems)) {
+        const ids = part.map(([id]) => String(id));
+        await run(sql.lease(ids, token, owner, now + leaseMs));
+      }
+      return rows.map((row) => claimed(row, token, request, now));
+    });
+  }
+
+  /** Adds what settlements that were applied bring with them. */
+  async function addAll(run: Run, applied: readonly Settlement[], revision: number): Promise<void> {
+    const entries = applied.flatMap(({ history }) => history);
+    const spawn = inLockOrder(applied.flatMap((settlement) => settlement.spawn));
+    if (entries.length > 0) await run(sql.append(entries));
+    if (spawn.length > 0) await run(sql.insert(spawn, revision, true));
+  }
+
+  /** Applies settlements that all remove their tasks, without reading these. @returns nothing where not all can be */
+  async function endAll(settlements: readonly Settlement[]): Promise<'settled'[] | undefined> {
+    if (settlements.some(({ next, spawn }) => next !== null || spawn.length > 0)) return undefined;
+    return session.transact(async (run) => {
+      const { affected } = await run(sql.end(settlements));
+      if (affected < settlements.length) return undefined;
+      await addAll(run, settlements, 0);
+      return settlements.map(() => 'settled');
+    });
+  }
+
+  async function settleEach(settlements: readonly Settlement[]) {
+    const revision = settlements.some(({ spawn }) => spawn.length > 0) ? await freshRevision() : 0;
+    return session.transact(async (run) => {
+      const { rows } = await run(sql.leases(settlements.map(idOf), 'FOR UPDATE'));
+      const found = byId(rows);
+      const verdicts = settlements.map((item) => verdictOn(item, found.get(item.id)));
+      const applied = settlements.filter((_, index) => verdicts[index] === 'applied');
+      const ended = applied.filter(({ next }) => next === null);
+      if (ended.length > 0) await run(sql.remove(ended.map(idOf)));
+      if (applied.length > ended.length) await run(sql.settle(applied));
+      await addAll(run, applied, revision);
+      return verdicts.map((verdict) => (verdict === 'applied' ? 'settled' : verdict));
+    });
+  }
+
+  /** Deletes what is too much of the history, and what is too old. Reading goes by the limits in any case. */
+  async function forget(taskIds: readonly string[]): Promise<void> {
+    const drawn = drawForgetting(settings, taskIds);
+    if (!drawn || session.isNested) return;
+    const { tasks, keep = 0, age, stale } = drawn;
+    for (const part of chunks(tasks, excessAtOnce)) {
+      for (const [taskId, at, seq] of await select(sql.excess(part, keep))) {
+        await session.run(sql.forgetExcess(String(taskId), Number(at), Number(seq)));
+      }
+    }
+    if (age !== undefined) await session.run(sql.forgetStale(age, time(), stale));
+  }
+
+  const own = new Set<string>();
+  const watcher = new Watcher(
+    lookout({
+      own,
+      async search() {
+        const queues: string[] = [];
+        for (;;) {
+          const [row] = await select(sql.nextQueue(queues.at(-1)));
+          if (!row) return queues;
+          queues.push(String(row[0]));
+        }
+      },
+      async look(queues) {
+        const [[now, ...firsts] = []] = await select(sql.firsts(queues, time()));
+        return [Number(now), ...firsts.map(toNumber)];
+      },
+    }),
+    (error) => error as SchedError,
+  );
 
   return {
     limits: limitsOf(maxPacketBytes),
 
-    now: async () => time() ?? Number((await session.all(...sql.now()))[0]?.[0]),
+    now: async () => time() ?? Number((await select(sql.now(null)))[0]?.[0]),
 
     async insert(records) {
-      const part = inLockOrder(records, idOf);
-      const [rows] = await call(
-        'insert',
-        part.map(({ item }) => withoutNulls(item)),
-      );
-      return answersTo(part, rows, 'exists', () => 'inserted');
+      const there = new Set(await insertNew(inLockOrder(records), await freshRevision()));
+      return records.map(({ id }) => (there.has(id) ? 'exists' : 'inserted'));
     },
 
-    async read(ids) {
-      const part = inLockOrder(ids, (id) => id);
-      const [rows = []] = await call(
-        'get',
-        part.map(({ item }) => item),
-      );
-      return rows.map(toRecord);
-    },
+    read: async (ids) => (await select(sql.read(ids, lock))).map(toRecord),
 
-    async update(id, change, revision) {
-      const [rows] = await call('update', { ...change, id, revision });
-      const [found, number] = rows?.[0] ?? [];
-      if (found === null) return 'missing';
-      return number === null ? 'conflict' : 'updated';
+    async update(id, change, expected) {
+      const revision = await freshRevision();
+      const { affected } = await session.run(sql.update(id, change, revision, expected));
+      if (affected > 0) return 'updated';
+      return (await select(sql.revisionOf(id, lock))).length > 0 ? 'conflict' : 'missing';
     },
 
     async list({ after, limit, ...filter }) {
-      const [end] = isFiltered(filter) ? await session.all(...sql.horizon(filter, after)) : [];
+      const [end] = isFiltered(filter) ? await select(sql.horizon(filter, after)) : [];
       const last = end ? String(end[0]) : null;
       const list = sql.list(filter, time(), after, last, Math.trunc(limit) + 1);
-      return toPage(await session.all(...list), limit, toRecord, ([id]) => String(id), last);
+      return toPage(await select(list), limit, toRecord, ([id]) => String(id), last);
     },
 
-    async count(filter) {
-      const [row] = await session.all(...sql.count(filter, time()));
-      return Number(row?.[0]);
-    },
+    count: async (filter) => Number((await select(sql.count(filter, time())))[0]?.[0]),
 
-    remove: (selector) => bulk('remove', selector, {}),
+    remove: (selector) => bulk(selector, sql.remove),
 
-    setPaused: (selector, paused, at) =>
-      bulk('set_paused', selector, { paused: Number(paused) }, at),
+    setPaused: (selector, paused, at = time() ?? undefined) =>
+      bulk(selector, (ids, group) => sql.setPaused(ids, paused, at ?? null, group)),
+
+    // On a connection of the user's nobody looks but the user.
+    ...(!session.isNested && {
+      watch: (listener: (wakeUp: WakeUp) => void) => watcher.watch(listener),
+      close: () => watcher.close(),
+    }),
 
     async claim(request) {
-      const results = await call('claim', request);
-      const [now, nextWakeAt] = results.pop()?.[0] ?? [];
-      const tasks = results.flatMap((rows) => claimed(rows, request, Number(now)));
-      return { tasks, now: Number(now), nextWakeAt: toNumber(nextWakeAt) };
+      watcher.note(request.queues);
+      for (const queue of request.queues) own.add(queue);
+      const firsts = sql.firsts(request.queues, time());
+      for (let tries = 1; ; tries++) {
+        const [[time, ...moments] = []] = await select(firsts);
+        const now = Number(time);
+        const first = earliest(moments);
+        const isDue = first !== null && first <= now;
+        const tasks = isDue ? await take(request, now, moments) : [];
+        // What is locked is about to be leased, unless its connection was cut: then the server is about to notice.
+        if (isDue && tasks.length === 0 && tries < lockedTries) {
+          await new Promise((resolve) => setTimeout(resolve, lockedMs));
+          continue;
+        }
+        if (!isDue || tasks.length >= request.limit) return { tasks, now, nextWakeAt: first };
+        const [[, ...left] = []] = await select(firsts);
+        return { tasks, now, nextWakeAt: earliest(left) };
+      }
     },
 
-    async extend(leases, leaseMs, at) {
-      const part = inLockOrder(leases, idOf);
-      const [rows] = await call('extend', { leases: part.map(({ item }) => item), leaseMs }, at);
-      return answersTo(part, rows, 'lost', ([, revision]) => Number(revision));
+    async extend(leases, leaseMs, at = time() ?? undefined) {
+      await session.run(sql.extend(leases, leaseMs, at ?? null));
+      const found = byId(await select(sql.leases(leases.map(idOf), lock)));
+      return leases.map(({ id, token }) => {
+        const [, current, revision] = found.get(id) ?? [];
+        return current !== null && Number(current) === token ? Number(revision) : 'lost';
+      });
     },
 
     async settle(settlements) {
-      const part = inLockOrder(settlements, idOf);
-      const entries = settlements.flatMap(({ history }) => history.map(({ taskId }) => taskId));
-      const [rows] = await call('settle', {
-        settlements: part.map(({ item: { id, token, revision, next } }) => ({
-          ...{ id, token, revision },
-          next: next && withoutNulls({ ...next, paused: next.paused && 1 }),
-        })),
-        history: entriesOf(part),
-        spawn: spawnsOf(part),
-        forget: drawForgetting(settings, entries),
-      });
-      const verdicts = Array.from(String(rows?.[0]?.[0]), (verdict, index) => [index + 1, verdict]);
-      return answersTo(part, verdicts, 'lost', ([, verdict]) => verdictOf(verdict));
+      const verdicts = (await endAll(settlements)) ?? (await settleEach(settlements));
+      const added = settlements.flatMap(({ history }) => history.map(({ taskId }) => taskId));
+      await forget(added).catch(() => {});
+      return verdicts;
     },
 
     async release(leases) {
-      const part = inLockOrder(leases, idOf);
-      const [rows] = await call('release', {
-        leases: part.map(({ item: { id, token, deferUntil } }) => ({
-          ...{ id, token, notBefore: deferUntil },
-        })),
+      return session.transact(async (run) => {
+        const { rows } = await run(sql.leases(leases.map(idOf), 'FOR UPDATE'));
+        const found = byId(rows);
+        const answers = leases.map(({ id, token }) =>
+          isHeld(found.get(id), token) ? 'released' : 'lost',
+        );
+        const held = leases.filter((_, index) => answers[index] === 'released');
+        for (const [deferUntil, part] of Map.groupBy(held, (lease) => lease.deferUntil)) {
+          await run(sql.release(part.map(idOf), deferUntil));
+        }
+        return answers;
       });
-      return answersTo(part, rows, 'lost', () => 'released');
     },
 
     async history(taskId, limit) {
       const age = Math.min(settings.historyMaxAgeMs, Number.MAX_SAFE_INTEGER);
-      const rows = await session.all(...sql.history(taskId, time(), age, limit));
+      const rows = await select(sql.history(taskId, time(), age, limit));
       return rows.map(([id, at, body]) => ({
         ...{ taskId, id: String(id), at: Number(at), body: String(body) },
       }));
@@ -156,73 +322,56 @@ function limitsOf(maxPacketBytes: number): StoreLimits {
   };
 }
 
-/** At most how many bytes of JSON these take. Long ones are measured, and short ones may be counted too high. */
+/** At most how many bytes these take in a statement. */
 function bytesOf({ ids, texts, bodies }: Sized): number {
-  const measured = (text: string) =>
-    text.length < 200 ? text.length * 6 : Buffer.byteLength(JSON.stringify(text));
-  return [...ids, ...texts, ...bodies].reduce((sum, text) => sum + 40 + measured(text ?? ''), 0);
+  let sum = 200;
+  for (const list of [ids, texts, bodies]) for (const each of list) sum += sizeOfText(each ?? '');
+  return sum;
 }
 
-/**
- * Answers in the order of the call.
- *
- * @param rows each begins with the place of an item in the part, counted from 1
- * @param otherwise what is answered to items that no row names
- */
-function answersTo<T, Answer, Rest>(
-  part: readonly Placed<T>[],
-  rows: readonly Row[] = [],
-  otherwise: Rest,
-  answer: (row: Row) => Answer,
-): (Answer | Rest)[] {
-  const answers = part.map((): Answer | Rest => otherwise);
-  for (const row of rows) {
-    const placed = part[Number(row[0]) - 1];
-    if (placed) answers[placed.position] = answer(row);
-  }
-  return answers;
-}
-
-/** What a claim has taken from a queue, whose rows are as they were before. */
-function claimed(rows: readonly Row[], { owner, leaseMs }: ClaimRequest, now: number) {
-  const expiresAt = now + leaseMs;
-  return rows
-    .map((row) => ({ row, task: toRecord(row) }))
-    .sort((a, b) => Number(a.task.wakeAt) - Number(b.task.wakeAt))
-    .map(
-      ({ row, task }): ClaimedTask => ({
-        ...task,
-        lease: { token: Number(row.at(-1)), owner, expiresAt },
-        deliveries: task.deliveries + 1,
-        wakeAt: expiresAt,
-        lapsedOwner: task.lease?.owner ?? null,
-      }),
-    );
-}
-
-/** What is appended to the history by these settlements, in the order in which they were given. */
-function entriesOf(part: readonly Placed<Settlement>[]): object[] {
-  return part
-    .map(({ item, position }, index) => ({ entries: item.history, position, p: index + 1 }))
-    .sort((a, b) => a.position - b.position)
-    .flatMap(({ entries, p }) => entries.map((entry) => ({ ...entry, p })));
-}
-
-function spawnsOf(part: readonly Placed<Settlement>[]): object[] {
-  const spawns = part.flatMap(({ item }, index) =>
-    item.spawn.map((record) => ({ ...withoutNulls(record), p: index + 1 })),
-  );
-  return inLockOrder(firstOfEach(spawns), idOf).map(({ item }) => item);
-}
+/** The same, and afterwards the user's LAST_INSERT_ID is what it was. */
+const unnoticed =
+  <T>(work: (run: Run) => Promise<T>) =>
+  async (run: Run) => {
+    const [[last = 0] = []] = (await run('SELECT LAST_INSERT_ID()')).rows;
+    const result = await work(run);
+    await run(`DO LAST_INSERT_ID(${last})`);
+    return result;
+  };
 
 const idOf = ({ id }: { readonly id: string }) => id;
 
-/** A member that is null is left out, which means the same. */
-function withoutNulls<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null)) as T;
+const byId = (rows: readonly Row[]) => new Map(rows.map((row) => [String(row[0]), row]));
+
+function earliest(moments: Row): number | null {
+  const known = moments.filter((moment) => moment !== null).map(Number);
+  return known.length > 0 ? Math.min(...known) : null;
 }
 
-function verdictOf(verdict: Row[number] | undefined): 'settled' | 'conflict' | 'lost' {
-  if (verdict === 'A' || verdict === 'S') return 'settled';
-  return verdict === 'C' ? 'conflict' : 'lost';
+/** A task that has been claimed, whose row is as it was before. */
+function claimed(
+  row: Row,
+  token: number,
+  { owner, leaseMs }: ClaimRequest,
+  now: number,
+): ClaimedTask {
+  const task = toRecord(row);
+  const expiresAt = now + leaseMs;
+  return {
+    ...task,
+    lease: { token, owner, expiresAt },
+    deliveries: task.deliveries + 1,
+    wakeAt: expiresAt,
+    lapsedOwner: task.lease?.owner ?? null,
+  };
 }
+
+/** @param row the id, the token of the lease, the revision and the token of the last settlement, if there is such a task */
+function verdictOn({ token, revision }: Settlement, row: Row | undefined) {
+  if (!row) return 'lost';
+  if (toNumber(row[3]) === token) return 'settled';
+  if (!isHeld(row, token)) return 'lost';
+  return Number(row[2]) === revision ? 'applied' : 'conflict';
+}
+
+const isHeld = (row: Row | undefined, token: number) => toNumber(row?.[1]) === token;

@@ -1,18 +1,18 @@
 /** A statement as `mysql2` takes it. */
 export interface MysqlStatement {
   readonly sql: string;
+  readonly values?: never[] | null;
   readonly rowsAsArray?: boolean;
   readonly typeCast?: (field: unknown, next: () => unknown) => unknown;
 }
 
 /** The part of a promise connection of `mysql2` that is used: one of the user's own fits. */
 export interface MysqlConnection {
-  readonly config?: { readonly typeCast?: unknown };
-  execute(statement: MysqlStatement, values?: MysqlValue[]): Promise<readonly [unknown, unknown]>;
+  readonly config?: { readonly typeCast?: unknown; readonly namedPlaceholders?: unknown };
+  /** The connection itself, of which this is the half whose methods give promises. */
+  readonly connection?: object;
   query(statement: MysqlStatement): Promise<readonly [unknown, unknown]>;
 }
-
-export type MysqlValue = string | number | null;
 
 /** A connection on loan from a pool. */
 export interface MysqlPoolConnection extends MysqlConnection {
@@ -50,7 +50,7 @@ export function isPool(value: unknown): value is MysqlPool {
 }
 
 export function isConnection(value: unknown): value is MysqlConnection {
-  return has(value, 'execute') && has(value, 'query') && !isPool(value);
+  return has(value, 'query') && !isPool(value);
 }
 
 /** Of a pool or a connection whose methods take callbacks the half whose methods give promises. */

@@ -4,8 +4,7 @@ import type { MysqlConnection, MysqlPool } from './client.js';
 import { isPool } from './client.js';
 import { storeError } from './errors.js';
 import type { Settings } from './options.js';
-import { dialects } from './procedures.js';
-import { migrate, select } from './schema.js';
+import { migrate, select, textOptions } from './schema.js';
 
 /** Where an open store sends its statements. */
 export interface Connected {
@@ -15,7 +14,7 @@ export interface Connected {
 }
 
 /** What the store's own connections are made with, unless the user says otherwise. */
-const defaults = { connectTimeout: 10_000, enableKeepAlive: true };
+const defaults = { connectTimeout: 10_000, enableKeepAlive: true, trace: false };
 
 /** What the store's own connections are made with, whatever the user says. */
 const fixed = { charset: 'utf8mb4' };
@@ -64,14 +63,11 @@ async function inspect(connection: MysqlConnection, settings: Settings): Promise
   const [row = []] = await select(
     connection,
     `SELECT VERSION(), @@character_set_client, @@character_set_connection, @@character_set_results,
-      @@autocommit, @@GLOBAL.read_only, @@max_allowed_packet, @@group_concat_max_len, DATABASE() IS NULL`,
+      @@autocommit, @@GLOBAL.read_only, @@max_allowed_packet, DATABASE() IS NULL`,
   );
   const [version, ...charsets] = row.slice(0, 4).map(String);
-  const [autocommit, readOnly, maxPacketBytes = 0, maxConcatBytes = 0, isNowhere] = row
-    .slice(4)
-    .map(Number);
-  const isMariaDb = /mariadb/i.test(version ?? '');
-  const title = isMariaDb ? 'MariaDB' : 'MySQL';
+  const [autocommit, readOnly, maxPacketBytes = 0, isNowhere] = row.slice(4).map(Number);
+  const title = /mariadb/i.test(version ?? '') ? 'MariaDB' : 'MySQL';
   // Before version 11 MariaDB may put another version before its own, for old replicas.
   const own = version?.replace(/^5\.5\.5-/, '') ?? '';
   checkServerVersion(title, own, minimum[title], '@sched/mysql');
@@ -88,11 +84,6 @@ async function inspect(connection: MysqlConnection, settings: Settings): Promise
     maxPacketBytes >= minPacketBytes,
     `max_allowed_packet of the server is ${maxPacketBytes}, and has to be ${minPacketBytes} or more.`,
   );
-  const minConcatBytes = isMariaDb ? 1024 * 1024 : 1024;
-  demand(
-    maxConcatBytes >= minConcatBytes,
-    `group_concat_max_len is ${maxConcatBytes}, and has to be ${minConcatBytes} or more.`,
-  );
-  await migrate(connection, settings, isMariaDb ? dialects.mariadb : dialects.mysql);
+  await migrate(connection, settings, textOptions[title]);
   return maxPacketBytes;
 }

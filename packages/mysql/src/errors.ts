@@ -14,7 +14,7 @@ const meanings: ErrorMeanings = [
     'A value cannot be stored.',
   ],
   [
-    /^(1054|1146|1305|1318|1136) /,
+    /^(1054|1146|1136) /,
     'SCHED_STORE_SCHEMA',
     'The tables are not those of @sched/mysql: check database and namespace, and that a store has been opened on this very database.',
   ],
@@ -24,14 +24,9 @@ const meanings: ErrorMeanings = [
     'The server does not know what @sched/mysql needs: its README says which do.',
   ],
   [
-    /^(1044|1142|1143|1227|1370) /,
+    /^(1044|1142|1143|1227) /,
     'SCHED_STORE_CONFIG',
     'Grant it to the user: the README of @sched/mysql says what is needed.',
-  ],
-  [
-    /^1419 /,
-    'SCHED_STORE_CONFIG',
-    'With binary logging, CREATE ROUTINE is not enough: set log_bin_trust_function_creators on the server, or open the store once as a user with SUPER.',
   ],
   [/^(1046|1049) /, 'SCHED_STORE_CONFIG', 'Check database.'],
   [
@@ -62,6 +57,11 @@ interface DriverError {
 export function triesOf(error: unknown): number {
   const { errno = 0 } = error as DriverError;
   return ({ 1213: 10, 1205: 2, 1568: 2, 1020: 5 } as Record<number, number>)[errno] ?? 1;
+}
+
+/** Whether a statement has changed nothing because one of its rows is there already. */
+export function isDuplicate(error: unknown): boolean {
+  return ((error as SchedError).cause as DriverError | undefined)?.errno === 1062;
 }
 
 /**

@@ -5,7 +5,6 @@ export type {
   MysqlPool,
   MysqlPoolConnection,
   MysqlStatement,
-  MysqlValue,
 } from './client.js';
 export { MysqlDataStore } from './mysql-data-store.js';
 export type {

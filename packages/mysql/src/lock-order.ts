@@ -1,17 +1,8 @@
-/** An item of a call, with its place in it. */
-export interface Placed<T> {
-  readonly item: T;
-  readonly position: number;
-}
-
-/** Items in the order of the bytes of their ids, which is that of the primary key, and in which locks are taken. */
-export function inLockOrder<T>(items: readonly T[], idOf: (item: T) => string): Placed<T>[] {
-  return items
-    .map((item, position) => ({ item, position, key: orderKey(idOf(item)) }))
-    .sort((a, b) => (a.key < b.key ? -1 : 1));
-}
-
-/** The bytes as characters: those of a text outside ASCII are in another order than the text. */
-function orderKey(id: string): string {
-  return Buffer.from(id).toString('latin1');
+/**
+ * Items in an order that is the same for all calls, in which they insert tasks: two that insert the same ones would
+ * otherwise wait for each other. Whatever names tasks that are there is locked in the order of the primary key, which is
+ * this one but for texts with rare characters.
+ */
+export function inLockOrder<T extends { readonly id: string }>(items: readonly T[]): readonly T[] {
+  return items.toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }

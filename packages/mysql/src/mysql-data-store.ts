@@ -4,6 +4,7 @@ import { AdapterStore, type StoreCalls } from '@sched/core/adapter';
 import { createCalls } from './calls.js';
 import { isConnection, promising } from './client.js';
 import { connect, minPacketBytes } from './connect.js';
+import { Numbers } from './numbers.js';
 import type { MysqlDataStoreOptions, Settings } from './options.js';
 import { readOptions } from './options.js';
 import { createSession } from './session.js';
@@ -16,12 +17,13 @@ export class MysqlDataStore extends AdapterStore {
   readonly name = 'mysql';
   readonly capabilities: DataStoreCapabilities = {
     history: true,
-    watch: false,
+    watch: true,
     transactions: true,
     processes: true,
   };
   /** What the server takes at once; what every server has to take, until it is known. */
   #maxPacketBytes = minPacketBytes;
+  readonly #numbers = new Numbers();
   readonly #settings: Settings;
 
   /** @throws SchedError `SCHED_STORE_CONFIG` when an option cannot be */
@@ -35,7 +37,14 @@ export class MysqlDataStore extends AdapterStore {
     const { client, maxPacketBytes, close } = await connect(this.#settings);
     this.#maxPacketBytes = maxPacketBytes;
     const session = createSession(client, this.#settings);
-    return { ...createCalls(session, this.#settings, maxPacketBytes), close };
+    const calls = createCalls(session, this.#settings, this.#numbers, maxPacketBytes);
+    return {
+      ...calls,
+      async close() {
+        await calls.close?.();
+        await close();
+      },
+    };
   }
 
   /**
@@ -51,6 +60,6 @@ export class MysqlDataStore extends AdapterStore {
       );
     }
     const session = createSession(client, this.#settings, true);
-    return createCalls(session, this.#settings, this.#maxPacketBytes);
+    return createCalls(session, this.#settings, this.#numbers, this.#maxPacketBytes);
   }
 }

@@ -15,7 +15,7 @@ import type {
 import { isConnection, isPool, promising } from './client.js';
 
 interface CommonOptions extends AdapterOptions {
-  /** What the names of tables and procedures begin with. Up to 31 of `a-z`, `0-9` and `_`. Default `sched`. */
+  /** What the names of the tables begin with. Up to 31 of `a-z`, `0-9` and `_`. Default `sched`. */
   readonly namespace?: string;
 }
 

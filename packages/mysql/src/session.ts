@@ -1,11 +1,4 @@
-import { SchedError } from '@sched/core';
-import type {
-  MysqlConnection,
-  MysqlPool,
-  MysqlPoolConnection,
-  MysqlStatement,
-  MysqlValue,
-} from './client.js';
+import type { MysqlConnection, MysqlPool, MysqlPoolConnection, MysqlStatement } from './client.js';
 import { isPool } from './client.js';
 import { storeError, triesOf } from './errors.js';
 import type { Settings } from './options.js';
@@ -13,73 +6,121 @@ import type { Settings } from './options.js';
 /** A statement whose rows come in their plain form, whatever the user has made of those of the connection. */
 export function statement({ config }: MysqlConnection, sql: string): MysqlStatement {
   const isCast = typeof config?.typeCast === 'function';
-  return { sql, rowsAsArray: true, ...(isCast && { typeCast: (_, next) => next() }) };
+  // The driver looks for placeholders unless the values are null, and for named ones unless they are a list.
+  const values = config?.namedPlaceholders ? [] : null;
+  return { sql, values, rowsAsArray: true, ...(isCast && { typeCast: (_, next) => next() }) };
 }
 
 /** A row as the statements give it: texts, numbers and nulls. */
-export type Row = readonly MysqlValue[];
+export type Row = readonly (string | number | null)[];
 
-/** Runs statements and procedures, each in a transaction of its own, or all in one of the user's. */
+/** What a statement came to. */
+export interface Result {
+  readonly rows: readonly Row[];
+  /** How many rows it has inserted or deleted, or found to update. */
+  readonly affected: number;
+  /** The number that was given to what it has inserted. */
+  readonly insertId: number;
+}
+
+export type Run = (sql: string) => Promise<Result>;
+
+/** Runs statements, each in a transaction of its own, or all in one of the user's. */
 export interface Session {
   /** Whether the transaction is the user's. */
   readonly isNested: boolean;
-  /** @returns the rows of a statement */
-  all(sql: string, ...values: readonly MysqlValue[]): Promise<readonly Row[]>;
-  /** @param request as JSON text @returns the rows that a procedure gives, by the statements that gave them */
-  call(procedure: string, request: string, time: number | null): Promise<(readonly Row[])[]>;
+  /** Runs a statement that is all there is to do. */
+  readonly run: Run;
+  /** Runs several, which are applied as a whole or not at all: not where the work gives nothing. */
+  transact<T>(work: (run: Run) => Promise<T>): Promise<T>;
 }
 
-/**
- * Values go to the server beside the statement, not within it, so that no mode of the user's sessions changes what they
- * mean; and numbers are read here, so that it is none of the user's type casts' business.
- */
 export function createSession(
   client: MysqlPool | MysqlConnection,
   settings: Settings,
   isNested = false,
 ): Session {
-  const run = async (sql: string, values: readonly MysqlValue[]) => {
+  const savepoint = `SAVEPOINT ${settings.namespace}_call`;
+  const { begin, commit, rollback } = isNested
+    ? {
+        // Going back to it fails where no transaction has been begun.
+        begin: [savepoint, `ROLLBACK TO ${savepoint}`],
+        commit: `RELEASE ${savepoint}`,
+        rollback: `ROLLBACK TO ${savepoint}`,
+      }
+    : {
+        begin: ['SET TRANSACTION ISOLATION LEVEL READ COMMITTED', 'START TRANSACTION'],
+        commit: 'COMMIT',
+        rollback: 'ROLLBACK',
+      };
+
+  const use = async <T>(work: (run: Run) => Promise<T>): Promise<T> => {
     for (let failures = 1; ; failures++) {
       try {
-        const [result] = await within(client, isNested, (connection) =>
-          connection.execute(statement(connection, sql), [...values]),
-        );
-        return result;
+        return await within(client, rollback, work);
       } catch (error) {
         if (isNested || failures >= triesOf(error)) throw storeError(error, settings.source);
       }
     }
   };
+  const transact = <T>(work: (run: Run) => Promise<T>): Promise<T> =>
+    use(async (run) => {
+      for (const sql of begin) await run(sql);
+      const result = await work(run);
+      await run(result === undefined ? rollback : commit);
+      return result;
+    });
   return {
     isNested,
-    all: async (sql, ...values) => (await run(sql, values)) as Row[],
-    async call(procedure, request, time) {
-      const sql = `CALL ${settings.namespace}_${procedure}(?, ?, ${isNested})`;
-      const results = (await run(sql, [request, time])) as unknown[];
-      return results.filter((result): result is Row[] => Array.isArray(result));
-    },
+    run: (sql) => (isNested ? transact((run) => run(sql)) : use((run) => run(sql))),
+    transact,
   };
 }
 
 /** Uses a connection, and leaves none behind that is still in a transaction. */
 async function within<T>(
   client: MysqlPool | MysqlConnection,
-  isNested: boolean,
-  use: (connection: MysqlConnection) => Promise<T>,
+  rollback: string,
+  work: (run: Run) => Promise<T>,
 ): Promise<T> {
-  const loan: MysqlPoolConnection | undefined = isPool(client)
-    ? await client.getConnection()
-    : undefined;
-  const connection = loan ?? (client as MysqlConnection);
+  if (!isPool(client)) return inTurn(client, () => using(client, rollback, work));
+  const loan = await client.getConnection();
+  return using(loan, rollback, work, loan);
+}
+
+/** What was last begun on each connection that is not from a pool. */
+const latest = new WeakMap<object, Promise<unknown>>();
+
+/** Uses a connection after whatever else does: what is done at once must not become part of another's transaction. */
+function inTurn<T>(connection: MysqlConnection, work: () => Promise<T>): Promise<T> {
+  // Each half with promises of a connection with callbacks is another object.
+  const key = connection.connection ?? connection;
+  const turn = (latest.get(key) ?? Promise.resolve()).then(work);
+  latest.set(
+    key,
+    turn.catch(() => {}),
+  );
+  return turn;
+}
+
+async function using<T>(
+  connection: MysqlConnection,
+  rollback: string,
+  work: (run: Run) => Promise<T>,
+  loan?: MysqlPoolConnection,
+): Promise<T> {
   let isBroken = false;
   try {
-    return await use(connection);
+    return await work(async (sql) => {
+      const [result] = await connection.query(statement(connection, sql));
+      return Array.isArray(result)
+        ? { rows: result, affected: 0, insertId: 0 }
+        : toResult(result as { readonly affectedRows: number; readonly insertId: number });
+    });
   } catch (error) {
-    if (!isNested) {
-      await connection.query({ sql: 'ROLLBACK' }).catch(() => {
-        isBroken = true;
-      });
-    }
+    await connection.query({ sql: rollback }).catch(() => {
+      isBroken = true;
+    });
     throw error;
   } finally {
     if (isBroken) loan?.destroy();
@@ -87,13 +128,6 @@ async function within<T>(
   }
 }
 
-/** JSON, whose numbers are all such as the server can keep. */
-export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_, member: unknown) => {
-    if (typeof member !== 'number' || Number.isSafeInteger(member)) return member;
-    throw new SchedError(
-      'SCHED_ARGUMENT_INVALID',
-      `A value cannot be stored: ${member} is no whole number, or too large.`,
-    );
-  });
+function toResult({ affectedRows, insertId }: { affectedRows: number; insertId: number }): Result {
+  return { rows: [], affected: affectedRows, insertId };
 }

@@ -1,34 +1,198 @@
-import type { TaskFilter } from '@sched/core';
-import { filterColumns } from '@sched/core/adapter';
-import type { MysqlValue } from './client.js';
-import { columns, timeOr } from './procedures.js';
+import type { HistoryEntry, LeaseRef, NewTaskRecord, Settlement, TaskFilter } from '@sched/core';
+import { filterColumns, type TaskChange, taskColumns } from '@sched/core/adapter';
+import { oneOf, text, texts, textUpTo, whole } from './literals.js';
 
 /** How many tasks one page of a listing looks at, so that it is answered in time however few of them match. */
 const horizon = 10_000;
 
-/** A statement, and the values of its placeholders. */
-export type Statement = readonly [sql: string, ...values: MysqlValue[]];
+/** How many tasks are handled at a time where they have to be found. */
+export const chunk = 1000;
+
+/** The store's time: the injected clock's if there is one, or else the server's, in no time zone of a session. */
+const moment = (time: number | null) =>
+  time === null
+    ? "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)"
+    : whole(time);
+
+const statuses = ['scheduled', 'finished', 'failed'];
+
+/** What is given to the columns of a task. */
+const id = (value: string) => textUpTo(300, value);
+const label = (value: string) => textUpTo(255, value);
+const group = (value: string | null) => (value === null ? 'NULL' : label(value));
+const status = (value: string) => oneOf(statuses, value);
+const body = (value: string) => textUpTo(Number.POSITIVE_INFINITY, value);
+
+/** Where something is only looked at, or is locked before it is changed. */
+export type Lock = '' | 'FOR UPDATE';
+
+/** Which tasks a selector names: by their ids, or those of a group, or all. */
+export type Chosen = { readonly group?: string; readonly last: string | null };
 
 /**
- * The statements that only read.
+ * The statements. All names in them are in lower case and without quotes, and all values are literals.
  *
  * @param p what the names of the tables begin with
  */
 export function createStatements(p: string) {
   const indexOf = (group: TaskFilter['group']) =>
     typeof group === 'string' ? `${p}_group` : 'PRIMARY';
+  /** The tasks, found by their ids whatever the statistics say. */
+  const tasks = `${p}_tasks AS t FORCE INDEX (PRIMARY)`;
+  const byIds = (ids: readonly string[]) => `WHERE id IN (${texts(ids)})`;
+
   return {
-    now: (): Statement => [`SELECT ${timeOr('NULL')}`],
+    now: (time: number | null) => `SELECT ${moment(time)}`,
+
+    draw: `INSERT INTO ${p}_counter () VALUES ()`,
+    discard: (drawn: number) => `DELETE FROM ${p}_counter WHERE n = ${drawn}`,
+
+    /** @param orKeep whether a task that is there is no error, and stays as it is */
+    insert(records: readonly NewTaskRecord[], revision: number, orKeep = false): string {
+      const rows = records.map(
+        (task) =>
+          `(${id(task.id)},${label(task.name)},${label(task.queue)},${group(task.group)},${status(task.status)},${Boolean(task.paused)},${whole(task.runAt)},${body(task.body)},${revision})`,
+      );
+      return `INSERT INTO ${p}_tasks
+        (id, name, queue, group_name, status, paused, run_at, body, revision)
+        VALUES ${rows.join()} ${orKeep ? 'ON DUPLICATE KEY UPDATE id = id' : ''}`;
+    },
+
+    read: (ids: readonly string[], lock: Lock) =>
+      `SELECT ${taskColumns} FROM ${tasks} ${byIds(ids)} ${lock}`,
+
+    existing: (ids: readonly string[]) => `SELECT id FROM ${tasks} ${byIds(ids)}`,
+
+    update(task: string, change: TaskChange, revision: number, expected: number): string {
+      const changes = [
+        ...(change.name === undefined ? [] : [`name = ${label(change.name)}`]),
+        ...(change.queue === undefined ? [] : [`queue = ${label(change.queue)}`]),
+        ...(change.group === undefined ? [] : [`group_name = ${group(change.group)}`]),
+        ...(change.status === undefined ? [] : [`status = ${status(change.status)}`]),
+        ...(change.runAt === undefined ? [] : [`run_at = ${whole(change.runAt)}`]),
+        ...(change.body === undefined ? [] : [`body = ${body(change.body)}`]),
+        `revision = ${revision}`,
+      ];
+      return `UPDATE ${tasks} SET ${changes.join()}
+        WHERE id = ${text(task)} AND revision = ${whole(expected)}`;
+    },
+
+    revisionOf: (id: string, lock: Lock) =>
+      `SELECT revision FROM ${p}_tasks WHERE id = ${text(id)} ${lock}`,
+
+    /** The ids of some tasks of a selector, in the order in which they are locked. */
+    choose({ group, last }: Chosen, lock: Lock): string {
+      const conditions = [
+        ...(group === undefined ? [] : [`group_name = ${text(group)}`]),
+        last === null ? 'TRUE' : `id > ${text(last)}`,
+      ];
+      return `SELECT id FROM ${p}_tasks FORCE INDEX (${indexOf(group)})
+        WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT ${chunk} ${lock}`;
+    },
+
+    remove: (ids: readonly string[], group?: string) =>
+      `DELETE t FROM ${tasks} ${byIds(ids)} ${inGroup(group)}`,
+
+    setPaused: (ids: readonly string[], paused: boolean, time: number | null, group?: string) =>
+      `UPDATE ${tasks} SET paused = ${paused} ${paused ? '' : `, resumed_at = ${moment(time)}`}
+      ${byIds(ids)} AND paused <> ${paused} ${inGroup(group)}`,
+
+    /** The time, and the first moment in each queue. */
+    firsts: (queues: readonly string[], time: number | null) =>
+      `SELECT ${[
+        moment(time),
+        ...queues.map(
+          (queue) => `(SELECT wake_at FROM ${p}_tasks FORCE INDEX (${p}_due)
+            WHERE queue = ${text(queue)} AND wake_at IS NOT NULL ORDER BY wake_at LIMIT 1)`,
+        ),
+      ].join()}`,
+
+    /** The name of a queue that comes after another. */
+    nextQueue: (last: string | undefined) =>
+      `SELECT queue FROM ${p}_tasks FORCE INDEX (${p}_due)
+      WHERE ${last === undefined ? 'TRUE' : `queue > ${text(last)}`} ORDER BY queue LIMIT 1`,
+
+    /** @param from the first moment there is: what was before it is not looked at, although it may not be purged yet */
+    take: (queue: string, from: number, now: number, limit: number) =>
+      `SELECT ${taskColumns} FROM ${p}_tasks FORCE INDEX (${p}_due)
+      WHERE queue = ${text(queue)} AND wake_at BETWEEN ${from} AND ${now}
+      ORDER BY wake_at LIMIT ${whole(limit)} FOR UPDATE SKIP LOCKED`,
+
+    lease: (ids: readonly string[], token: number, owner: string, expiresAt: number) =>
+      `UPDATE ${tasks} SET lease_token = ${token}, lease_owner = ${textUpTo(1000, owner)},
+      lease_expires_at = ${whole(expiresAt)}, deliveries = deliveries + 1 ${byIds(ids)}`,
+
+    /** What there is to know of the leases of tasks. */
+    leases: (ids: readonly string[], lock: Lock) =>
+      `SELECT id, lease_token, revision, settled_token FROM ${tasks} ${byIds(ids)} ${lock}`,
+
+    extend: (leases: readonly LeaseRef[], leaseMs: number, time: number | null) =>
+      `UPDATE ${tasks} SET lease_expires_at = ${moment(time)} + ${whole(leaseMs)}
+      ${byIds(leases.map((lease) => lease.id))} AND (id, lease_token) IN
+      (${leases.map((lease) => `(${text(lease.id)},${whole(lease.token)})`).join()})`,
+
+    release: (ids: readonly string[], notBefore: number | undefined) =>
+      `UPDATE ${tasks} SET lease_token = NULL, lease_owner = NULL, lease_expires_at = NULL,
+      deliveries = deliveries - 1 ${notBefore === undefined ? '' : `, run_at = GREATEST(run_at, ${whole(notBefore)})`}
+      ${byIds(ids)}`,
+
+    /** Removes those that are held by these tokens and have these revisions. */
+    end: (settlements: readonly Settlement[]) =>
+      `DELETE t FROM ${tasks} WHERE (id, lease_token, revision) IN (${settlements
+        .map(({ id, token, revision }) => `(${text(id)},${whole(token)},${whole(revision)})`)
+        .join()})`,
+
+    /** Of tasks that are there and locked. Their tokens become their revisions, as no task has had one before. */
+    settle(settlements: readonly Settlement[]): string {
+      const rows = settlements.flatMap(({ id, token, next }) =>
+        next
+          ? `(${text(id)},${status(next.status)},${Boolean(next.paused)},${whole(next.runAt)},${token},${token},${body(next.body)})`
+          : [],
+      );
+      const replaced = ['status', 'run_at', 'revision', 'settled_token', 'body'];
+      return `INSERT INTO ${p}_tasks (id, status, paused, run_at, revision, settled_token, body)
+        VALUES ${rows.join()} ON DUPLICATE KEY UPDATE paused = paused OR VALUES(paused),
+        lease_token = NULL, lease_owner = NULL, lease_expires_at = NULL, deliveries = 0,
+        ${replaced.map((column) => `${column} = VALUES(${column})`).join()}`;
+    },
+
+    append(entries: readonly HistoryEntry[]): string {
+      const rows = entries.map(
+        (entry) =>
+          `(${id(entry.taskId)},${textUpTo(400, entry.id)},${whole(entry.at)},${body(entry.body)})`,
+      );
+      return `INSERT INTO ${p}_history (task_id, id, at, body)
+        VALUES ${rows.join()} ON DUPLICATE KEY UPDATE id = ${p}_history.id`;
+    },
+
+    /** The first entry of each of these tasks that is one too many. */
+    excess: (taskIds: readonly string[], keep: number) =>
+      taskIds
+        .map(
+          (taskId) => `(SELECT task_id, at, seq FROM ${p}_history FORCE INDEX (${p}_newest)
+            WHERE task_id = ${text(taskId)} ORDER BY at DESC, seq DESC LIMIT ${keep}, 1)`,
+        )
+        .join(' UNION ALL '),
+
+    forgetExcess: (taskId: string, at: number, seq: number) =>
+      `DELETE FROM ${p}_history
+      WHERE task_id = ${text(taskId)} AND (at < ${at} OR (at = ${at} AND seq <= ${seq}))`,
+
+    /** Of the entries that were added first, those that are too old. */
+    forgetStale: (age: number, time: number | null, most: number) =>
+      `DELETE h FROM (SELECT seq FROM ${p}_history ORDER BY seq LIMIT ${most}) AS f
+      STRAIGHT_JOIN ${p}_history AS h ON h.seq = f.seq WHERE h.at < ${moment(time)} - ${age}`,
+
+    history: (taskId: string, time: number | null, age: number, limit: number) =>
+      `SELECT id, at, body FROM ${p}_history FORCE INDEX (${p}_newest)
+      WHERE task_id = ${text(taskId)} AND at >= ${moment(time)} - ${age}
+      ORDER BY at DESC, seq DESC LIMIT ${limit}`,
 
     /** Where a page of a listing has to end, or nothing where it need not. */
-    horizon({ group }: TaskFilter, after: string | undefined): Statement {
-      const [where, values] = conditions(typeof group === 'string' ? { group } : {}, null);
-      return [
-        `SELECT id FROM ${p}_tasks AS t FORCE INDEX (${indexOf(group)})
-        WHERE ${beyond(after)} ${where} ORDER BY id LIMIT ${horizon}, 1`,
-        ...(after === undefined ? [] : [after]),
-        ...values,
-      ];
+    horizon({ group }: TaskFilter, after: string | undefined): string {
+      const where = conditions(typeof group === 'string' ? { group } : {}, null);
+      return `SELECT id FROM ${p}_tasks FORCE INDEX (${indexOf(group)})
+        WHERE ${beyond(after)} ${where} ORDER BY id LIMIT ${horizon}, 1`;
     },
 
     list(
@@ -37,47 +201,33 @@ export function createStatements(p: string) {
       after: string | undefined,
       last: string | null,
       limit: number,
-    ): Statement {
-      const [where, values] = conditions(filter, time);
-      const end = last === null ? [] : [last];
-      return [
-        `SELECT ${columns} FROM ${p}_tasks AS t FORCE INDEX (${indexOf(filter.group)})
-        WHERE ${beyond(after)} ${last === null ? '' : 'AND id <= ?'} ${where} ORDER BY id LIMIT ${limit}`,
-        ...(after === undefined ? [] : [after]),
-        ...end,
-        ...values,
-      ];
+    ): string {
+      return `SELECT ${taskColumns} FROM ${p}_tasks FORCE INDEX (${indexOf(filter.group)})
+        WHERE ${beyond(after)} ${last === null ? '' : `AND id <= ${text(last)}`}
+        ${conditions(filter, time)} ORDER BY id LIMIT ${limit}`;
     },
 
-    count(filter: TaskFilter, time: number | null): Statement {
-      const [where, values] = conditions(filter, time);
-      return [`SELECT COUNT(*) FROM ${p}_tasks AS t WHERE TRUE ${where}`, ...values];
-    },
-
-    history: (taskId: string, time: number | null, age: number, limit: number): Statement => [
-      `SELECT id, at, body FROM ${p}_history FORCE INDEX (${p}_newest)
-      WHERE task_id = ? AND at >= ${timeOr('?')} - ? ORDER BY at DESC, seq DESC LIMIT ${limit}`,
-      taskId,
-      time,
-      age,
-    ],
+    count: (filter: TaskFilter, time: number | null) =>
+      `SELECT COUNT(*) FROM ${p}_tasks WHERE TRUE ${conditions(filter, time)}`,
   };
 }
 
+const inGroup = (group: string | undefined) =>
+  group === undefined ? '' : `AND group_name = ${text(group)}`;
+
 /** The empty text is an id too, and before all others. */
-const beyond = (after: string | undefined) => (after === undefined ? "id >= ''" : 'id > ?');
+const beyond = (after: string | undefined) =>
+  after === undefined ? 'TRUE' : `id > ${text(after)}`;
 
 /** A filter as the end of a WHERE clause. */
-function conditions(filter: TaskFilter, time: number | null): [string, MysqlValue[]] {
-  const values: MysqlValue[] = [];
+function conditions(filter: TaskFilter, time: number | null): string {
   const all = filterColumns(filter).map(([column, value]) => {
-    if (value === null) return `AND t.${column} IS NULL `;
-    values.push(typeof value === 'boolean' ? Number(value) : value);
-    return `AND t.${column} = ? `;
+    if (value === null) return `AND ${column} IS NULL `;
+    return `AND ${column} = ${typeof value === 'string' ? text(value) : value} `;
   });
   if (filter.leased !== undefined) {
-    all.push(`AND (t.lease_expires_at > ${timeOr('?')}) IS ${filter.leased ? '' : 'NOT '}TRUE `);
-    values.push(time);
+    const not = filter.leased ? '' : 'NOT';
+    all.push(`AND (lease_expires_at > ${moment(time)}) IS ${not} TRUE `);
   }
-  return [all.join(''), values];
+  return all.join('');
 }

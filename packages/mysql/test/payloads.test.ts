@@ -48,7 +48,7 @@ await describeOnEach(['mysql', 'mariadb'], 'what is stored', ({ url }) => {
     expect(await store.get([`${id}x`, `${id}xx`])).toEqual([undefined, undefined]);
     expect(await store.remove({ ids: [`${id}x`] })).toBe(0);
     expect(await store.count({ group: `${group}g` })).toBe(0);
-    await failure(() => store.remove({ group: `${group}g` }), 'SCHED_ARGUMENT_INVALID');
+    expect(await store.remove({ group: `${group}g` })).toBe(0);
     expect(await store.count({})).toBe(1);
   });
 });
@@ -71,8 +71,8 @@ await describeOn(
       test(`${title}: more than it takes may be in one call`, async () => {
         await setTo(4);
         const store = await bench.open();
-        // Twice as long in JSON, where each of these characters is written as two.
-        const body = '"'.repeat(1.4 * 1024 * 1024);
+        // Twice as long in a statement, where each of its bytes is written as two.
+        const body = '\\'.repeat(1.4 * 1024 * 1024);
         const large = records(4, 'large-', { body });
         expect(await store.insert(large)).toEqual(large.map(() => 'inserted'));
         const { tasks } = await store.claim(claimAll);

@@ -37,7 +37,12 @@ export async function createPlace(server: string): Promise<ConformancePlace> {
   const { hostname, port } = new URL(server);
   await query(server, `CREATE DATABASE ${database}`);
   return {
-    connect: (options, address) => new MysqlDataStore({ url: addressed(url, address), ...options }),
+    // The cases that run at once have many handles, and together no more connections than a server takes.
+    connect: (options, address) =>
+      new MysqlDataStore({
+        connection: { uri: addressed(url, address), connectionLimit: 5 },
+        ...options,
+      }),
     address: { host: hostname, port: Number(port) },
     process: { module: new URL('connect.js', import.meta.url).href, argument: { url } },
     async beginTransaction() {

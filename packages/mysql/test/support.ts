@@ -56,17 +56,16 @@ export function workbench(url: string) {
   return bench;
 }
 
-/** A pool that passes every statement of a store's calls to this function first. */
+/** A pool that passes every statement to this function first. */
 export function listening(pool: mysql.Pool, hear: (sql: string) => void): MysqlPool {
   return {
     async getConnection(): Promise<MysqlPoolConnection> {
       const connection = await pool.getConnection();
       return {
-        execute(statement, values) {
+        query(statement) {
           hear(statement.sql);
-          return connection.execute(statement, values);
+          return connection.query(statement);
         },
-        query: (statement) => connection.query(statement),
         release: () => connection.release(),
         destroy: () => connection.destroy(),
       };
