@@ -294,7 +294,7 @@ for i, id in ipairs(ids) do
   local head, shape = nextArg(), nextArg()
   local lease = held[id]
   local applies = lease and sub(lease, 1, #head) == head
-  answers[i] = applies and 'settled' or refusal(id, match(head, '^%d+'))
+  answers[i] = applies and 'settled' or refusal(id, match(head, '^[^ ]*'))
   local counts = shapes[shape] or { match(shape, '(%d+) (%d+) (%d+) (%d+)') }
   shapes[shape] = counts
   local isKept, entries, here, elsewhere = counts[1] == '1', counts[2], counts[3], counts[4]
@@ -302,7 +302,7 @@ for i, id in ipairs(ids) do
     local paused, status, runAt, body = nextArg(), nextArg(), nextArg(), nextArg()
     if applies then
       local fields = fieldsOf(find(id))
-      fields[revisionIn], fields[settledIn] = number(), match(head, '^%d+')
+      fields[revisionIn], fields[settledIn] = number(), match(head, '^[^ ]*')
       fields[statusIn], fields[runIn], fields[bodyIn] = status, runAt, body
       if paused ~= '' then fields[pausedIn] = paused end
       put(id, fields, false)

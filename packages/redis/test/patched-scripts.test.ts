@@ -130,7 +130,7 @@ const patches: readonly Patch[] = [
   {
     name: 'does not remember what was settled',
     breaks: 'G1',
-    find: "fields[revisionIn], fields[settledIn] = number(), match(head, '^%d+')",
+    find: "fields[revisionIn], fields[settledIn] = number(), match(head, '^[^ ]*')",
     by: 'fields[revisionIn] = number()',
   },
   {
