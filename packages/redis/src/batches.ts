@@ -7,15 +7,17 @@ export type Argument = string | number;
 export interface Item {
   /** Decides about the shard. */
   readonly id: string;
-  readonly args: readonly Argument[];
-  /** Of what tasks the history is touched. */
+  readonly args?: readonly Argument[];
+  /** The tasks whose history it adds to, once for each entry. */
   readonly histories?: readonly string[];
 }
 
 /** Items for one script, and where each of them stands among all. */
 export interface Batch {
-  readonly items: readonly Item[];
-  readonly positions: readonly number[];
+  readonly ids: string[];
+  readonly args: Argument[];
+  readonly histories: string[];
+  readonly positions: number[];
 }
 
 /** The most tasks that one script deals with, so that the server is soon free for others. */
@@ -25,20 +27,47 @@ const batchLength = 1024 * 1024;
 
 /** Divides items into batches, in order; by shard. */
 export function toBatches(items: readonly Item[], shards: number): Map<number, Batch[]> {
-  const byShard = new Map<number, { items: Item[]; positions: number[]; length: number }[]>();
-  for (const [position, item] of items.entries()) {
-    const shard = shardOf(item.id, shards);
+  const byShard = new Map<number, Batch[]>();
+  const lengths = new Map<Batch, number>();
+  for (const [position, { id, args = [], histories = [] }] of items.entries()) {
+    const shard = shards === 1 ? 0 : shardOf(id, shards);
     const batches = byShard.get(shard) ?? [];
     byShard.set(shard, batches);
-    const length = item.args.reduce<number>((sum, arg) => sum + String(arg).length, 0);
+    let length = 0;
+    for (const arg of args) length += String(arg).length;
     let batch = batches.at(-1);
-    if (!batch || batch.items.length === batchSize || batch.length + length > batchLength) {
-      batch = { items: [], positions: [], length: 0 };
+    const total = batch ? (lengths.get(batch) ?? 0) + length : 0;
+    if (!batch || batch.ids.length === batchSize || total > batchLength) {
+      batch = { ids: [], args: [], histories: [], positions: [] };
       batches.push(batch);
     }
-    batch.items.push(item);
+    batch.ids.push(id);
+    batch.args.push(...args);
+    batch.histories.push(...histories);
     batch.positions.push(position);
-    batch.length += length;
+    lengths.set(batch, batch.ids.length === 1 ? length : total);
   }
   return byShard;
+}
+
+/** Makes one call of those that are made at the same time, as long as they are small. */
+export function together<T, Answer>(
+  call: (items: readonly T[]) => Promise<readonly Answer[]>,
+): (items: readonly T[]) => Promise<readonly Answer[]> {
+  let waiting: { readonly items: T[]; readonly answers: Promise<readonly Answer[]> } | undefined;
+  return async (given) => {
+    if (given.length > batchSize) return call(given);
+    if (!waiting || waiting.items.length + given.length > batchSize) {
+      const items: T[] = [];
+      const answers = new Promise<void>(process.nextTick).then(() => {
+        if (waiting?.items === items) waiting = undefined;
+        return call(items);
+      });
+      waiting = { items, answers };
+    }
+    const { items, answers } = waiting;
+    const from = items.length;
+    items.push(...given);
+    return (await answers).slice(from, from + given.length);
+  };
 }

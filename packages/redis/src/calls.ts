@@ -1,18 +1,20 @@
-import type { TaskFilter, TaskRecord, TaskSelector } from '@sched/core';
+import type { NewTaskRecord, TaskFilter, TaskRecord, TaskSelector } from '@sched/core';
 import type { StoreCalls } from '@sched/core/adapter';
 import { checkCursor } from '@sched/core/adapter';
 import type { Argument, Item } from './batches.js';
-import { batchSize, toBatches } from './batches.js';
+import { batchSize, toBatches, together } from './batches.js';
 import { claimFrom, claimFromAll } from './claims.js';
 import type { Script } from './lua.js';
 import type { Settings } from './options.js';
 import {
   decodeHistory,
+  decodeLease,
   decodeTask,
   encodeChange,
   encodeFilter,
+  encodeGroup,
+  encodeMoment,
   encodeNew,
-  prefixOf,
 } from './records.js';
 import * as scripts from './scripts.js';
 import type { Session } from './session.js';
@@ -23,8 +25,8 @@ const scriptsPerPage = 20;
 /** Redis is not asked to forget what is to be kept for longer, in milliseconds: some 30 years. */
 const maxExpiryMs = 1e12;
 
-type Found = [envelope: string | null, body: string | null];
-type Page = [next: string, ids: string[], envelopes: string[], bodies: string[]];
+type Found = [record: string | null, lease: string | null];
+type Page = [next: string, ids: string[], records: string[], leases: (string | null)[]];
 type Changed = [count: number | string, next: string, last: string];
 
 /** The calls of the contract, as scripts. */
@@ -61,10 +63,9 @@ export function createCalls(session: Session, settings: Settings): StoreCalls {
     await Promise.all(
       [...byShard].map(async ([shard, batches]) => {
         const now = batches.length > 1 ? await timeOf(shard, time) : time;
-        for (const { items, positions } of batches) {
-          const args = [...header, ...items.flatMap((item) => item.args)];
-          const histories = new Set(items.flatMap((item) => item.histories ?? []));
-          const part = await run<R[]>(script, shard, now, args, [...histories]);
+        for (const { ids, args, histories, positions } of batches) {
+          const all = [...header, ids.length, ...ids, ...args];
+          const part = await run<R[]>(script, shard, now, all, histories);
           for (const [index, position] of positions.entries()) {
             answers[position] = part[index] as R;
           }
@@ -76,17 +77,17 @@ export function createCalls(session: Session, settings: Settings): StoreCalls {
 
   async function change(action: 'remove' | 'pause' | 'resume', selector: TaskSelector) {
     if ('ids' in selector) {
-      const items = selector.ids.map(toItem);
-      const changed = await inBatches<number | string>(scripts.change, items, [action, '']);
+      const items = selector.ids.map((id) => ({ id }));
+      const changed = await inBatches<number | string>(scripts.change, items, [action]);
       return sumOf(changed);
     }
-    const prefix = prefixOf('group' in selector ? selector.group : null);
+    const group = encodeGroup('group' in selector ? selector.group : null);
     const start = given();
     return sumOfShards(async (shard) => {
       const time = await timeOf(shard, start);
       let [sum, from, to] = [0, '0', ''];
       do {
-        const args = [action, prefix, from, to, batchSize];
+        const args = [action, 0, group, from, to, batchSize];
         const [count, next, last] = await run<Changed>(scripts.change, shard, time, args);
         sum += Number(count);
         [from, to] = [next, last];
@@ -94,6 +95,13 @@ export function createCalls(session: Session, settings: Settings): StoreCalls {
       return sum;
     });
   }
+
+  const insert = together((records: readonly NewTaskRecord[]) =>
+    inBatches<'inserted' | 'exists'>(
+      scripts.insert,
+      records.map((record) => ({ id: record.id, args: encodeNew(record) })),
+    ),
+  );
 
   const sumOfShards = async (count: (shard: number) => Promise<number>) =>
     sumOf(await Promise.all(shards.map(count)));
@@ -103,22 +111,18 @@ export function createCalls(session: Session, settings: Settings): StoreCalls {
 
     now: async () => Number(await timeOf(0, given())),
 
-    insert: (records) =>
-      inBatches(
-        scripts.insert,
-        records.map((record) => ({ id: record.id, args: encodeNew(record) })),
-      ),
+    insert: (records) => session.underWay.add(insert(records)),
 
     async read(ids) {
-      const found = await inBatches<Found>(scripts.get, ids.map(toItem));
-      return found.flatMap(([envelope, body], index) =>
-        envelope === null ? [] : [decodeTask(ids[index] ?? '', envelope, body ?? '')],
+      const items = ids.map((id) => ({ id }));
+      const found = await inBatches<Found>(scripts.get, items);
+      return found.flatMap(([record, lease], index) =>
+        record === null ? [] : [decodeTask(ids[index] ?? '', record, decodeLease(lease))],
       );
     },
 
     async update(id, change, revision) {
-      const { body } = change;
-      const args = [id, revision, encodeChange(change), ...(body === undefined ? [] : [body])];
+      const args = [revision, ...encodeChange(change)];
       type Answer = 'updated' | 'conflict' | 'missing';
       const [answer = 'missing'] = await inBatches<Answer>(scripts.update, [{ id, args }]);
       return answer;
@@ -137,12 +141,12 @@ export function createCalls(session: Session, settings: Settings): StoreCalls {
         }
         const wanted = Math.min(batchSize, limit - tasks.length);
         // Where nothing else is asked for, whatever the index gives matches.
-        const look = conditions === '{}' ? wanted : batchSize;
-        const args = [prefixOf(filter.group), from, wanted, look, conditions, 1];
+        const look = conditions[0] === 0 ? wanted : batchSize;
+        const args = [encodeGroup(filter.group), from, wanted, look, 1, ...conditions];
         const page = await run<Page>(scripts.list, shard, time, args);
-        const [next, ids, envelopes, bodies] = page;
+        const [next, ids, records, leases] = page;
         for (const [index, id] of ids.entries()) {
-          tasks.push(decodeTask(id, envelopes[index] ?? '', bodies[index] ?? ''));
+          tasks.push(decodeTask(id, records[index] ?? '', decodeLease(leases[index] ?? null)));
         }
         [shard, from] = next === '' ? [shard + 1, '0'] : [shard, next];
       }
@@ -150,13 +154,13 @@ export function createCalls(session: Session, settings: Settings): StoreCalls {
     },
 
     async count(filter) {
-      const [prefix, conditions] = [prefixOf(filter.group), encodeFilter(filter)];
+      const [group, conditions] = [encodeGroup(filter.group), encodeFilter(filter)];
       const time = await timeFor(filter);
       return sumOfShards(async (shard) => {
-        if (conditions === '{}') return Number(await run(scripts.size, shard, '', [prefix]));
+        if (conditions[0] === 0) return Number(await run(scripts.size, shard, '', [group]));
         let [sum, from] = [0, '0'];
         do {
-          const args = [prefix, from, batchSize, batchSize, conditions, ''];
+          const args = [group, from, batchSize, batchSize, '', ...conditions];
           const [next, count] = await run<[string, number]>(scripts.list, shard, time, args);
           sum += Number(count);
           from = next;
@@ -179,7 +183,7 @@ export function createCalls(session: Session, settings: Settings): StoreCalls {
     },
 
     async extend(leases, leaseMs) {
-      const items = leases.map(({ id, token }) => ({ id, args: [id, token] }));
+      const items = leases.map(({ id, token }) => ({ id, args: [token] }));
       const revisions = await inBatches<string>(scripts.extend, items, [leaseMs]);
       return revisions.map((revision) => (revision === '' ? 'lost' : Number(revision)));
     },
@@ -188,7 +192,9 @@ export function createCalls(session: Session, settings: Settings): StoreCalls {
       const items = settlements.map((each) => encodeSettlement(each, session.shards));
       const isForgotten = !clock && historyMaxAgeMs <= maxExpiryMs;
       const expiry = isForgotten ? historyMaxAgeMs : '';
-      const header = [limitOf(historyLimit), limitOf(historyMaxAgeMs), expiry];
+      const isAnyKept = settlements.some(({ next }) => next);
+      const limits = [limitOf(historyLimit), limitOf(historyMaxAgeMs), expiry];
+      const header = [...limits, isAnyKept ? 1 : ''];
       const answers: ('settled' | 'conflict' | 'lost')[] = [];
       for (const part of inTurn(items)) {
         answers.push(...(await inBatches<(typeof answers)[0]>(scripts.settle, part, header)));
@@ -202,16 +208,17 @@ export function createCalls(session: Session, settings: Settings): StoreCalls {
     release: (leases) =>
       inBatches(
         scripts.release,
-        leases.map(({ id, token, deferUntil = '' }) => ({ id, args: [id, token, deferUntil] })),
+        leases.map(({ id, token, deferUntil = null }) => ({
+          id,
+          args: [token, encodeMoment(deferUntil)],
+        })),
       ),
 
     async history(taskId, limit) {
       const time = given();
       // An entry is in the shard of the task that was settled, which need not be the one under which it is filed.
       const found = await Promise.all(
-        shards.map((shard) =>
-          run<[string, string[]]>(scripts.history, shard, time, [taskId], [taskId]),
-        ),
+        shards.map((shard) => run<[string, string[]]>(scripts.history, shard, time, [], [taskId])),
       );
       const kept = found.flatMap(([now, entries]) =>
         decodeHistory(taskId, entries).filter(
@@ -232,8 +239,6 @@ export function createCalls(session: Session, settings: Settings): StoreCalls {
     close: session.close,
   };
 }
-
-const toItem = (id: string): Item => ({ id, args: [id] });
 
 const sumOf = (counts: readonly (number | string)[]) =>
   counts.reduce((sum: number, count) => sum + Number(count), 0);

@@ -4,7 +4,8 @@
  */
 import type { ClaimedTask, ClaimRequest, ClaimResult, Lease } from '@sched/core';
 import { batchSize } from './batches.js';
-import { decodeTask } from './records.js';
+import type { Hold } from './records.js';
+import { decodeLease, decodeMoment, decodeTask, encodeText, unheld } from './records.js';
 import { claim, peek } from './scripts.js';
 import type { Session } from './session.js';
 
@@ -14,10 +15,11 @@ type Moments = readonly (string | null)[];
 type Claimed = [
   now: string,
   first: Moments,
+  token: string,
+  expiresAt: string,
   ids: string[],
-  envelopes: string[],
-  bodies: string[],
-  lapsedOwners: (string | null)[],
+  records: string[],
+  before: (string | number)[],
 ];
 
 type Peeked = [now: string, first: Moments, due: string[][], outbox: number | string];
@@ -32,14 +34,19 @@ export async function claimFrom(
   let now = time;
   for (;;) {
     const wanted = Math.min(batchSize, limit - tasks.length);
-    const args = [wanted, owner, leaseMs, ...queues];
+    const args = [wanted, owner, leaseMs, queues.length, ...queues.map(encodeText)];
     const answer = await session.run<Claimed>(claim, shard, now, args);
-    const [at, first, ids, envelopes, bodies, lapsedOwners] = answer;
+    const [at, first, token, end, ids, records, before] = answer;
+    const lease: Lease = { token: Number(token), owner, expiresAt: decodeMoment(end) ?? 0 };
+    const held = new Map<number, Hold>();
+    for (let index = 0; index < before.length; index += 2) {
+      held.set(Number(before[index]), decodeLease(String(before[index + 1])));
+    }
     for (const [index, id] of ids.entries()) {
-      const task = decodeTask(id, envelopes[index] ?? '', bodies[index] ?? '');
-      // It has one: this script has just given it.
-      const lease = task.lease as Lease;
-      tasks.push({ ...task, lease, lapsedOwner: lapsedOwners[index] ?? null });
+      const { deliveries, lease: lapsed } = held.get(index) ?? unheld;
+      const hold = { lease: { ...lease }, deliveries: deliveries + 1 };
+      const task = decodeTask(id, records[index] ?? '', hold);
+      tasks.push(Object.assign(task, { lapsedOwner: lapsed?.owner ?? null }));
     }
     if (ids.length < wanted || tasks.length === limit) {
       return { tasks, now: Number(at), nextWakeAt: earliest(first) };
@@ -71,7 +78,8 @@ async function claimShares(
   time: string,
   leftBehind: (shard: number) => Promise<void>,
 ): Promise<{ readonly wanted: number; readonly result: ClaimResult }> {
-  const args = [Math.min(request.limit, Number.MAX_SAFE_INTEGER), ...request.queues];
+  const limit = Math.min(request.limit, Number.MAX_SAFE_INTEGER);
+  const args = [limit, ...request.queues.map(encodeText)];
   const peeked = await Promise.all(
     Array.from({ length: session.shards }, (_, shard) =>
       session.run<Peeked>(peek, shard, time, args),
@@ -79,7 +87,9 @@ async function claimShares(
   );
   const due = peeked
     .flatMap(([, , queues], shard) =>
-      queues.flatMap((moments, queue) => moments.map((at) => ({ shard, queue, at: momentOf(at) }))),
+      queues.flatMap((moments, queue) =>
+        moments.map((at) => ({ shard, queue, at: decodeMoment(at) ?? 0 })),
+      ),
     )
     .sort((a, b) => a.queue - b.queue || a.at - b.at)
     .slice(0, request.limit);
@@ -106,11 +116,6 @@ function merge(results: readonly ClaimResult[], order: readonly { shard: number 
 }
 
 function earliest(moments: Moments): number | null {
-  const known = moments.flatMap((at) => (at === null ? [] : [momentOf(at)]));
+  const known = moments.flatMap((at) => (at === null ? [] : [decodeMoment(at) ?? 0]));
   return known.length > 0 ? Math.min(...known) : null;
-}
-
-/** Undoes `sortable` of the scripts. */
-function momentOf(text: string): number {
-  return text.startsWith('-') ? -Number(text) - 9e15 : Number(text);
 }

@@ -1,5 +1,6 @@
 import type { Subscribe } from '@sched/core/adapter';
 import type { RedisClient, RedisSubscriber } from './client.js';
+import { decodeMoment, decodeText } from './records.js';
 
 /** Listens to what is published on a channel, over a connection of its own. */
 export function listenOn(client: RedisClient, channel: string): Subscribe {
@@ -9,7 +10,10 @@ export function listenOn(client: RedisClient, channel: string): Subscribe {
     subscriber.on('error', () => {});
     subscriber.on('message', (_channel, message) => {
       const space = message.indexOf(' ');
-      hear({ queue: message.slice(space + 1), wakeAt: Number(message.slice(0, space)) });
+      hear({
+        queue: decodeText(message.slice(space + 1)),
+        wakeAt: decodeMoment(message.slice(0, space)) ?? 0,
+      });
     });
     try {
       await subscriber.connect();

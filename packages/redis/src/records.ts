@@ -1,89 +1,123 @@
-import type { HistoryEntry, NewTaskRecord, TaskFilter, TaskRecord, TaskStatus } from '@sched/core';
+import type { HistoryEntry, Lease, NewTaskRecord, TaskFilter, TaskStatus } from '@sched/core';
 import type { TaskChange } from '@sched/core/adapter';
 
-/** A task as it is stored, but for its body. Numbers are decimal text; what is null or false is absent. */
-interface Envelope {
-  readonly name: string;
-  readonly queue: string;
-  readonly group?: string;
-  readonly status: TaskStatus;
-  readonly paused?: true;
-  readonly runAt?: string;
-  readonly resumedAt?: string;
-  readonly token?: string;
-  readonly owner?: string;
-  readonly expiresAt?: string;
-  readonly deliveries?: number;
-  readonly revision: string;
+/** The numbers of members of a record, as the scripts count them. */
+const [queueIn, groupIn, nameIn, pausedIn, statusIn, runIn, bodyIn] = [2, 3, 4, 6, 8, 9, 10];
+
+/** Makes of a text one that has no space in it. */
+export const encodeText = (text: string) =>
+  /[ %]/.test(text) ? text.replace(/[ %]/g, encodeURIComponent) : text;
+
+export const decodeText = (text: string) =>
+  text.includes('%') ? text.replace(/%20|%25/g, decodeURIComponent) : text;
+
+/** Of a group that has no name, too, something is left. */
+export const encodeGroup = (group: string | null | undefined) =>
+  typeof group === 'string' ? `=${encodeText(group)}` : '';
+
+/** A moment in 17 characters, which are in the order of time; nothing for none. */
+export function encodeMoment(at: number | null): string {
+  if (at === null) return '';
+  return at < 0 ? `-${String(at + 9e15).padStart(16, '0')}` : String(at).padStart(17, '0');
 }
 
-type Change = TaskChange & { readonly paused?: boolean };
-
-/** The members that are to change, as the scripts merge them: null removes. */
-export function encodeChange({ name, queue, group, status, runAt, paused }: Change): string {
-  return JSON.stringify({
-    ...{ name, queue, group, status, paused },
-    runAt: typeof runAt === 'number' ? String(runAt) : runAt,
-  });
+export function decodeMoment(text: string): number | null {
+  if (text === '') return null;
+  return text.startsWith('-') ? -Number(text) - 9e15 : Number(text);
 }
 
-/** Id, envelope and body. */
-export function encodeNew({ id, group, paused, runAt, ...record }: NewTaskRecord): string[] {
-  const present = {
-    ...record,
-    ...(group !== null && { group }),
-    ...(paused && { paused }),
-    ...(runAt !== null && { runAt }),
-  };
-  return [id, encodeChange(present), record.body];
+/** The record but for its revision; its place in the index, or nothing; its group, or nothing. */
+export function encodeNew(record: NewTaskRecord): [rest: string, place: string, group: string] {
+  const { status, paused, body } = record;
+  const [queue, group] = [encodeText(record.queue), encodeGroup(record.group)];
+  const runAt = encodeMoment(record.runAt);
+  const flag = paused ? '1' : '';
+  const rest = `${queue} ${group} ${encodeText(record.name)}  ${flag}  ${status} ${runAt} ${body}`;
+  const isAwake = status === 'scheduled' && !paused && runAt !== '';
+  return [rest, isAwake ? `${queue} ${runAt}` : '', group];
 }
 
-export function decodeTask(id: string, envelope: string, body: string): TaskRecord {
-  const stored: Envelope = JSON.parse(envelope);
-  const { name, queue, group = null, status, paused = false, deliveries = 0 } = stored;
-  const { token, owner = '', expiresAt } = stored;
-  const runAt = decodeNumber(stored.runAt);
-  const lease =
-    token === undefined ? null : { token: Number(token), owner, expiresAt: Number(expiresAt) };
+/** How many members change, and of each its number and what it becomes. */
+export function encodeChange({ name, queue, group, status, runAt, body }: TaskChange) {
+  const changes: (string | number)[] = [];
+  if (queue !== undefined) changes.push(queueIn, encodeText(queue));
+  if (group !== undefined) changes.push(groupIn, encodeGroup(group));
+  if (name !== undefined) changes.push(nameIn, encodeText(name));
+  if (status !== undefined) changes.push(statusIn, status);
+  if (runAt !== undefined) changes.push(runIn, encodeMoment(runAt));
+  if (body !== undefined) changes.push(bodyIn, body);
+  return [changes.length / 2, ...changes];
+}
+
+/** What a listing asks for beside a group that has an index: how many conditions, and of each member and value. */
+export function encodeFilter({ group, name, queue, status, paused, leased }: TaskFilter) {
+  const conditions: (string | number)[] = [];
+  if (queue !== undefined) conditions.push(queueIn, encodeText(queue));
+  if (group === null) conditions.push(groupIn, '');
+  if (name !== undefined) conditions.push(nameIn, encodeText(name));
+  if (paused !== undefined) conditions.push(pausedIn, paused ? '1' : '');
+  if (status !== undefined) conditions.push(statusIn, status);
+  if (leased !== undefined) conditions.push(0, leased ? '1' : '');
+  return [conditions.length / 2, ...conditions];
+}
+
+/** What a lease says of its task. */
+export interface Hold {
+  readonly lease: Lease | null;
+  readonly deliveries: number;
+}
+
+export const unheld: Hold = { lease: null, deliveries: 0 };
+
+export function decodeLease(text: string | null): Hold {
+  if (text === null) return unheld;
+  const [token, , , expiresAt = '', deliveries, , owner = ''] = split(text, 6);
+  const end = decodeMoment(expiresAt);
+  const lease = end === null ? null : { token: Number(token), owner, expiresAt: end };
+  return { lease, deliveries: Number(deliveries) };
+}
+
+export function decodeTask<H extends Hold>(id: string, record: string, hold: H) {
+  const fields = split(record, 9);
+  const [revision, queue = '', group = '', name = '', resumedAt = ''] = fields;
+  const [, , , , , flag, , status, runText = '', body = ''] = fields;
+  const [runAt, paused] = [decodeMoment(runText), flag === '1'];
   const isAwake = status === 'scheduled' && !paused;
   return {
-    ...{ id, name, queue, group, status, paused, runAt, body, lease, deliveries },
-    resumedAt: decodeNumber(stored.resumedAt),
-    revision: Number(stored.revision),
-    wakeAt: isAwake ? (lease?.expiresAt ?? runAt) : null,
+    id,
+    name: decodeText(name),
+    queue: decodeText(queue),
+    group: group === '' ? null : decodeText(group.slice(1)),
+    status: status as TaskStatus,
+    paused,
+    runAt,
+    body,
+    resumedAt: decodeMoment(resumedAt),
+    revision: Number(revision),
+    wakeAt: isAwake ? (hold.lease?.expiresAt ?? runAt) : null,
+    ...hold,
   };
 }
 
-function decodeNumber(text: string | undefined): number | null {
-  return text === undefined ? null : Number(text);
+/** The first members of a text, and what is left of it. */
+function split(text: string, count: number): string[] {
+  const parts = text.split(' ', count);
+  let length = count;
+  for (const part of parts) length += part.length;
+  parts.push(text.slice(length));
+  return parts;
 }
 
-/** What the index entries of a group begin with, or those of all tasks. */
-export function prefixOf(group: string | null | undefined): string {
-  if (typeof group !== 'string') return ':';
-  return `${Buffer.byteLength(group)}:${group}:`;
-}
-
-/** The members of an envelope that a listing asks for beside a group, which has an index; null where absent. */
-export function encodeFilter({ group, name, queue, status, paused, leased }: TaskFilter): string {
-  return JSON.stringify({
-    ...{ name, queue, status },
-    group: group === null ? null : undefined,
-    paused: paused === false ? null : paused,
-    leased: leased === false ? null : leased,
-  });
-}
-
-/** Entry ids, each followed by its moment, a number that says which was added later, and its body. */
+/** Entries, each with a number that says which was added later. */
 export function decodeHistory(
   taskId: string,
   found: readonly string[],
 ): { readonly entry: HistoryEntry; readonly sequence: number }[] {
-  return found.flatMap((text, index) => {
-    if (index % 2 === 0) return [];
-    const [at = '', sequence = ''] = text.split(' ', 2);
-    const body = text.slice(at.length + sequence.length + 2);
-    const entry = { taskId, id: found[index - 1] ?? '', at: Number(at), body };
-    return [{ entry, sequence: Number(sequence) }];
+  return found.map((text) => {
+    const [sequence, id = '', at, body = ''] = split(text, 3);
+    return {
+      entry: { taskId, id: decodeText(id), at: Number(at), body },
+      sequence: Number(sequence),
+    };
   });
 }

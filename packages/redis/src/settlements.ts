@@ -1,7 +1,7 @@
 import type { Settlement } from '@sched/core';
 import { shardOf } from '@sched/core/adapter';
 import type { Argument, Item } from './batches.js';
-import { encodeChange, encodeNew } from './records.js';
+import { encodeMoment, encodeNew, encodeText } from './records.js';
 import { deliver, drain } from './scripts.js';
 import type { Session } from './session.js';
 
@@ -20,16 +20,13 @@ export function encodeSettlement(
   const shard = shardOf(id, shards);
   const here = spawn.filter((task) => shardOf(task.id, shards) === shard);
   const elsewhere = spawn.filter((task) => !here.includes(task));
-  const args = [
-    ...[id, token, revision],
-    ...(next ? [encodeChange(next), next.body] : ['', '']),
-    history.length,
-    ...history.flatMap(({ taskId, id, at, body }) => [taskId, id, at, body]),
-    here.length,
-    ...here.flatMap(encodeNew),
-    elsewhere.length,
-    ...elsewhere.map((task) => JSON.stringify(encodeNew(task))),
-  ];
+  const isPlain = !next && history.length === 0 && spawn.length === 0;
+  const shape = `${next ? 1 : 0} ${history.length} ${here.length} ${elsewhere.length}`;
+  const args: Argument[] = [`${token} ${revision} `, isPlain ? '' : shape];
+  if (next) args.push(next.paused ? '1' : '', next.status, encodeMoment(next.runAt), next.body);
+  for (const { id, at, body } of history) args.push(`${encodeText(id)} ${at} ${body}`);
+  for (const task of here) args.push(task.id, ...encodeNew(task));
+  for (const task of elsewhere) args.push(JSON.stringify([task.id, ...encodeNew(task)]));
   return {
     id,
     args,

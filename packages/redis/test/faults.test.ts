@@ -4,7 +4,6 @@ import {
   claimAll,
   createProxy,
   failure,
-  leaseOf,
   record,
   settlement,
   testCutCalls,
@@ -62,9 +61,10 @@ await describeOn('redis', 'scripts', (server) => {
     const answers = await Promise.all([
       store.insert([record('a')]),
       store.insert([record('b')]),
-      store.claim(claimAll),
+      store.get(['a']),
     ]);
-    expect(answers).toMatchObject([['exists'], ['inserted'], { tasks: [{}, {}] }]);
+    expect(answers).toMatchObject([['exists'], ['inserted'], [{ id: 'a' }]]);
+    expect((await store.claim(claimAll)).tasks).toHaveLength(2);
   });
 });
 
@@ -113,13 +113,13 @@ await describeOn(
         () => store.setPaused({ all: true }, true),
         settle,
         () => store.settle([settlement(task, { next: null, spawn: [record('d')] })]),
-        () => store.release([leaseOf(task)]),
       ]) {
         const error = await failure(call, 'SCHED_STORE_UNAVAILABLE');
         expect(error.message).toContain('maxmemory');
       }
       expect((await store.list({ limit: 9 })).tasks).toEqual(before);
       expect(await store.history('a', 9)).toEqual([]);
+      expect(await store.remove({ ids: ['b'] })).toBe(1);
       await admin.config('SET', 'maxmemory', '0');
       expect(await settle()).toEqual(['settled']);
     });

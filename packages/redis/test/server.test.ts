@@ -67,9 +67,10 @@ await describeOn(
       const rights = [
         ...['resetkeys', `~{${namespace}:*`, 'resetchannels', `&{${namespace}}:wake`],
         ...['-@all', '+evalsha', '+eval', '+subscribe', '+unsubscribe', '+publish', '+time'],
-        ...['+hget', '+hset', '+hdel', '+hmget', '+hsetnx', '+hlen', '+hgetall', '+exists'],
-        ...['+zadd', '+zrem', '+zrange', '+zrangebylex', '+zlexcount', '+zcard'],
-        ...['+zremrangebyscore', '+pexpire'],
+        ...['+hget', '+hset', '+hdel', '+hmget', '+hsetnx', '+hlen', '+hvals', '+exists'],
+        ...['+zadd', '+zrem', '+zrange', '+zrangebylex', '+zrangebyscore', '+zlexcount', '+zcard'],
+        ...['+zscore', '+zremrangebylex', '+zremrangebyscore'],
+        ...['+get', '+set', '+del', '+type', '+pexpire'],
       ];
       await bench.redis().acl('SETUSER', user, 'on', `>${secret}`, ...rights);
       bench.later(() => bench.redis().acl('DELUSER', user));
