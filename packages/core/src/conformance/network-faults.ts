@@ -1,7 +1,7 @@
 import { AssertionError } from 'node:assert';
 import type { DataStore, WakeUp } from '../data-store.js';
 import { isSchedError } from '../errors.js';
-import { same, show } from './check.js';
+import { holds, same, show } from './check.js';
 import type { FaultCall } from './fault-calls.js';
 import { createScene, faultCalls, snapshot } from './fault-calls.js';
 import type { Bench, CaseDefinition } from './harness.js';
@@ -156,7 +156,10 @@ function cutCase(each: FaultCall, direction: Direction): CaseDefinition {
           return outcome;
         });
         // The call is over before so many pieces.
-        if (proxy.cuts === cuts) return;
+        if (proxy.cuts === cuts) {
+          holds(pieces > 0, `${each.call} goes to the server by the address that is given`);
+          return;
+        }
       }
     },
   });
