@@ -10,7 +10,10 @@ export function freshName(): string {
 /** The URL with another host and port in it. */
 function addressed(url: string, address: ConformanceAddress | undefined): string {
   if (!address) return url;
-  return Object.assign(new URL(url), { hostname: address.host, port: String(address.port) }).href;
+  const other = Object.assign(new URL(url), { hostname: address.host, port: `${address.port}` });
+  // Or else the driver asks a replica set for the addresses of its members, and goes there.
+  other.searchParams.set('directConnection', 'true');
+  return other.href;
 }
 
 /** A database of its own, for the conformance kit. */
