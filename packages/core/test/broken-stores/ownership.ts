@@ -213,6 +213,31 @@ export const ownershipStores: readonly BrokenStore[] = [
       }
     },
   ),
+  broken(
+    'says settled beside a settlement under the same token that removes the task meanwhile',
+    'G2',
+    'a settlement that removes and a settlement that are made at once have the effect of one',
+    class extends MemoryDataStore {
+      /** By task and token, settlements that have removed their task and have not been answered yet. */
+      readonly #removing = new Set<string>();
+
+      override async settle(settlements: readonly Settlement[]) {
+        const answers = await super.settle(settlements);
+        const keys = settlements.map(({ id, token }) => `${token} ${id}`);
+        const removed = keys.filter(
+          (_, index) => answers[index] === 'settled' && settlements[index]?.next === null,
+        );
+        const told = answers.map((answer, index) =>
+          this.#removing.has(keys[index] ?? '') ? 'settled' : answer,
+        );
+        for (const key of removed) this.#removing.add(key);
+        await turn();
+        await turn();
+        for (const key of removed) this.#removing.delete(key);
+        return told;
+      }
+    },
+  ),
 ];
 
 /** Puts the token of the current lease in the place of whatever was presented. */
