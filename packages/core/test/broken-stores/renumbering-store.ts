@@ -80,8 +80,11 @@ export class RenumberingStore extends MemoryDataStore {
     return { ...result, tasks: result.tasks.map((task) => this.#show(task)) };
   }
 
-  override update(id: string, change: Change, { revision }: { readonly revision: number }) {
-    return super.update(id, change, { revision: this.#revisions.keep(id, revision) });
+  override async update(id: string, change: Change, { revision }: { readonly revision: number }) {
+    const kept = this.#revisions.keep(id, revision);
+    const answer = await super.update(id, change, { revision: kept });
+    await this.get([id]);
+    return answer;
   }
 
   override async extend(leases: readonly LeaseRef[], leaseMs: number) {

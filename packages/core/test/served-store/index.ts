@@ -12,6 +12,8 @@ export interface Served {
   readonly Client?: typeof ServedClient;
   /** What other processes reach it by. */
   readonly module?: string;
+  /** Whether handles pay no attention to the address that they are given. */
+  readonly goesStraight?: boolean;
   readonly limitMs?: number;
 }
 
@@ -20,6 +22,7 @@ export function servedTarget({
   createServer = (file) => new StoreServer(MemoryDataStore, file),
   Client = ServedClient,
   module = './client.ts',
+  goesStraight = false,
   ...limit
 }: Served = {}): ConformanceTarget {
   return {
@@ -29,7 +32,8 @@ export function servedTarget({
       let server = createServer(file);
       const address = { host: '127.0.0.1', port: await server.start() };
       return {
-        connect: (options, other = address) => new Client({ ...other, ...options }),
+        connect: (options, other = address) =>
+          new Client({ ...(goesStraight ? address : other), ...options }),
         address,
         async restart() {
           await server.stop();
