@@ -16,10 +16,9 @@ export interface Entry {
 /** What something took. */
 export interface Cost {
   readonly ms: number;
-  /** CPU time of the processes of the contender. */
-  readonly nodeMs: number;
-  /** CPU time of the server, if there is one. */
-  readonly serverMs?: number;
+  /** CPU time of the processes of the contender, and of the server; undefined where it cannot be told. */
+  readonly nodeMs: number | undefined;
+  readonly serverMs: number | undefined;
 }
 
 /** Where a contender is measured: a fresh place in a database, and processes of its own. */
@@ -65,15 +64,16 @@ export class Stage {
   }
 
   async measure(participants: readonly Participant[], work: () => Promise<unknown>): Promise<Cost> {
-    const pids = [...new Set(participants.map(({ pid }) => pid))];
-    const [node, server] = [cpuMs(pids), cpuMs(this.#server)];
+    const all = [[...new Set(participants.map(({ pid }) => pid))], this.#server];
+    const before = all.map(cpuMs);
     const start = performance.now();
     await work();
     const ms = performance.now() - start;
-    return {
-      ...{ ms, nodeMs: cpuMs(pids) - node },
-      ...(this.#server.length > 0 && { serverMs: cpuMs(this.#server) - server }),
-    };
+    const [nodeMs, serverMs] = all.map((pids, i) => {
+      const [from, to] = [before[i], cpuMs(pids)];
+      return from === undefined || to === undefined ? undefined : to - from;
+    });
+    return { ms, nodeMs, serverMs };
   }
 
   /** Waits until handlers have been called so often, whichever process they are in. */

@@ -5,15 +5,21 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 /** How many of the kernel's ticks are a second: fixed for what it shows to programs. */
 const ticksPerSecond = 100;
 
-/** CPU time of processes, of all that they have started and of those of these that have ended; in milliseconds. */
-export function cpuMs(pids: readonly number[]): number {
-  const stats = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? stat(name) : []));
+/**
+ * CPU time of processes, of all that they have started and of those of these that have ended; in milliseconds.
+ * Undefined where there are none, or where that cannot be seen.
+ */
+export function cpuMs(pids: readonly number[]): number | undefined {
+  const stats = orNothing(() => readdirSync('/proc')).flatMap((name) =>
+    /^\d+$/.test(name) ? stat(name) : [],
+  );
   const parents = new Map(stats.map(({ pid, parent }) => [pid, parent]));
   const wanted = new Set(pids);
   const belongs = (pid: number | undefined): boolean =>
     pid !== undefined && (wanted.has(pid) || belongs(parents.get(pid)));
-  const ticks = stats.filter(({ pid }) => belongs(pid)).reduce((sum, each) => sum + each.ticks, 0);
-  return (ticks * 1000) / ticksPerSecond;
+  const found = stats.filter(({ pid }) => belongs(pid));
+  if (found.length === 0) return undefined;
+  return (found.reduce((sum, { ticks }) => sum + ticks, 0) * 1000) / ticksPerSecond;
 }
 
 /** Bytes that a process has read and written: on sockets and in files. */
@@ -43,7 +49,7 @@ function listenersByPort(): ReadonlyMap<number, number[]> {
       sockets.set(`socket:[${inode}]`, Number.parseInt(local.split(':')[1] ?? '', 16));
   }
   const found = new Map<number, number[]>();
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+  for (const pid of orNothing(() => readdirSync('/proc')).filter((name) => /^\d+$/.test(name))) {
     for (const socket of openFiles(pid)) {
       const port = sockets.get(socket);
       if (port !== undefined) found.set(port, [...(found.get(port) ?? []), Number(pid)]);

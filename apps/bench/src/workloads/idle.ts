@@ -45,7 +45,7 @@ async function cost(
   return {
     ...(Number.isFinite(sent) && { [`${what}, statements`]: Math.max(0, sent) * aMinute }),
     [`${what}, bytes`]: transferred * aMinute,
-    [`${what}, CPU in Node (ms)`]: nodeMs * aMinute,
+    ...(nodeMs !== undefined && { [`${what}, CPU in Node (ms)`]: nodeMs * aMinute }),
     ...(serverMs !== undefined && { [`${what}, CPU of the server (ms)`]: serverMs * aMinute }),
   };
 }

@@ -6,10 +6,10 @@ export function speed(what: string, count: number, cost: Cost): Figures {
   return { [`${what} (tasks/s)`]: (count / cost.ms) * 1000, ...cpu(`${what}, CPU`, count, cost) };
 }
 
-/** CPU time a task. There is none of a server where there is no server. */
+/** CPU time a task, as far as it can be told. */
 export function cpu(what: string, count: number, { nodeMs, serverMs }: Cost): Figures {
   return {
-    [`${what} in Node (µs/task)`]: (nodeMs * 1000) / count,
+    ...(nodeMs !== undefined && { [`${what} in Node (µs/task)`]: (nodeMs * 1000) / count }),
     ...(serverMs !== undefined && {
       [`${what} of the server (µs/task)`]: (serverMs * 1000) / count,
     }),

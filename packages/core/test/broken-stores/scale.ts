@@ -1,5 +1,6 @@
 import type { ClaimRequest, ListRequest, Settlement } from '@sched/core';
 import { MemoryDataStore } from '@sched/memory';
+import type { ConformanceTarget } from '../../src/conformance/index.js';
 import type { BrokenStore } from './broken-store.js';
 import { broken } from './broken-store.js';
 
@@ -11,7 +12,37 @@ class LookingStore extends MemoryDataStore {
   }
 }
 
+/** A store that looks at every task at each claim, and counts what it looks at. */
+class CountedStore extends MemoryDataStore {
+  looks = 0;
+
+  override async claim(request: ClaimRequest) {
+    this.looks += await this.count({});
+    return super.claim(request);
+  }
+}
+
+/** Places that say how much has been done for them. */
+const counted: ConformanceTarget = {
+  create() {
+    let store: CountedStore | undefined;
+    return {
+      connect(options) {
+        store ??= new CountedStore(options);
+        return store;
+      },
+      work: async () => ({ looks: store?.looks ?? 0 }),
+    };
+  },
+};
+
 export const scaleStores: readonly BrokenStore[] = [
+  {
+    name: 'looks at every task at each claim, as its counters say',
+    breaks: 'G7',
+    because: 'of them add',
+    target: counted,
+  },
   broken(
     'looks at every task at each claim',
     'G7',
