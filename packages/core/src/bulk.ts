@@ -68,7 +68,7 @@ export async function readSingle(
   context: DeclarationContext,
 ): Promise<Draft> {
   if (options !== undefined) checkMembers('The options of schedule', options, optionNames());
-  const draft = readChecked({ ...options, task } as Declaration, context);
+  const draft = readChecked({ task, ...options } as Declaration, context);
   await checkPayload(draft.definition, draft.payload, context.codec);
   return draft;
 }

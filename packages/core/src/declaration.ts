@@ -130,8 +130,12 @@ export function readChecked(given: Declaration, context: DeclarationContext): Dr
   const policies = resolvePolicies(given);
   checkTogether({ ...definition.policies, ...policies });
   return {
-    ...{ definition, queue, group, policies, codec: context.codec },
     id: id ?? crypto.randomUUID(),
+    definition,
+    queue,
+    group,
+    policies,
+    codec: context.codec,
     onConflict: onConflict ?? 'update',
     timing: debounce === undefined ? timingOf(given, context) : readDebounce(given, debounce),
     isDebounced: debounce !== undefined,
@@ -185,18 +189,22 @@ export function newRecord(draft: Draft, now: number, edition = 1): NewTaskRecord
   const trigger = triggerOf(draft.timing, now);
   const { nominal, runAt } = occurrenceOf(id, trigger, now);
   return {
-    ...{ id, name: definition.name, queue, group, runAt },
+    id,
+    name: definition.name,
+    queue,
+    group,
     status: 'scheduled',
     paused: false,
+    runAt,
     body: writeBody({
       v: bodyVersion,
       trigger: trigger.toJSON(),
       declaredAt: now,
       edition,
-      ...payload,
-      ...(Object.keys(policies).length > 0 && { policies }),
       nominal,
       attempt: 1,
+      ...payload,
+      ...(Object.keys(policies).length > 0 && { policies }),
     }),
   };
 }

@@ -129,6 +129,11 @@ export class StoreAccess {
     return Math.floor(this.clock.elapsed() + (this.#offset ?? 0));
   }
 
+  /** How long to wait until this moment of the store's, in milliseconds and fractions of one. Never too short. */
+  msUntil(moment: number): number {
+    return Math.max(0, moment - this.clock.elapsed() - (this.#offset ?? 0));
+  }
+
   /** Makes `now` ask the store again, because this machine was suspended or a clock was set. */
   forgetTime(): void {
     this.#notedAt = Number.NEGATIVE_INFINITY;

@@ -111,8 +111,8 @@ export class Runner {
     const begunAt = clock.elapsed();
     if (events.isHeard('started')) {
       events.emit('started', {
-        ...runEventOf(claim, this.#access.alias),
         latenessMs: Math.max(0, now - (claim.record.runAt ?? now)),
+        ...runEventOf(claim, this.#access.alias),
       });
     }
     const run = new Run(claim, definition, now, this.#runOptions);
