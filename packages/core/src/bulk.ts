@@ -7,15 +7,19 @@ import {
   type Declaration,
   type DeclarationContext,
   type Draft,
+  declarationNames,
   keepsMoment,
   newRecord,
   optionNames,
+  readChecked,
   readDeclaration,
   redeclare,
+  type TaskSettings,
 } from './declaration.js';
 import { isSchedError, SchedError } from './errors.js';
 import { checkPayload } from './payload.js';
 import { readBody } from './record.js';
+import type { TaskDefinition } from './task.js';
 import type { TaskRecords } from './task-records.js';
 
 /** The result of scheduling a task. */
@@ -26,6 +30,8 @@ export interface ScheduledTask {
 }
 
 type OnStored = (draft: Draft, outcome: ScheduledTask['outcome']) => void;
+
+const noneKnown: ReadonlyMap<string, TaskRecord> = /* @__PURE__ */ new Map();
 
 /** How many records to send in one call. */
 const batchSize = 500;
@@ -51,12 +57,28 @@ export async function readDeclarations(
   return drafts;
 }
 
+/**
+ * Checks the options of a single task.
+ *
+ * @throws SchedError when they are not valid
+ */
+export async function readSingle(
+  task: TaskDefinition,
+  options: TaskSettings | undefined,
+  context: DeclarationContext,
+): Promise<Draft> {
+  if (options !== undefined) checkMembers('The options of schedule', options, optionNames());
+  const draft = readChecked({ task, ...options } as Declaration, context);
+  await checkPayload(draft.definition, draft.payload, context.codec);
+  return draft;
+}
+
 /** @throws SchedError `SCHED_ARGUMENT_INVALID` when a declaration has no id, or the id of another one */
 export function distinctIds(declarations: readonly Declaration[]): ReadonlySet<string> {
   if (!Array.isArray(declarations)) throw invalid('declarations', declarations, 'an array');
   const ids = new Set<string>();
   for (const declaration of declarations) {
-    const { id } = checkMembers('A declaration', declaration, ['task', ...optionNames()]);
+    const { id } = checkMembers('A declaration', declaration, declarationNames());
     if (id === undefined || ids.has(id)) {
       const problem = id === undefined ? 'has no id' : `uses the id "${id}" a second time`;
       throw new SchedError(
@@ -111,9 +133,10 @@ export async function storeAll(
   drafts: readonly Draft[],
   now: number,
   onStored: OnStored,
-  known: ReadonlyMap<string, TaskRecord> = new Map(),
+  known: ReadonlyMap<string, TaskRecord> = noneKnown,
 ): Promise<readonly ScheduledTask[]> {
-  const fresh = await newRecords(records, drafts, now, known);
+  const { fresh, over } = newRecords(drafts, now, known);
+  if (over.length > 0) await assertOver(records, over);
   const results: ScheduledTask[] = [];
   let start = 0;
   for (const batch of batches(drafts)) {
@@ -125,18 +148,17 @@ export async function storeAll(
   return results;
 }
 
-/**
- * Makes the records to insert. Null for a task that is known to exist, and for a schedule without occurrences left that
- * is declared again as it is stored.
- */
-async function newRecords(
-  records: TaskRecords,
+/** A declaration of a schedule without occurrences left, and the error for it unless it is stored like this already. */
+type Over = readonly [draft: Draft, error: unknown];
+
+/** Makes the records to insert. Null for a task that is known to exist, and for a schedule that is over. */
+function newRecords(
   drafts: readonly Draft[],
   now: number,
   known: ReadonlyMap<string, TaskRecord>,
-): Promise<readonly (NewTaskRecord | null)[]> {
+): { readonly fresh: readonly (NewTaskRecord | null)[]; readonly over: readonly Over[] } {
   const fresh: (NewTaskRecord | null)[] = [];
-  const over: [draft: Draft, error: unknown][] = [];
+  const over: Over[] = [];
   for (const draft of drafts) {
     const current = known.get(draft.id);
     let record: NewTaskRecord | null = null;
@@ -150,6 +172,11 @@ async function newRecords(
     }
     fresh.push(current ? null : record);
   }
+  return { fresh, over };
+}
+
+/** @throws SchedError `SCHED_TRIGGER_NEVER` unless all are stored as they are declared */
+async function assertOver(records: TaskRecords, over: readonly Over[]): Promise<void> {
   for (const batch of batches(over)) {
     const found = await records.getMany(batch.map(([{ id }]) => id));
     batch.forEach(([draft, error], index) => {
@@ -157,7 +184,6 @@ async function newRecords(
       if (!current || !keepsMoment(draft, readBody(current.body))) throw error;
     });
   }
-  return fresh;
 }
 
 async function storeBatch(
@@ -167,20 +193,29 @@ async function storeBatch(
   onStored: OnStored,
   known: ReadonlyMap<string, TaskRecord>,
 ): Promise<readonly ScheduledTask[]> {
-  const isNew = await records.insert(fresh.filter((record) => record !== null));
-  const outcomes = new Map<Draft, ScheduledTask['outcome']>();
+  const answers = await records.insert(fresh.filter((record) => record !== null));
   const present: Draft[] = [];
-  const note = (draft: Draft, outcome: ScheduledTask['outcome']) => {
-    outcomes.set(draft, outcome);
-    onStored(draft, outcome);
-  };
+  let answered = 0;
   drafts.forEach((draft, index) => {
     const record = fresh[index];
-    if (record && isNew.has(record)) {
-      note(draft, 'created');
+    if (record && answers[answered++] === 'inserted') {
+      onStored(draft, 'created');
       records.wake(record);
     } else present.push(draft);
   });
+  const outcomes = await storePresent(records, present, onStored, known);
+  return drafts.map((draft) => ({ id: draft.id, outcome: outcomes.get(draft) ?? 'created' }));
+}
+
+/** Changes existing tasks that differ from their declarations. */
+async function storePresent(
+  records: TaskRecords,
+  present: readonly Draft[],
+  onStored: OnStored,
+  known: ReadonlyMap<string, TaskRecord>,
+): Promise<ReadonlyMap<Draft, ScheduledTask['outcome']>> {
+  const outcomes = new Map<Draft, ScheduledTask['outcome']>();
+  if (present.length === 0) return outcomes;
   // One id may be declared twice. Apply its declarations in order: each builds on the result of the one before.
   const inTurn = new Map<string, Draft[]>();
   for (const draft of present) inTurn.set(draft.id, [...(inTurn.get(draft.id) ?? []), draft]);
@@ -193,7 +228,9 @@ async function storeBatch(
       const [id, turns] = next;
       let record = known.get(id) ?? current.get(id);
       for (const draft of turns) {
-        note(draft, await storeExisting(records, draft, record));
+        const outcome = await storeExisting(records, draft, record);
+        outcomes.set(draft, outcome);
+        onStored(draft, outcome);
         record = undefined;
       }
     }
@@ -208,7 +245,7 @@ async function storeBatch(
   // Wait for all, so that nothing is still under way when this call fails.
   const failed = (await Promise.allSettled(takers)).find(({ status }) => status === 'rejected');
   if (failed) throw (failed as PromiseRejectedResult).reason;
-  return drafts.map((draft) => ({ id: draft.id, outcome: outcomes.get(draft) ?? 'unchanged' }));
+  return outcomes;
 }
 
 function mustBeRead(drafts: readonly Draft[] = []): boolean {
@@ -241,8 +278,8 @@ async function storeExisting(
   }
   // The task was removed in the meantime.
   const record = newRecord(draft, now);
-  const isNew = await records.insert([record]);
-  if (!isNew.has(record)) return storeExisting(records, draft, undefined);
+  const [answer] = await records.insert([record]);
+  if (answer !== 'inserted') return storeExisting(records, draft, undefined);
   records.wake(record);
   return 'created';
 }

@@ -72,8 +72,21 @@ const ownNames = [
   'onConflict',
 ] satisfies readonly (keyof ScheduleOptions)[];
 
-/** The members of {@link ScheduleOptions}. A function, because bundlers cannot remove a list that spreads others. */
-export const optionNames = (): string[] => [...ownNames, ...whenNames, ...policyNames];
+let names: readonly string[] | undefined;
+
+/** The members of {@link Declaration}. A function, because bundlers cannot remove a list that spreads others. */
+export function declarationNames(): readonly string[] {
+  names ??= ['task', ...ownNames, ...whenNames, ...policyNames];
+  return names;
+}
+
+let optional: readonly string[] | undefined;
+
+/** The members of {@link ScheduleOptions}. */
+export function optionNames(): readonly string[] {
+  optional ??= declarationNames().slice(1);
+  return optional;
+}
 
 /** A declaration that has passed all checks except that of its payload by the task's schema. */
 export interface Draft {
@@ -98,7 +111,11 @@ export interface DeclarationContext {
 
 /** @throws SchedError when anything about the declaration is not valid */
 export function readDeclaration(declaration: Declaration, context: DeclarationContext): Draft {
-  const given = checkMembers('A declaration', declaration, ['task', ...optionNames()]);
+  return readChecked(checkMembers('A declaration', declaration, declarationNames()), context);
+}
+
+/** @throws SchedError when anything about the declaration is not valid, except a member that is not known */
+export function readChecked(given: Declaration, context: DeclarationContext): Draft {
   const { task, id, onConflict, debounce } = given;
   if (typeof task?.run !== 'function') throw invalid('task', task, 'made by defineTask');
   if (id !== undefined) checkId(id);
@@ -113,8 +130,12 @@ export function readDeclaration(declaration: Declaration, context: DeclarationCo
   const policies = resolvePolicies(given);
   checkTogether({ ...definition.policies, ...policies });
   return {
-    ...{ definition, queue, group, policies, codec: context.codec },
     id: id ?? crypto.randomUUID(),
+    definition,
+    queue,
+    group,
+    policies,
+    codec: context.codec,
     onConflict: onConflict ?? 'update',
     timing: debounce === undefined ? timingOf(given, context) : readDebounce(given, debounce),
     isDebounced: debounce !== undefined,
@@ -168,18 +189,22 @@ export function newRecord(draft: Draft, now: number, edition = 1): NewTaskRecord
   const trigger = triggerOf(draft.timing, now);
   const { nominal, runAt } = occurrenceOf(id, trigger, now);
   return {
-    ...{ id, name: definition.name, queue, group, runAt },
+    id,
+    name: definition.name,
+    queue,
+    group,
     status: 'scheduled',
     paused: false,
+    runAt,
     body: writeBody({
       v: bodyVersion,
       trigger: trigger.toJSON(),
       declaredAt: now,
       edition,
-      ...payload,
-      ...(Object.keys(policies).length > 0 && { policies }),
       nominal,
       attempt: 1,
+      ...payload,
+      ...(Object.keys(policies).length > 0 && { policies }),
     }),
   };
 }

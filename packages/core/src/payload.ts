@@ -87,9 +87,19 @@ export async function decodePayload(
  * @throws SchedError `SCHED_RECORD_UNREADABLE` when it was encoded by another codec, or this one cannot decode it
  */
 export function copyPayload(stored: StoredPayload, codec: PayloadCodec | undefined): unknown {
-  const { payload } = stored;
-  const isShared = typeof payload === 'object' && payload !== null;
-  return isShared ? JSON.parse(JSON.stringify(payload)) : readPayload(stored, codec);
+  return stored.encoded ? readPayload(stored, codec) : copyJson(stored.payload);
+}
+
+function copyJson(json: Json | undefined): Json | undefined {
+  if (typeof json !== 'object' || json === null) return json;
+  if (Array.isArray(json)) return json.map(copyJson) as Json[];
+  // The spread also copies a member named `__proto__`, and a later assignment finds it.
+  const copy: Record<string, Json> = { ...(json as Readonly<Record<string, Json>>) };
+  for (const name of Object.keys(copy)) {
+    const member = copy[name];
+    if (typeof member === 'object' && member !== null) copy[name] = copyJson(member) as Json;
+  }
+  return copy;
 }
 
 /**

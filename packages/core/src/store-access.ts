@@ -33,11 +33,14 @@ export interface CallOptions<T> {
 export class StoreAccess {
   readonly alias: string;
   readonly store: DataStore;
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #timeoutMs: number;
   /** For each call under way, a function that gives it up. */
   readonly #underWay = new Set<(error: SchedError) => void>();
   #opening: Promise<void> | undefined;
+  #askingTime: Promise<void> | undefined;
+  /** The store is inside a transaction. */
+  #isInside = false;
   #isOpen: boolean;
   #isUser = false;
   #isClosed = false;
@@ -50,7 +53,7 @@ export class StoreAccess {
     this.alias = alias;
     this.#isOpen = isOpen;
     this.store = store;
-    this.#clock = clock;
+    this.clock = clock;
     this.#timeoutMs = timeoutMs;
   }
 
@@ -99,15 +102,22 @@ export class StoreAccess {
   /** The same store inside the user's transaction, where it needs no opening. */
   withTransaction(tx: unknown): StoreAccess {
     const inside = this.store.withTransaction(tx);
-    return new StoreAccess(this.alias, inside, this.#clock, this.#timeoutMs, true);
+    const access = new StoreAccess(this.alias, inside, this.clock, this.#timeoutMs, true);
+    access.#isInside = true;
+    access.#offset = this.#offset;
+    access.#notedAt = this.#notedAt;
+    return access;
   }
 
-  /** The store's time. Asks the store only if no recent answer has told it. */
+  /**
+   * The store's time. Waits for the store only if no recent answer has told it. Asks in good time, so that a process
+   * that needs it often does not wait; but not beside the other calls of a transaction, which has one connection.
+   */
   async now(): Promise<number> {
-    const askedAt = this.#clock.elapsed();
-    if (askedAt - this.#notedAt > timeIsGoodMs) {
-      this.noteTime(await this.call('now', (store) => store.now()), askedAt);
-    }
+    const ageMs = this.clock.elapsed() - this.#notedAt;
+    if (ageMs > timeIsGoodMs) await this.#askTime();
+    // A failure does not matter yet: the next call asks again.
+    else if (ageMs > timeIsGoodMs / 2 && !this.#isInside) this.#askTime().catch(() => {});
     return this.estimateNow();
   }
 
@@ -116,7 +126,12 @@ export class StoreAccess {
    * little, because the answer that told it took some time to arrive.
    */
   estimateNow(): number {
-    return Math.floor(this.#clock.elapsed() + (this.#offset ?? 0));
+    return Math.floor(this.clock.elapsed() + (this.#offset ?? 0));
+  }
+
+  /** How long to wait until this moment of the store's, in milliseconds and fractions of one. Never too short. */
+  msUntil(moment: number): number {
+    return Math.max(0, moment - this.clock.elapsed() - (this.#offset ?? 0));
   }
 
   /** Makes `now` ask the store again, because this machine was suspended or a clock was set. */
@@ -131,11 +146,22 @@ export class StoreAccess {
    * @param askedAt when the store was asked, by this machine's clock
    */
   noteTime(storeNow: number, askedAt: number): void {
-    const least = storeNow - this.#clock.elapsed();
+    const least = storeNow - this.clock.elapsed();
     const most = storeNow - askedAt;
     const known = this.#offset ?? least;
     this.#offset = known < least || known > most ? least : known;
-    this.#notedAt = this.#clock.elapsed();
+    this.#notedAt = this.clock.elapsed();
+  }
+
+  #askTime(): Promise<void> {
+    const ask = async () => {
+      const askedAt = this.clock.elapsed();
+      this.noteTime(await this.call('now', (store) => store.now()), askedAt);
+    };
+    this.#askingTime ??= ask().finally(() => {
+      this.#askingTime = undefined;
+    });
+    return this.#askingTime;
   }
 
   async #open(): Promise<void> {
@@ -169,19 +195,19 @@ export class StoreAccess {
           reject(error);
         };
         this.#underWay.add(giveUp);
-        timer = this.#clock.setTimeout(() => giveUp(this.#late(name, limitMs)), limitMs);
+        timer = this.clock.setTimeout(() => giveUp(this.#late(name, limitMs)), limitMs);
         make().then((answer) => {
           if (isLate) onLate?.(answer);
           else resolve(answer);
         }, reject);
       });
     try {
-      return await holdTime(this.#clock, answered);
+      return await holdTime(this.clock, answered);
     } catch (error) {
       throw isSchedError(error) ? error : this.#unavailable(name, error);
     } finally {
       this.#underWay.delete(giveUp);
-      this.#clock.clearTimeout(timer);
+      this.clock.clearTimeout(timer);
     }
   }
 

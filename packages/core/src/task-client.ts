@@ -1,16 +1,17 @@
 /** The calls of users that are about the tasks of one store. */
 
-import { distinctIds, readDeclarations, readGroup, type ScheduledTask, storeAll } from './bulk.js';
+import {
+  distinctIds,
+  readDeclarations,
+  readGroup,
+  readSingle,
+  type ScheduledTask,
+  storeAll,
+} from './bulk.js';
 import { checkId, checkLabel, checkMembers, childIdBytes, invalid, wholeNumber } from './check.js';
 import { childOf } from './decisions/child.js';
 import { settled } from './decisions/decision.js';
-import {
-  type Declaration,
-  type DeclarationContext,
-  type Draft,
-  optionNames,
-  type ScheduleOptions,
-} from './declaration.js';
+import type { Declaration, DeclarationContext, Draft, ScheduleOptions } from './declaration.js';
 import type { Time } from './duration.js';
 import { editorOf, type TaskChanges } from './edit.js';
 import { SchedError } from './errors.js';
@@ -81,8 +82,9 @@ export class TaskClient {
       ? [options?: ScheduleOptions<Input>]
       : [options: ScheduleOptions<Input>]
   ): Promise<ScheduledTask> {
-    if (options !== undefined) checkMembers('The options of schedule', options, optionNames());
-    const [scheduled] = await this.#scheduleAll([{ ...options, task } as Declaration]);
+    const draft = await readSingle(task, options, this.#context);
+    const now = await this.#access.now();
+    const [scheduled] = await storeAll(this.#records, [draft], now, this.#onStored);
     return scheduled as ScheduledTask;
   }
 
@@ -95,7 +97,9 @@ export class TaskClient {
   async scheduleMany<const Inputs extends readonly unknown[]>(
     declarations: Declarations<Inputs>,
   ): Promise<readonly ScheduledTask[]> {
-    return this.#scheduleAll(declarations);
+    const drafts = await readDeclarations(declarations, this.#context);
+    const now = await this.#access.now();
+    return storeAll(this.#records, drafts, now, this.#onStored);
   }
 
   /** The task with that id, or undefined. */
@@ -319,13 +323,8 @@ export class TaskClient {
     return new TaskClient(context, this.#access.withTransaction(tx), true);
   }
 
-  async #scheduleAll(declarations: readonly Declaration[]): Promise<readonly ScheduledTask[]> {
-    const drafts = await readDeclarations(declarations, this.#context);
-    const now = await this.#access.now();
-    return storeAll(this.#records, drafts, now, this.#onStored);
-  }
-
   readonly #onStored = ({ id, definition }: Draft, outcome: ScheduledTask['outcome']): void => {
+    if (!this.#context.events.isHeard('scheduled')) return;
     this.#emit('scheduled', { id, name: definition.name, store: this.#access.alias, outcome });
   };
 

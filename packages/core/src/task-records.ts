@@ -4,6 +4,7 @@ import { checkId, childIdBytes } from './check.js';
 import type { NewTaskRecord, TaskRecord } from './data-store.js';
 import type { Change } from './declaration.js';
 import { SchedError } from './errors.js';
+import { type InsertAnswers, Inserter } from './inserter.js';
 import { readBody, type TaskBody } from './record.js';
 import type { StoreAccess } from './store-access.js';
 
@@ -17,6 +18,7 @@ export class TaskRecords {
   readonly access: StoreAccess;
   /** Calls are part of the user's transaction, so make them one after another. */
   readonly isInTransaction: boolean;
+  readonly #inserter: Inserter;
   readonly #wakeAt: (queue: string | null, time: number) => void;
 
   /** @param wakeAt called when a task of that queue, or of any, becomes due at that time */
@@ -27,6 +29,7 @@ export class TaskRecords {
   ) {
     this.access = access;
     this.isInTransaction = isInTransaction;
+    this.#inserter = new Inserter(access);
     this.#wakeAt = wakeAt;
   }
 
@@ -47,11 +50,12 @@ export class TaskRecords {
     return record;
   }
 
-  /** @returns the records that did not exist before */
-  async insert(records: readonly NewTaskRecord[]): Promise<ReadonlySet<NewTaskRecord>> {
-    if (records.length === 0) return new Set();
-    const answers = await this.access.call('insert', (store) => store.insert(records));
-    return new Set(records.filter((_, index) => answers[index] === 'inserted'));
+  /** @returns one answer for each record, in the same order */
+  async insert(records: readonly NewTaskRecord[]): Promise<InsertAnswers> {
+    if (records.length === 0) return [];
+    // What belongs to a transaction must not share a statement with what does not.
+    if (this.isInTransaction) return this.access.call('insert', (store) => store.insert(records));
+    return this.#inserter.insert(records);
   }
 
   /** @throws SchedError `SCHED_TASK_NOT_FOUND` */

@@ -183,7 +183,7 @@ export class MemoryDataStore implements DataStore {
         task.lease = lease;
         task.deliveries++;
         this.#place(task);
-        tasks.push({ ...snapshot(task), lease: { ...lease }, lapsedOwner });
+        tasks.push({ lapsedOwner, ...snapshot(task), lease: { ...lease } });
       }
     }
     return { tasks, now, nextWakeAt: this.#nextWakeAt(queues) };
@@ -377,6 +377,19 @@ function wakeAt(task: StoredTask): number | null {
 
 /** Leases are replaced, never changed, so sharing one with a snapshot is safe as long as callers cannot write to it. */
 function snapshot(task: StoredTask): TaskRecord {
-  const { serial: _serial, settledToken: _settledToken, position: _position, ...record } = task;
-  return { ...record, lease: task.lease && { ...task.lease } };
+  return {
+    id: task.id,
+    name: task.name,
+    queue: task.queue,
+    group: task.group,
+    status: task.status,
+    paused: task.paused,
+    runAt: task.runAt,
+    body: task.body,
+    resumedAt: task.resumedAt,
+    lease: task.lease && { ...task.lease },
+    deliveries: task.deliveries,
+    revision: task.revision,
+    wakeAt: task.wakeAt,
+  };
 }

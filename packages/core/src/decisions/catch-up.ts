@@ -9,6 +9,9 @@ export function decideMissed(claim: Claim, nominal: number, now: number): Decisi
   const { record, policies } = claim;
   const { mode, windowMs, limit, graceMs } = policies.catchUp;
   const schedule = scheduleOf(claim);
+  // Most tasks are on time: nothing has passed but this occurrence, and no policy limits how late it may be.
+  const isLimited = mode === 'none' || windowMs !== null || record.resumedAt !== null;
+  if (!isLimited && (schedule.lastPassed(now) ?? nominal) <= nominal) return undefined;
   const skipped: RunEntry[] = [];
   let first: number | null = nominal;
 

@@ -15,7 +15,7 @@ export function conclude(claim: Claim, ending: Ending, startedAt: number, now: n
   const { body, policies } = claim;
   const nominal = nominalOf(claim, startedAt);
   const begunAt = runningSince(claim, startedAt);
-  const record: RunEntry = { ...attemptOf(claim, now), startedAt, outcome: 'succeeded' };
+  const record: RunEntry = { outcome: 'succeeded', startedAt, ...attemptOf(claim, now) };
   if (ending.kind === 'succeeded') return follow(claim, nominal, record, begunAt, now);
 
   const { error } = ending;

@@ -41,14 +41,15 @@ export function follow(
   const { mode } = policies.overlap;
   const schedule = scheduleOf(claim);
   const pause = ran.outcome === 'failed' && policies.retry.whenExhausted === 'pause';
+  const next = schedule.next(nominal);
+  if (next === null || schedule.runAt(next) > now) {
+    return proceed(claim, next, { last: ran, entries: [ran], pause });
+  }
   const step = (to: number | null, queuedUntil?: number, ...skipped: RunEntry[]) =>
     proceed(claim, to, {
       ...(queuedUntil !== undefined && { backlogUntil: queuedUntil, begunAt }),
       ...{ last: ran, entries: [ran, ...skipped], pause },
     });
-
-  const next = schedule.next(nominal);
-  if (next === null || schedule.runAt(next) > now) return step(next);
   const latest = Math.max(next, schedule.lastPassed(now) ?? next);
   const runLatest = () => {
     const before = latest > next ? schedule.previous(latest) : null;
@@ -69,45 +70,53 @@ export function follow(
   return step(schedule.next(latest), undefined, skip(claim, 'overlap', next, latest, now));
 }
 
+/** What happened to a task that moves on. */
+interface Step {
+  readonly entries: readonly RunEntry[];
+  readonly backlogUntil?: number;
+  readonly begunAt?: number;
+  readonly last?: RunEntry;
+  readonly pause?: boolean;
+  readonly children?: readonly string[];
+}
+
 /** Moves a task on to the occurrence `nominal`, or ends it when there is none. */
-export function proceed(
-  claim: Claim,
-  nominal: number | null,
-  step: {
-    readonly entries: readonly RunEntry[];
-    readonly backlogUntil?: number;
-    readonly begunAt?: number;
-    readonly last?: RunEntry;
-    readonly pause?: boolean;
-    readonly children?: readonly string[];
-  },
-): Decision {
+export function proceed(claim: Claim, nominal: number | null, step: Step): Decision {
   const { body, policies } = claim;
-  const { begunAt: _begunAt, backlogUntil: _backlogUntil, isLast: _isLast, ...rest } = body;
-  const { entries, backlogUntil, begunAt, last, children, pause } = step;
-  const isQueued = nominal !== null && backlogUntil !== undefined && nominal <= backlogUntil;
-  const text = () =>
-    writeBody({
-      ...settled(rest),
-      nominal,
-      attempt: 1,
-      ...(isQueued && { backlogUntil }),
-      ...(isQueued && begunAt !== undefined && { begunAt }),
-      ...(last && { last }),
-      ...(children && { children }),
-    });
+  const { entries, last, pause } = step;
   if (nominal === null) {
     const isKeptFailed = last?.outcome === 'failed' && body.parent === undefined;
     const status = isKeptFailed ? 'failed' : 'finished';
     const isKept = isKeptFailed || (policies.keepFinished && body.parent === undefined);
-    return { next: isKept ? { status, runAt: null, body: text() } : null, entries, spawn: [] };
+    return {
+      next: isKept ? { status, runAt: null, body: bodyAt(body, null, step) } : null,
+      entries,
+      spawn: [],
+    };
   }
   const runAt = scheduleOf(claim).runAt(nominal);
+  const text = bodyAt(body, nominal, step);
   return {
-    next: { status: 'scheduled', runAt, body: text(), ...(pause && { paused: true as const }) },
+    next: { status: 'scheduled', runAt, body: text, ...(pause && { paused: true as const }) },
     entries,
     spawn: [],
   };
+}
+
+/** The body of a task that has moved on to the occurrence `nominal`. */
+function bodyAt(body: TaskBody, nominal: number | null, step: Step): string {
+  const { begunAt: _begunAt, backlogUntil: _backlogUntil, isLast: _isLast, ...rest } = body;
+  const { backlogUntil, begunAt, last, children } = step;
+  const isQueued = nominal !== null && backlogUntil !== undefined && nominal <= backlogUntil;
+  return writeBody({
+    ...settled(rest),
+    nominal,
+    attempt: 1,
+    ...(isQueued && { backlogUntil }),
+    ...(isQueued && begunAt !== undefined && { begunAt }),
+    ...(last && { last }),
+    ...(children && { children }),
+  });
 }
 
 export function skip(

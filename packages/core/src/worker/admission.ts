@@ -84,8 +84,8 @@ export class Admission {
       }
       if (events.isHeard('claimed')) {
         events.emit('claimed', {
-          ...runEventOf(held.claim, this.#access.alias),
           lapsedOwner: task.lapsedOwner,
+          ...runEventOf(held.claim, this.#access.alias),
         });
       }
     }

@@ -45,7 +45,8 @@ export class Intake {
       const claim = this.read(task, task.lease.token, definition);
       const heldSince = this.#context.clock.elapsed();
       const seenRevision = task.revision;
-      return { claim, definition, heldSince, leaseUntil, seenRevision, phase: 'waiting' };
+      const run = undefined;
+      return { claim, definition, heldSince, leaseUntil, seenRevision, phase: 'waiting', run };
     } catch (error) {
       return this.refuse({ record: task, token: task.lease.token }, error, now);
     }

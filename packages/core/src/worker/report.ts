@@ -46,10 +46,10 @@ function reportRecord(
   if (!events.isHeard(endOf(record))) return;
   const runAt = decision.next?.runAt ?? null;
   const ended = {
-    ...runEventOf(claim, store),
-    ...(record.token !== undefined && { token: record.token }),
     durationMs: at - (record.startedAt ?? at),
     nextRunAt: runAt === null ? null : new Date(runAt),
+    ...runEventOf(claim, store),
+    ...(record.token !== undefined && { token: record.token }),
   };
   if (outcome === 'succeeded') events.emit('succeeded', ended);
   if (!error) return;

@@ -1,6 +1,6 @@
 /** One attempt: calls the handler, enforces its limits, and reports how it ended. Does not use the store. */
 
-import { type Clock, holdTime } from '../clock.js';
+import type { Clock } from '../clock.js';
 import type { Claim } from '../decisions/claim.js';
 import { replacedAt } from '../decisions/conclude.js';
 import type { Ending } from '../decisions/decision.js';
@@ -23,70 +23,98 @@ export interface RunEnd {
   readonly isAbandoned: boolean;
 }
 
+const succeeded: RunEnd = { ending: { kind: 'succeeded' }, isAbandoned: false };
+
 export class Run {
   /** By the store's clock. */
   readonly startedAt: number;
   /** The claim under which the run began. */
   readonly claim: Claim;
-  readonly ended: Promise<RunEnd>;
+  readonly #task: TaskDefinition;
+  readonly #options: RunOptions;
   readonly #controller = new AbortController();
-  readonly #clock: Clock;
-  readonly #abortGraceMs: number;
-  readonly #timers: unknown[] = [];
+  /** The timers that may abort the run. Most runs have none. */
+  #timers: unknown[] | undefined;
   #isPermanent = false;
-  #hasEnded = false;
-  #end: (end: RunEnd) => void = () => {};
+  /** Absent before the start and after the end. */
+  #onEnd: ((end: RunEnd) => void) | undefined;
 
-  constructor(
-    claim: Claim,
-    task: TaskDefinition,
-    now: number,
-    { clock, codec, abortGraceMs }: RunOptions,
-  ) {
+  constructor(claim: Claim, task: TaskDefinition, now: number, options: RunOptions) {
     this.claim = claim;
     this.startedAt = now;
-    this.#clock = clock;
-    this.#abortGraceMs = abortGraceMs;
-    this.ended = holdTime(
-      clock,
+    this.#task = task;
+    this.#options = options;
+  }
+
+  /**
+   * Calls the handler.
+   *
+   * @param onEnd called once, after this method has returned
+   */
+  start(onEnd: (end: RunEnd) => void): void {
+    const { clock } = this.#options;
+    if (!clock.hold) {
+      this.#onEnd = onEnd;
+      this.#begin();
+      return;
+    }
+    const ended = clock.hold(
       () =>
-        new Promise((resolve) => {
-          this.#end = (end) => {
-            this.#hasEnded = true;
-            for (const timer of this.#timers) clock.clearTimeout(timer);
-            resolve(end);
-          };
-          this.#call(claim, task, codec).then(
-            () => this.#end({ ending: { kind: 'succeeded' }, isAbandoned: false }),
-            (thrown: unknown) => this.#end({ ending: this.#endingOf(thrown), isAbandoned: false }),
-          );
+        new Promise<RunEnd>((resolve) => {
+          this.#onEnd = resolve;
+          this.#begin();
         }),
     );
+    void ended.then(onEnd);
+  }
+
+  #begin(): void {
+    Promise.resolve(this.#call()).then(
+      () => this.#end(succeeded),
+      (thrown: unknown) => this.#end({ ending: this.#endingOf(thrown), isAbandoned: false }),
+    );
+  }
+
+  #end(end: RunEnd): void {
+    const onEnd = this.#onEnd;
+    if (!onEnd) return;
+    this.#onEnd = undefined;
+    if (this.#timers) for (const timer of this.#timers) this.#options.clock.clearTimeout(timer);
+    onEnd(end);
   }
 
   /** Aborts the handler's signal, and gives the handler `abortGraceMs` to end. Only the first reason counts. */
   abort(reason: SchedError): void {
     const { signal } = this.#controller;
-    if (signal.aborted || this.#hasEnded) return;
-    this.#timers.push(
-      this.#clock.setTimeout(
-        () => this.#end({ ending: this.#endingOf(reason), isAbandoned: true }),
-        this.#abortGraceMs,
-      ),
+    if (signal.aborted || !this.#onEnd) return;
+    this.#setTimer(
+      () => this.#end({ ending: this.#endingOf(reason), isAbandoned: true }),
+      this.#options.abortGraceMs,
     );
     this.#controller.abort(reason);
   }
 
-  async #call(claim: Claim, task: TaskDefinition, codec: PayloadCodec | undefined): Promise<void> {
-    const { record, body, token } = claim;
+  /** @returns what the handler returns, which may be a promise; a rejected one for what it throws */
+  #call(): unknown {
+    const { body } = this.claim;
+    const { codec } = this.#options;
     // If the schema refuses the payload now, it will refuse it at the next attempt too.
     this.#isPermanent = true;
-    this.#watch(claim);
-    const payload = await (task.schema
-      ? decodePayload(task, body, codec)
-      : copyPayload(body, codec));
+    try {
+      this.#watch();
+      if (this.#task.schema) {
+        return decodePayload(this.#task, body, codec).then((payload) => this.#handle(payload));
+      }
+      return this.#handle(copyPayload(body, codec));
+    } catch (thrown) {
+      return Promise.reject(thrown);
+    }
+  }
+
+  #handle(payload: unknown): unknown {
+    const { record, body, token } = this.claim;
     this.#isPermanent = false;
-    await task.run({
+    return this.#task.run({
       payload,
       nominal: new Date(body.nominal ?? this.startedAt),
       attempt: body.attempt,
@@ -96,9 +124,9 @@ export class Run {
     });
   }
 
-  #watch(claim: Claim): void {
-    const { record } = claim;
-    const { timeoutMs } = claim.policies;
+  #watch(): void {
+    const { record, policies } = this.claim;
+    const { timeoutMs } = policies;
     if (timeoutMs !== null) {
       this.#abortIn(
         timeoutMs,
@@ -106,7 +134,7 @@ export class Run {
         `The handler of ${record.name} ran longer than its timeout of ${timeoutMs} ms.`,
       );
     }
-    const replaced = replacedAt(claim, this.startedAt);
+    const replaced = replacedAt(this.claim, this.startedAt);
     if (replaced !== null) {
       this.#abortIn(
         replaced - this.startedAt,
@@ -117,9 +145,12 @@ export class Run {
   }
 
   #abortIn(delayMs: number, code: SchedErrorCode, message: string): void {
-    this.#timers.push(
-      this.#clock.setTimeout(() => this.abort(new SchedError(code, message)), delayMs),
-    );
+    this.#setTimer(() => this.abort(new SchedError(code, message)), delayMs);
+  }
+
+  #setTimer(callback: () => void, delayMs: number): void {
+    this.#timers ??= [];
+    this.#timers.push(this.#options.clock.setTimeout(callback, delayMs));
   }
 
   /** After an abort, the reason of the abort counts, not what the handler throws because of it. */

@@ -3,7 +3,7 @@ import type { RunningTask } from '../events.js';
 import type { StoreAccess } from '../store-access.js';
 import type { WorkerContext } from './context.js';
 import { type HeldTask, runEventOf } from './held-task.js';
-import { Run, type RunEnd } from './run.js';
+import { Run, type RunEnd, type RunOptions } from './run.js';
 
 /** Claim ahead only tasks that are expected to start within this time. */
 const prefetchMs = 50;
@@ -20,6 +20,7 @@ export class Runner {
   readonly #access: StoreAccess;
   readonly #context: WorkerContext;
   readonly #callbacks: RunnerCallbacks;
+  readonly #runOptions: RunOptions;
   /** In the order in which they get a slot. */
   #waiting: HeldTask[] = [];
   readonly #running = new Set<Run>();
@@ -31,6 +32,8 @@ export class Runner {
     this.#access = access;
     this.#context = context;
     this.#callbacks = callbacks;
+    const { clock, codec, settings } = context;
+    this.#runOptions = { clock, codec, abortGraceMs: settings.abortGraceMs };
   }
 
   get counts(): { readonly running: number; readonly waiting: number } {
@@ -89,7 +92,7 @@ export class Runner {
   start(): void {
     const { clock, slots } = this.#context;
     while (slots.free > 0) {
-      const [held] = this.#waiting;
+      const held = this.#waiting[0];
       if (!held) return;
       if (held.leaseUntil <= clock.elapsed()) {
         this.#callbacks.overdue();
@@ -101,23 +104,22 @@ export class Runner {
   }
 
   #run(held: HeldTask): void {
-    const { clock, codec, events, settings, slots } = this.#context;
+    const { clock, events, slots } = this.#context;
     const { claim, definition } = held;
     slots.take();
     const now = this.#access.estimateNow();
     const begunAt = clock.elapsed();
     if (events.isHeard('started')) {
       events.emit('started', {
-        ...runEventOf(claim, this.#access.alias),
         latenessMs: Math.max(0, now - (claim.record.runAt ?? now)),
+        ...runEventOf(claim, this.#access.alias),
       });
     }
-    const options = { clock, codec, abortGraceMs: settings.abortGraceMs };
-    const run = new Run(claim, definition, now, options);
+    const run = new Run(claim, definition, now, this.#runOptions);
     this.#running.add(run);
     held.phase = 'running';
     held.run = run;
-    void run.ended.then((end) => {
+    run.start((end) => {
       const durationMs = clock.elapsed() - begunAt;
       this.#meanRunMs = (this.#meanRunMs ?? durationMs) * 0.9 + durationMs * 0.1;
       this.#onEnded(held, run, end);

@@ -8,7 +8,7 @@ export class Slots {
   readonly #clock: Clock;
   readonly #onSaturated: (forMs: number) => void;
   #free: number;
-  readonly #takers: (() => void)[] = [];
+  #takers: readonly (() => void)[] = [];
   /** When the last free slot was taken, by this machine's clock. */
   #fullSince = 0;
   #patienceMs = patienceMs;
@@ -37,13 +37,13 @@ export class Slots {
   /** Offers the slot to each worker in turn, so that a busy store does not starve the others. */
   giveBack(): void {
     this.#free++;
-    const [first] = this.#takers.splice(0, 1);
-    if (first) this.#takers.push(first);
-    for (const offer of [...this.#takers]) offer();
+    if (this.#takers.length > 1)
+      this.#takers = [...this.#takers.slice(1), ...this.#takers.slice(0, 1)];
+    for (const offer of this.#takers) offer();
   }
 
   onFreed(offer: () => void): void {
-    this.#takers.push(offer);
+    this.#takers = [...this.#takers, offer];
   }
 
   stop(): void {

@@ -54,8 +54,7 @@ export class Waker {
   /** Sleeps until the moment that the store named, or until the next poll. */
   sleepUntil(wakeAt: number | null): void {
     const time = Math.min(this.#handOver(wakeAt ?? Number.POSITIVE_INFINITY), this.#wanted);
-    const untilDue = Math.max(0, time - this.#access.estimateNow());
-    this.sleepFor(Math.min(this.#pollMs, untilDue, this.#lookPauseMs()));
+    this.sleepFor(Math.min(this.#pollMs, this.#access.msUntil(time), this.#lookPauseMs()));
   }
 
   sleepFor(delayMs: number): void {
@@ -68,8 +67,8 @@ export class Waker {
     const time = this.#handOver(moment);
     this.#wanted = Math.min(this.#wanted, time);
     if (this.#isStopped || time >= this.#wakeAt) return;
-    const delayMs = time - this.#access.estimateNow();
-    if (delayMs <= 0) this.#callbacks.wake();
+    const delayMs = this.#access.msUntil(time);
+    if (delayMs === 0) this.#callbacks.wake();
     else this.sleepFor(delayMs);
   }
 
@@ -120,7 +119,8 @@ export class Waker {
     const { clock } = this.#context;
     clock.clearTimeout(this.#timer);
     if (this.#isStopped) return;
-    const delayMs = Math.max(0, end - clock.elapsed());
+    // JavaScript's timers leave out fractions. One that fires too early has to be set again, which takes longer.
+    const delayMs = Math.ceil(Math.max(0, end - clock.elapsed()));
     // Timers stop while the machine is suspended, and do not follow its clock. So check both often.
     const sliceMs = clock.wallTime ? Math.min(delayMs, compareMs) : delayMs;
     if (sliceMs === Number.POSITIVE_INFINITY) return;

@@ -92,8 +92,8 @@ export class Worker {
         settle: (held, decision) => this.#outbox.settle(held, decision),
         lost: (held) => this.#onLost(held),
         considered: () => {
-          this.#runner.start();
           this.#leases.keep();
+          this.#runner.start();
         },
         track: (work) => void this.#track(work),
       },
