@@ -49,25 +49,3 @@ export function toBatches(items: readonly Item[], shards: number): Map<number, B
   }
   return byShard;
 }
-
-/** Makes one call of those that are made at the same time, as long as they are small. */
-export function together<T, Answer>(
-  call: (items: readonly T[]) => Promise<readonly Answer[]>,
-): (items: readonly T[]) => Promise<readonly Answer[]> {
-  let waiting: { readonly items: T[]; readonly answers: Promise<readonly Answer[]> } | undefined;
-  return async (given) => {
-    if (given.length > batchSize) return call(given);
-    if (!waiting || waiting.items.length + given.length > batchSize) {
-      const items: T[] = [];
-      const answers = new Promise<void>(process.nextTick).then(() => {
-        if (waiting?.items === items) waiting = undefined;
-        return call(items);
-      });
-      waiting = { items, answers };
-    }
-    const { items, answers } = waiting;
-    const from = items.length;
-    items.push(...given);
-    return (await answers).slice(from, from + given.length);
-  };
-}

@@ -1,8 +1,8 @@
-import type { NewTaskRecord, TaskFilter, TaskRecord, TaskSelector } from '@sched/core';
+import type { TaskFilter, TaskRecord, TaskSelector } from '@sched/core';
 import type { StoreCalls } from '@sched/core/adapter';
 import { checkCursor } from '@sched/core/adapter';
 import type { Argument, Item } from './batches.js';
-import { batchSize, toBatches, together } from './batches.js';
+import { batchSize, toBatches } from './batches.js';
 import { claimFrom, claimFromAll } from './claims.js';
 import type { Script } from './lua.js';
 import type { Settings } from './options.js';
@@ -96,13 +96,6 @@ export function createCalls(session: Session, settings: Settings): StoreCalls {
     });
   }
 
-  const insert = together((records: readonly NewTaskRecord[]) =>
-    inBatches<'inserted' | 'exists'>(
-      scripts.insert,
-      records.map((record) => ({ id: record.id, args: encodeNew(record) })),
-    ),
-  );
-
   const sumOfShards = async (count: (shard: number) => Promise<number>) =>
     sumOf(await Promise.all(shards.map(count)));
 
@@ -111,7 +104,11 @@ export function createCalls(session: Session, settings: Settings): StoreCalls {
 
     now: async () => Number(await timeOf(0, given())),
 
-    insert: (records) => session.underWay.add(insert(records)),
+    insert: (records) =>
+      inBatches<'inserted' | 'exists'>(
+        scripts.insert,
+        records.map((record) => ({ id: record.id, args: encodeNew(record) })),
+      ),
 
     async read(ids) {
       const items = ids.map((id) => ({ id }));

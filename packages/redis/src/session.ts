@@ -14,8 +14,6 @@ const schemaVersion = 1;
 export interface Session {
   readonly shards: number;
   readonly watcher: Watcher;
-  /** The calls that have not been answered yet. */
-  readonly underWay: UnderWay;
   /**
    * Runs a script on the keys of a shard.
    *
@@ -71,7 +69,6 @@ export async function openSession(settings: Settings): Promise<Session> {
     return {
       shards,
       watcher,
-      underWay,
       run,
       async close() {
         await watcher.close();

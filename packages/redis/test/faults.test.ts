@@ -61,10 +61,9 @@ await describeOn('redis', 'scripts', (server) => {
     const answers = await Promise.all([
       store.insert([record('a')]),
       store.insert([record('b')]),
-      store.get(['a']),
+      store.claim(claimAll),
     ]);
-    expect(answers).toMatchObject([['exists'], ['inserted'], [{ id: 'a' }]]);
-    expect((await store.claim(claimAll)).tasks).toHaveLength(2);
+    expect(answers).toMatchObject([['exists'], ['inserted'], { tasks: [{}, {}] }]);
   });
 });
 
