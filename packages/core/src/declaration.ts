@@ -4,6 +4,7 @@ import { checkId, checkLabel, checkMembers, invalid, oneOf } from './check.js';
 import type { NewTaskRecord, TaskRecord } from './data-store.js';
 import { type Duration, parseDurationMs } from './duration.js';
 import { SchedError } from './errors.js';
+import { newId } from './new-id.js';
 import { encodePayload, type PayloadCodec, readPayload, type StoredPayload } from './payload.js';
 import {
   checkTogether,
@@ -35,7 +36,7 @@ export type OnConflict = 'update' | 'keep' | 'replace' | 'error';
 /** Everything that a declaration says about a task, except its payload. */
 export interface TaskSettings extends When, Policies {
   /**
-   * Up to 255 bytes, unique in the store. Default: a random one.
+   * Up to 255 bytes, unique in the store. Default: a UUID of version 7.
    *
    * With an id, a call is safe to repeat as long as the task exists: without a time, or with `in`, an existing task
    * keeps the moment of its run, also while it is running. After its last run a task is removed and its id is free
@@ -130,7 +131,7 @@ export function readChecked(given: Declaration, context: DeclarationContext): Dr
   const policies = resolvePolicies(given);
   checkTogether({ ...definition.policies, ...policies });
   return {
-    id: id ?? crypto.randomUUID(),
+    id: id ?? newId(),
     definition,
     queue,
     group,

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   allOf,
   anyOf,
@@ -64,6 +64,24 @@ describe('schedule', () => {
     const { id } = await it.schedule(work);
     expect((await it.schedule(work)).id).not.toBe(id);
     expect(await it.count()).toBe(2);
+  });
+
+  test('gives ids of which those made later sort after those made before', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const { scheduler } = createSetting();
+      await using it = scheduler({ tasks: [work] });
+      const ids: string[] = [];
+      for (const at of [0, 15, 16, 1_000_000_000_000, 1_764_000_000_000]) {
+        vi.setSystemTime(at);
+        ids.push((await it.schedule(work)).id);
+      }
+      const version7 = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
+      for (const id of ids) expect(id).toMatch(version7);
+      expect(ids.toSorted()).toEqual(ids);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test.each<[what: string, when: TaskSettings, runAtMs: number]>([
