@@ -74,7 +74,7 @@ export class Participant {
   }
 
   #failure(): Error {
-    const line = /^\w*Error\b.*/m.exec(this.#complaint)?.[0];
+    const line = /^\w*error\b.*/im.exec(this.#complaint)?.[0];
     return new Error(line ?? 'The process has ended.', { cause: this.#complaint });
   }
 
