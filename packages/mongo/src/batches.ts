@@ -1,5 +1,4 @@
 import type { HistoryEntry } from '@sched/core';
-import type { MongoDocument } from './client.js';
 import type { Session } from './session.js';
 
 // Beside the documents of single entries the collection `….history` has some of many: what one call has added to the
@@ -35,16 +34,4 @@ export async function readBatches(
   return found.flatMap(({ _id: batch, seq, entries }) =>
     entries.map((entry: HistoryEntry, index: number) => ({ ...entry, seq: seq + index, batch })),
   );
-}
-
-/** Takes what a task has in these batches out of them. */
-export async function takeOut(
-  { history, run }: Session,
-  taskId: string,
-  batches: readonly (string | undefined)[],
-): Promise<void> {
-  const those = { _id: { $in: batches } };
-  const update: MongoDocument = { $pull: { tasks: taskId, entries: { taskId } } };
-  await run((options) => history.updateMany(those, update, options));
-  await run((options) => history.deleteMany({ ...those, tasks: { $size: 0 } }, options));
 }

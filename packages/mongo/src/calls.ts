@@ -85,17 +85,16 @@ export function createCalls(
 
     async remove(selector) {
       const there = await select(selector);
-      const empty = { outbox: { $exists: false } };
-      const { deletedCount } = await run((options) =>
-        tasks.deleteMany({ ...there, ...empty }, options),
-      );
-      // Those that have something in their outbox stay until it is delivered, but are gone for everybody.
+      // All at once, or what is inserted meanwhile might be removed as well.
       const { matchedCount } = await run((options) => tasks.updateMany(there, removed(), options));
-      if (matchedCount > 0) {
-        const rest = { pending: { $gte: Pending.other }, status: 'removed', ...empty };
-        await run((options) => tasks.deleteMany(rest, options));
-      }
-      return deletedCount + matchedCount;
+      if (matchedCount === 0) return 0;
+      // Those that have something in their outbox stay until it is delivered, but are gone for everybody.
+      const rest = {
+        ...('ids' in selector && { _id: { $in: selector.ids } }),
+        ...{ pending: { $gte: Pending.other }, status: 'removed', outbox: { $exists: false } },
+      };
+      await run((options) => tasks.deleteMany(rest, options));
+      return matchedCount;
     },
 
     async setPaused(selector, isPaused, at) {

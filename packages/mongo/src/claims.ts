@@ -34,7 +34,9 @@ export async function claimFrom(
   landmarks: Landmarks,
   { queues, limit, owner, leaseMs }: ClaimRequest,
 ): Promise<ClaimResult> {
-  let { now, bound, views } = await look(delivery, clock, landmarks, queues, limit);
+  const viewsUntil = (bound: number, count: number) =>
+    Promise.all(queues.map((queue) => viewOf(delivery, landmarks, queue, bound, count)));
+  let { now, bound, views } = await look(clock, (bound) => viewsUntil(bound, limit));
   const tasks: ClaimedTask[] = [];
   for (let misses = 0; misses < rounds; ) {
     const due = views.flatMap(({ page }) => page.filter(({ wakeAt }) => wakeAt <= now));
@@ -52,50 +54,22 @@ export async function claimFrom(
     }));
     if (taken.length < candidates.length && tasks.length < limit) {
       misses++;
-      views = await viewsOf(
-        delivery,
-        landmarks,
-        queues,
-        bound,
-        (limit - tasks.length) * (misses + 1),
-      );
+      views = await viewsUntil(bound, (limit - tasks.length) * (misses + 1));
     }
   }
-  const moments = views.flatMap(({ page, next = Infinity }) => [
-    ...page.map(({ wakeAt }) => wakeAt),
-    next,
-  ]);
-  const nextWakeAt = Math.min(...moments, tasks.length > 0 ? now + leaseMs : Infinity);
-  return { tasks, now, nextWakeAt: Number.isFinite(nextWakeAt) ? nextWakeAt : null };
+  const moments = views.flatMap(({ page: [first], next }) => first?.wakeAt ?? next ?? []);
+  if (tasks.length > 0) moments.push(now + leaseMs);
+  return { tasks, now, nextWakeAt: moments.length > 0 ? Math.min(...moments) : null };
 }
 
-async function look(
-  delivery: Delivery,
-  clock: StoreClock,
-  landmarks: Landmarks,
-  queues: readonly string[],
-  limit: number,
-) {
+/** @param viewsUntil looks at the queues as far as a moment that is after now */
+async function look(clock: StoreClock, viewsUntil: (bound: number) => Promise<View[]>) {
   for (;;) {
     const reading = await clock.read();
     const { bound } = reading;
-    const [now, views] = await Promise.all([
-      reading.now,
-      viewsOf(delivery, landmarks, queues, bound, limit),
-    ]);
+    const [now, views] = await Promise.all([reading.now, viewsUntil(bound)]);
     if (now <= bound) return { now, bound, views };
   }
-}
-
-/** @param bound beyond what is due */
-function viewsOf(
-  delivery: Delivery,
-  landmarks: Landmarks,
-  queues: readonly string[],
-  bound: number,
-  limit: number,
-): Promise<View[]> {
-  return Promise.all(queues.map((queue) => viewOf(delivery, landmarks, queue, bound, limit)));
 }
 
 async function viewOf(
@@ -114,11 +88,11 @@ async function viewOf(
     known.shift();
   }
   const [page, later] = await Promise.all([
-    dueUntil(bound, Math.max(stretch, crowding * limit)),
+    dueUntil(bound, Math.max(ahead, limit + 1)),
     firstAfter(delivery, horizons, queue, bound),
   ]);
   if (page.length > limit) {
-    const size = Math.max(stretch / 4, 2 * limit);
+    const size = Math.max(ahead / 8, 2 * limit);
     const ends = page.filter((_, at) => (at + 1) % size === 0 || at === page.length - 1);
     crowds.set(queue, [...new Set(ends.map(({ wakeAt }) => wakeAt))]);
   }
@@ -135,8 +109,8 @@ export class Landmarks {
   readonly horizons: Horizons = new Map();
 }
 
-/** For how many claims it is looked ahead. */
-const crowding = 8;
+/** How many that are due are looked at for the claims that follow. */
+const ahead = 2000;
 
 /** A task of each queue that is not due, with few before it that are not. */
 type Horizons = Map<string, { readonly task: Candidate; looks: number }>;

@@ -16,7 +16,7 @@ const mostCharacters = 4 * 1024 * 1024;
 /**
  * Settles tasks, no two settlements being about the same one.
  *
- * @returns the answers, the tasks whose history got an entry of its own, and one of those who share a document
+ * @returns the answers, the tasks whose history has got an entry by itself, and by chance one of those in a batch
  */
 export async function settle(delivery: Delivery, settlements: readonly Settlement[]) {
   const { session, numbers } = delivery;
@@ -30,10 +30,8 @@ export async function settle(delivery: Delivery, settlements: readonly Settlemen
   ];
   const together = [...alike].flatMap(({ history }) => history);
   const alone = parcels.flatMap(({ parked }) => parked.history);
-  const added = {
-    alone: alone.map(({ taskId }) => taskId),
-    together: together.slice(0, 1).map(({ taskId }) => taskId),
-  };
+  const { taskId: drawn } = together[Math.floor(Math.random() * together.length)] ?? {};
+  const added = { alone: alone.map(({ taskId }) => taskId), together: drawn };
   if (call) await park(session, call);
   const writes = [...writesTogether([...alike], by), ...writesAlone(others, by)];
   const settling = session.run((options) =>
