@@ -60,7 +60,10 @@ export async function deliver(
   await clear(session, parcels);
 }
 
-/** The document of a call, for what all share that it settles alike. Nobody sees it, as if a task of its id were gone. */
+/**
+ * The document of a call, with the history of all tasks that it removes together, of which each only notes the call. It
+ * is there before and until all is delivered, and looks like a task that is gone.
+ */
 export function toCall(by: string, settlements: readonly Settlement[]): Parcel {
   const shared = settlements.map(({ id, token, revision, history }) => ({
     ...{ id, token, revision, history },
@@ -68,12 +71,13 @@ export function toCall(by: string, settlements: readonly Settlement[]): Parcel {
   return { id: by, isRemoved: true, parked: { by, history: [], shared, spawn: [] } };
 }
 
+/** Inserts the document of a call. */
 export async function park({ tasks, insertNew }: Session, { id, parked }: Parcel): Promise<void> {
   const call = { _id: id, serial: 0, status: 'removed', pending: Pending.other, outbox: [parked] };
   await insertNew(tasks, [call]);
 }
 
-/** What a task has in its outbox whose settlement is in the document of the call. */
+/** What a task has in its outbox whose history is in the document of the call. */
 export function toShare(id: string, by: string): Parcel {
   return { id, isRemoved: true, parked: { by, history: [], isShared: true, spawn: [] } };
 }

@@ -86,7 +86,7 @@ export function removed(): MongoDocument[] {
 /**
  * Settles a task. Its token becomes its revision, which is new: no other settlement can have it.
  *
- * @param parked what it adds besides; if shared, the document of the call is noted
+ * @param parked what it adds besides; where that is in the document of the call, this one is not pending but that
  */
 export function settled({ next, token }: Settlement, parked: Parked | undefined): MongoDocument[] {
   const outbox = parked && {
