@@ -1,7 +1,6 @@
 import type { TaskSelector } from '@sched/core';
 import type { StoreCalls, Watcher } from '@sched/core/adapter';
-import type { Horizons } from './claims.js';
-import { claimFrom } from './claims.js';
+import { claimFrom, Landmarks } from './claims.js';
 import { limits, Pending, toDocument, toRecord, visible } from './documents.js';
 import { forget, readHistory } from './history.js';
 import { extendLeases, releaseLeases } from './leases.js';
@@ -33,7 +32,7 @@ export function createCalls(
   const numbers = new Numbers(outside);
   const clock = new StoreClock(outside, settings.clock);
   const delivery = { session, numbers };
-  const horizons: Horizons = new Map();
+  const landmarks = new Landmarks();
   let lookedAt = 0;
   let left: ReadonlySet<string> = new Set();
 
@@ -86,17 +85,16 @@ export function createCalls(
 
     async remove(selector) {
       const there = await select(selector);
-      const empty = { outbox: { $exists: false } };
-      const { deletedCount } = await run((options) =>
-        tasks.deleteMany({ ...there, ...empty }, options),
-      );
-      // Those that have something in their outbox stay until it is delivered, but are gone for everybody.
+      // All at once, or what is inserted meanwhile might be removed as well.
       const { matchedCount } = await run((options) => tasks.updateMany(there, removed(), options));
-      if (matchedCount > 0) {
-        const rest = { pending: { $gte: Pending.other }, status: 'removed', ...empty };
-        await run((options) => tasks.deleteMany(rest, options));
-      }
-      return deletedCount + matchedCount;
+      if (matchedCount === 0) return 0;
+      // Those that have something in their outbox stay until it is delivered, but are gone for everybody.
+      const rest = {
+        ...('ids' in selector && { _id: { $in: selector.ids } }),
+        ...{ pending: { $gte: Pending.other }, status: 'removed', outbox: { $exists: false } },
+      };
+      await run((options) => tasks.deleteMany(rest, options));
+      return matchedCount;
     },
 
     async setPaused(selector, isPaused, at) {
@@ -111,17 +109,16 @@ export function createCalls(
     async claim(request) {
       watcher?.note(request.queues);
       await healAtTimes();
-      return claimFrom(delivery, clock, horizons, request);
+      return claimFrom(delivery, clock, landmarks, request);
     },
 
     extend: async (leases, leaseMs, at) =>
       extendLeases(session, leases, (at ?? (await clock.now())) + leaseMs),
 
     async settle(settlements) {
-      const answers = await settle(delivery, settlements);
-      const added = settlements.flatMap(({ history }) => history.map(({ taskId }) => taskId));
+      const { answers, alone, together } = await settle(delivery, settlements);
       // What was settled is settled, whatever comes of this; the next call tries again.
-      if (!isNested) await forget(session, clock, settings, added).catch(() => {});
+      if (!isNested) await forget(session, clock, settings, alone, together).catch(() => {});
       return answers;
     },
 

@@ -14,15 +14,12 @@ interface Candidate {
   readonly wakeAt: number;
 }
 
-/** What there is in the queues. */
+/** What there is in a queue. */
 interface View {
-  readonly now: number;
-  /** How far the pages go, which is beyond what is due. */
-  readonly bound: number;
-  /** Those of each queue that may be due, one more than can be taken. */
-  readonly pages: readonly (readonly Candidate[])[];
-  /** The first of each queue that is certainly not due. */
-  readonly later: readonly (Candidate | undefined)[];
+  /** The first of those that may be due: more than are to be taken, or all that there are. */
+  readonly page: readonly Candidate[];
+  /** The first moment after these; at the latest, if there was no need to look for it. */
+  readonly next: number | undefined;
 }
 
 /** How often a claim looks again when others have taken what it was about to take. */
@@ -34,15 +31,15 @@ const shape = { serial: 1, wakeAt: 1 };
 export async function claimFrom(
   delivery: Delivery,
   clock: StoreClock,
-  horizons: Horizons,
+  landmarks: Landmarks,
   { queues, limit, owner, leaseMs }: ClaimRequest,
 ): Promise<ClaimResult> {
-  const view = await look(delivery, clock, horizons, queues, limit);
-  const { now, bound, later } = view;
+  const viewsUntil = (bound: number, count: number) =>
+    Promise.all(queues.map((queue) => viewOf(delivery, landmarks, queue, bound, count)));
+  let { now, bound, views } = await look(clock, (bound) => viewsUntil(bound, limit));
   const tasks: ClaimedTask[] = [];
-  let { pages } = view;
   for (let misses = 0; misses < rounds; ) {
-    const due = pages.flat().filter(({ wakeAt }) => wakeAt <= now);
+    const due = views.flatMap(({ page }) => page.filter(({ wakeAt }) => wakeAt <= now));
     const count = Math.min(limits.maxItems, limit - tasks.length);
     // Who has lost a race leaves the first to the others, or all would race for the same again.
     const start = Math.floor(Math.random() * (misses + 1)) * count;
@@ -51,56 +48,74 @@ export async function claimFrom(
     const taken = await take(delivery, candidates, owner, now, leaseMs);
     tasks.push(...taken);
     const ids = new Set(taken.map(({ id }) => id));
-    pages = pages.map((page) => page.filter(({ _id }) => !ids.has(_id)));
+    views = views.map(({ page, next }) => ({
+      page: page.filter(({ _id }) => !ids.has(_id)),
+      next,
+    }));
     if (taken.length < candidates.length && tasks.length < limit) {
       misses++;
-      pages = await pagesOf(delivery, queues, bound, (limit - tasks.length) * (misses + 1));
+      views = await viewsUntil(bound, (limit - tasks.length) * (misses + 1));
     }
   }
-  const moments = [...pages.flat(), ...later].flatMap((each) => (each ? [each.wakeAt] : []));
+  const moments = views.flatMap(({ page: [first], next }) => first?.wakeAt ?? next ?? []);
   if (tasks.length > 0) moments.push(now + leaseMs);
   return { tasks, now, nextWakeAt: moments.length > 0 ? Math.min(...moments) : null };
 }
 
-async function look(
-  delivery: Delivery,
-  clock: StoreClock,
-  horizons: Horizons,
-  queues: readonly string[],
-  limit: number,
-): Promise<View> {
+/** @param viewsUntil looks at the queues as far as a moment that is after now */
+async function look(clock: StoreClock, viewsUntil: (bound: number) => Promise<View[]>) {
   for (;;) {
     const reading = await clock.read();
     const { bound } = reading;
-    const [now, pages, later] = await Promise.all([
-      reading.now,
-      pagesOf(delivery, queues, bound, limit),
-      Promise.all(queues.map((queue) => firstAfter(delivery, horizons, queue, bound))),
-    ]);
-    if (now <= bound) return { now, bound, pages, later };
+    const [now, views] = await Promise.all([reading.now, viewsUntil(bound)]);
+    if (now <= bound) return { now, bound, views };
   }
 }
 
-function pagesOf(
+async function viewOf(
   delivery: Delivery,
-  queues: readonly string[],
+  { crowds, horizons }: Landmarks,
+  queue: string,
   bound: number,
   limit: number,
-): Promise<Candidate[][]> {
-  return Promise.all(
-    queues.map((queue) =>
-      candidates(delivery, { queue, wakeAt: { $gte: minWakeAt, $lte: bound } }, limit + 1),
-    ),
-  );
+): Promise<View> {
+  const dueUntil = (moment: number, count: number) =>
+    candidates(delivery, { queue, wakeAt: { $gte: minWakeAt, $lte: moment } }, count);
+  const known = crowds.get(queue) ?? [];
+  for (let [crowd] = known; crowd !== undefined && crowd <= bound; [crowd] = known) {
+    const page = await dueUntil(crowd, limit + 1);
+    if (page.length > limit) return { page, next: bound };
+    known.shift();
+  }
+  const [page, later] = await Promise.all([
+    dueUntil(bound, Math.max(ahead, limit + 1)),
+    firstAfter(delivery, horizons, queue, bound),
+  ]);
+  if (page.length > limit) {
+    const size = Math.max(ahead / 8, 2 * limit);
+    const ends = page.filter((_, at) => (at + 1) % size === 0 || at === page.length - 1);
+    crowds.set(queue, [...new Set(ends.map(({ wakeAt }) => wakeAt))]);
+  }
+  return { page, next: later?.wakeAt };
 }
 
 /**
- * A task of each queue that is not due, with few before it. Not every server reads an index in its order: to find the
- * first of a million that are not due such a one looks at a million, and so it is asked only what comes before this one.
+ * What is remembered of each queue, because not every server reads an index in its order. To find the first of a million
+ * tasks such a one looks at a million, and so it is asked only what comes before a task with few before it.
  */
-export type Horizons = Map<string, { readonly task: Candidate; looks: number }>;
+export class Landmarks {
+  /** The moments until which some more are due each time than a claim takes. */
+  readonly crowds = new Map<string, number[]>();
+  readonly horizons: Horizons = new Map();
+}
 
-/** How many tasks there are up to a horizon when it is found: more than are leased and gone again in a moment. */
+/** How many that are due are looked at for the claims that follow. */
+const ahead = 2000;
+
+/** A task of each queue that is not due, with few before it that are not. */
+type Horizons = Map<string, { readonly task: Candidate; looks: number }>;
+
+/** How many tasks there are up to a landmark when it is found: more than are leased and gone again in a moment. */
 const stretch = 1000;
 
 /** After how many looks it is seen to it that there are not many more by now. */
@@ -135,7 +150,7 @@ function setHorizon(horizons: Horizons, queue: string, found: readonly Candidate
 }
 
 async function candidates({ session }: Delivery, filter: MongoDocument, limit: number) {
-  const order = { sort: { queue: 1, wakeAt: 1 }, limit, projection: shape };
+  const order = { sort: { wakeAt: 1 }, limit, projection: shape };
   return (await session.find(session.tasks, filter, order)) as Candidate[];
 }
 

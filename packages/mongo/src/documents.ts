@@ -1,4 +1,4 @@
-import type { HistoryEntry, NewTaskRecord, TaskRecord, TaskStatus } from '@sched/core';
+import type { HistoryEntry, NewTaskRecord, Settlement, TaskRecord, TaskStatus } from '@sched/core';
 import type { MongoDocument } from './client.js';
 
 /**
@@ -18,6 +18,10 @@ export interface Parked {
   /** The call that settled. */
   readonly by: string;
   readonly history: readonly HistoryEntry[];
+  /** There if its history is in the document of the call. */
+  readonly isShared?: true;
+  /** All that share the document of the call, which this is in. */
+  readonly shared?: readonly Pick<Settlement, 'id' | 'token' | 'revision' | 'history'>[];
   readonly spawn: readonly NewTaskRecord[];
   /** The serials of the spawned tasks, null for ids that were there already. */
   readonly chosen?: readonly (number | null)[];

@@ -43,7 +43,7 @@ export async function releaseLeases(
 }
 
 /** What is to be done alike: leases with one token, which a single claim has given, and with the same key. */
-function grouped<T extends LeaseRef>(leases: readonly T[], keyOf: (lease: T) => string) {
+export function grouped<T extends LeaseRef>(leases: readonly T[], keyOf: (lease: T) => string) {
   const groups = new Map<string, { filter: MongoDocument; first: T; ids: string[] }>();
   for (const lease of leases) {
     const key = `${lease.token} ${keyOf(lease)}`;

@@ -1,5 +1,7 @@
+import type { Settlement } from '@sched/core';
 import { SchedError } from '@sched/core';
 import { firstOfEach } from '@sched/core/adapter';
+import { addBatch } from './batches.js';
 import type { MongoDocument } from './client.js';
 import type { Parked, TaskDocument } from './documents.js';
 import { Pending, toDocument, visible } from './documents.js';
@@ -56,6 +58,52 @@ export async function deliver(
   const spawning = parcels.filter(({ parked }) => parked.spawn.length > 0);
   if (spawning.length > 0) await spawn(delivery, spawning);
   await clear(session, parcels);
+}
+
+/**
+ * The document of a call, with the history of all tasks that it removes together, of which each only notes the call. It
+ * is there before and until all is delivered, and looks like a task that is gone.
+ */
+export function toCall(by: string, settlements: readonly Settlement[]): Parcel {
+  const shared = settlements.map(({ id, token, revision, history }) => ({
+    ...{ id, token, revision, history },
+  }));
+  return { id: by, isRemoved: true, parked: { by, history: [], shared, spawn: [] } };
+}
+
+/** Inserts the document of a call. */
+export async function park({ tasks, insertNew }: Session, { id, parked }: Parcel): Promise<void> {
+  const call = { _id: id, serial: 0, status: 'removed', pending: Pending.other, outbox: [parked] };
+  await insertNew(tasks, [call]);
+}
+
+/** What a task has in its outbox whose history is in the document of the call. */
+export function toShare(id: string, by: string): Parcel {
+  return { id, isRemoved: true, parked: { by, history: [], isShared: true, spawn: [] } };
+}
+
+/** Delivers what is in the document of a call, as far as the tasks show that it was settled. */
+export async function deliverCall({ session, numbers }: Delivery, by: string): Promise<void> {
+  const { tasks, find } = session;
+  const [call] = parcelsOf(await find(tasks, { _id: by }, parcel));
+  if (!call) return;
+  const { shared = [] } = call.parked;
+  const projection = { token: 1, revision: 1, outbox: 1 };
+  const ids = shared.map(({ id }) => id);
+  const found = (await find(tasks, { _id: { $in: ids } }, { projection })) as TaskDocument[];
+  const there = new Map(found.map((each) => [each._id, each]));
+  const settled = shared.filter(({ id }) => there.get(id)?.outbox?.some((each) => each.by === by));
+  // While a task has this token and this revision it may still be about to be settled; afterwards never again.
+  const isOpen = shared.some(({ id, token, revision }) => {
+    const task = there.get(id);
+    return task?.token === token && task.revision === revision;
+  });
+  const entries = settled.flatMap(({ history }) => history);
+  if (entries.length > 0) {
+    const seq = await numbers.fresh(entries.length);
+    await addBatch(session, isOpen ? `${by} ${seq}` : by, entries, seq);
+  }
+  await clear(session, [...settled.map(({ id }) => toShare(id, by)), ...(isOpen ? [] : [call])]);
 }
 
 /** Delivers what is in the outbox of a task. */
@@ -261,7 +309,11 @@ async function discard(
 
 /** One after another, for different ones may be about the same tasks. */
 export async function deliverEach(delivery: Delivery, parcels: readonly Parcel[]): Promise<void> {
-  for (const each of parcels) await deliver(delivery, [each]);
+  for (const each of parcels) {
+    const { by, isShared, shared } = each.parked;
+    if (isShared || shared) await deliverCall(delivery, by);
+    if (!shared) await deliver(delivery, [each]);
+  }
 }
 
 /** How many documents are looked after at a time. */

@@ -74,22 +74,24 @@ export function paused(isPaused: boolean, now: number | null): MongoDocument[] {
 const gone = {
   ...{ ...withoutLease, status: 'removed', body: '', runAt: null },
   ...{ group: '$$REMOVE', wakeAt: '$$REMOVE' },
-  pending: { $max: ['$pending', Pending.other] },
 };
 
+/** Notes that there is something left to be done about a document. */
+const noted = (pending: number) => ({ pending: { $max: ['$pending', pending] } });
+
 export function removed(): MongoDocument[] {
-  return [{ $set: gone }];
+  return [{ $set: { ...gone, ...noted(Pending.other) } }];
 }
 
 /**
  * Settles a task. Its token becomes its revision, which is new: no other settlement can have it.
  *
- * @param parked what it adds besides
+ * @param parked what it adds besides; where that is in the document of the call, this one is not pending but that
  */
 export function settled({ next, token }: Settlement, parked: Parked | undefined): MongoDocument[] {
   const outbox = parked && {
     outbox: { $concatArrays: [{ $ifNull: ['$outbox', []] }, [literal(parked)]] },
-    pending: { $max: ['$pending', parked.spawn.length > 0 ? Pending.spawn : Pending.other] },
+    ...(parked.isShared ? {} : noted(parked.spawn.length > 0 ? Pending.spawn : Pending.other)),
   };
   const marks = { ...outbox, settledToken: token };
   if (!next) return [{ $set: { ...gone, ...marks } }];
@@ -100,8 +102,8 @@ export function settled({ next, token }: Settlement, parked: Parked | undefined)
 /** Notes which documents are the spawned tasks of something in the outbox. */
 export function chosen(by: string, serials: readonly (number | null)[]): MongoDocument[] {
   const isIt = { $eq: ['$$each.by', by] };
-  const noted = { $mergeObjects: ['$$each', { chosen: serials }] };
-  const outbox = { $map: { input: '$outbox', as: 'each', in: { $cond: [isIt, noted, '$$each'] } } };
+  const known = { $mergeObjects: ['$$each', { chosen: serials }] };
+  const outbox = { $map: { input: '$outbox', as: 'each', in: { $cond: [isIt, known, '$$each'] } } };
   return [{ $set: { outbox } }];
 }
 

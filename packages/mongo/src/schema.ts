@@ -72,6 +72,7 @@ async function create({ tasks, history, meta }: Collections): Promise<void> {
   await index(tasks, 'pending', { pending: 1 }, where({ pending: { $gte: Pending.other } }));
   await index(history, 'newest', { '_id.task': 1, at: -1, seq: -1 });
   await index(history, 'oldest', { at: 1 });
+  await index(history, 'tasks', { tasks: 1 }, where({ tasks: { $exists: true } }));
   // Not at 0: should it be lost, tokens go on growing all the same.
   const state = { schema: schemaVersion, counter: Date.now() * 1000 };
   await meta.updateMany({ _id: stateId }, { $setOnInsert: state }, { upsert: true });

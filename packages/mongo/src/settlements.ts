@@ -1,47 +1,95 @@
 import type { Settlement } from '@sched/core';
 import { firstOfEach } from '@sched/core/adapter';
+import { addBatch } from './batches.js';
+import type { MongoWrite } from './client.js';
 import type { Parked, TaskDocument } from './documents.js';
+import { grouped } from './leases.js';
 import type { Delivery, Parcel } from './outbox.js';
-import { deliver, deliverEach, parcelsOf } from './outbox.js';
+import { deliver, deliverCall, deliverEach, parcelsOf, park, toCall, toShare } from './outbox.js';
 import { settled } from './pipelines.js';
 
 type Answer = 'settled' | 'conflict' | 'lost';
 
-/** Settles tasks, no two settlements being about the same one. */
-export async function settle(
-  delivery: Delivery,
-  settlements: readonly Settlement[],
-): Promise<Answer[]> {
-  const { tasks, run } = delivery.session;
+/** The most characters of history in one document, so that its 16 MiB hold them in any script. */
+const mostCharacters = 4 * 1024 * 1024;
+
+/**
+ * Settles tasks, no two settlements being about the same one.
+ *
+ * @returns the answers, the tasks whose history has got an entry by itself, and by chance one of those in a batch
+ */
+export async function settle(delivery: Delivery, settlements: readonly Settlement[]) {
+  const { session, numbers } = delivery;
   const by = crypto.randomUUID();
-  const parcels = settlements.map((each) => toParcel(each, by));
-  const writes = settlements.map((settlement, index) => {
-    const { id, token, revision } = settlement;
-    const update = settled(settlement, parcels[index]?.parked);
-    return { updateOne: { filter: { _id: id, token, revision }, update } };
-  });
-  const entries = parcels.flatMap((each) => each?.parked.history ?? []).length;
-  // In one order for all, so that those that are about the same tasks wait for each other in turn.
-  writes.sort((a, b) => (a.updateOne.filter._id < b.updateOne.filter._id ? -1 : 1));
-  const settling = run((options) => tasks.bulkWrite(writes, { ...options, ordered: false }));
-  const numbering = entries > 0 ? delivery.numbers.fresh(entries) : undefined;
+  const alike = alikeOf(settlements);
+  const others = settlements.filter((each) => !alike.has(each));
+  const call = alike.size > 0 ? toCall(by, [...alike]) : undefined;
+  const parcels = [
+    ...[...alike].map(({ id }) => toShare(id, by)),
+    ...others.flatMap((each) => toParcel(each, by) ?? []),
+  ];
+  const together = [...alike].flatMap(({ history }) => history);
+  const alone = parcels.flatMap(({ parked }) => parked.history);
+  const { taskId: drawn } = together[Math.floor(Math.random() * together.length)] ?? {};
+  const added = { alone: alone.map(({ taskId }) => taskId), together: drawn };
+  if (call) await park(session, call);
+  const writes = [...writesTogether([...alike], by), ...writesAlone(others, by)];
+  const settling = session.run((options) =>
+    session.tasks.bulkWrite(writes, { ...options, ordered: false }),
+  );
+  const entries = together.length + alone.length;
+  const numbering = entries > 0 ? numbers.fresh(entries) : undefined;
   // Should it fail, that is not said before it is certain that nothing is being settled any more.
   numbering?.catch(() => {});
   const { matchedCount } = await settling;
-  const first = await numbering;
-  if (matchedCount === settlements.length) {
-    const all = parcels.flatMap((each) => each ?? []);
-    await deliver(delivery, all, first);
-    return settlements.map(() => 'settled');
+  const first = (await numbering) ?? 0;
+  if (matchedCount < settlements.length) {
+    const answers = await judge(delivery, settlements, parcels, call, by, matchedCount);
+    return { answers, ...added };
   }
-  return judge(delivery, settlements, parcels, by, matchedCount);
+  if (together.length > 0) await addBatch(session, by, together, first + alone.length);
+  await deliver(delivery, call ? [...parcels, call] : parcels, first);
+  return { answers: settlements.map((): Answer => 'settled'), ...added };
+}
+
+/** Those that do nothing but remove their tasks, which is done in one step if there are several. */
+function alikeOf(settlements: readonly Settlement[]): ReadonlySet<Settlement> {
+  let characters = 0;
+  const alike = settlements.filter(({ next, history, spawn }) => {
+    if (next || spawn.length > 0) return false;
+    characters += history.reduce((sum, { body }) => sum + body.length, 0);
+    return characters <= mostCharacters;
+  });
+  return new Set(alike.length > 1 ? alike : []);
+}
+
+function writesTogether(settlements: readonly Settlement[], by: string): MongoWrite[] {
+  // Only an edit changes the revision of a task while it has this token, and then to one that no other task has.
+  const revision = { $in: settlements.map((each) => each.revision) };
+  return grouped(settlements, () => '').map(({ filter, first }) => ({
+    updateMany: {
+      filter: { ...filter, revision },
+      update: settled(first, toShare(first.id, by).parked),
+    },
+  }));
+}
+
+function writesAlone(settlements: readonly Settlement[], by: string): MongoWrite[] {
+  const writes = settlements.map((settlement) => {
+    const { id, token, revision } = settlement;
+    const update = settled(settlement, toParcel(settlement, by)?.parked);
+    return { updateOne: { filter: { _id: id, token, revision }, update } };
+  });
+  // In one order for all, so that those that are about the same tasks wait for each other in turn.
+  return writes.sort((a, b) => (a.updateOne.filter._id < b.updateOne.filter._id ? -1 : 1));
 }
 
 /** Finds out which settlements were applied, by what the tasks show, and delivers what these have left. */
 async function judge(
   delivery: Delivery,
   settlements: readonly Settlement[],
-  parcels: readonly (Parcel | undefined)[],
+  parcels: readonly Parcel[],
+  call: Parcel | undefined,
   by: string,
   matchedCount: number,
 ): Promise<Answer[]> {
@@ -67,9 +115,8 @@ async function judge(
   if (traceless.length > 0 && matchedCount - shown === traceless.length) {
     for (const index of traceless) answers[index] = 'settled';
   }
-  const own = parcels.filter(
-    (each): each is Parcel => each !== undefined && isOwn(there.get(each.id)),
-  );
+  const own = parcels.filter(({ id, parked }) => !parked.isShared && isOwn(there.get(id)));
+  if (call) await deliverCall(delivery, by);
   await deliver(delivery, own);
   const applied = found.filter(({ _id }) => answers[ids.indexOf(_id)] === 'settled');
   const others = parcelsOf(applied).filter(({ parked }) => parked.by !== by);

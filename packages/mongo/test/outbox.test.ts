@@ -188,3 +188,127 @@ await describeOnEach(servers, 'a settlement that is delayed in the middle', ({ u
     }
   }, 60_000);
 });
+
+await describeOnEach(servers, 'settlements that share a document', ({ url }) => {
+  const bench = workbench(url);
+  const ids = ['a', 'b', 'edited', 'kept'];
+
+  /** A store with claimed tasks, one of them edited since, and another whose every write goes through `before`. */
+  async function prepared(before: (write: string) => Promise<void>) {
+    const database = bench.database();
+    const store = await bench.open({ database });
+    await store.insert(ids.map((id) => record(id)));
+    const { tasks } = await store.claim(claimAll);
+    const [edited] = await store.get(['edited']);
+    await store.update('edited', { body: '"edited"' }, { revision: edited?.revision ?? 0 });
+    const other = await bench.open({ database, client: tampered(bench.client(), before) });
+    const settlements = tasks.map((task) => {
+      const history = [{ ...entry, taskId: task.id }];
+      const again = { status: 'scheduled', runAt: 5000, body: '"settled"' } as const;
+      return settlement(task, { next: task.id === 'kept' ? again : null, history });
+    });
+    settlements.sort((one, two) => (one.id < two.id ? -1 : 1));
+    return { database, store, other, settlements };
+  }
+
+  /** Which tasks there are, and which have history. */
+  async function outcome(store: DataStore) {
+    const there = (await store.get(ids)).map((task) => task?.body);
+    const histories = await Promise.all(ids.map((id) => store.history(id, 9)));
+    return [there, histories.map((entries) => entries.length)];
+  }
+
+  const before = [
+    ['{}', '{}', '"edited"', '{}'],
+    [0, 0, 0, 0],
+  ];
+  const after = [
+    [undefined, undefined, '"edited"', '"settled"'],
+    [1, 1, 0, 1],
+  ];
+
+  async function leftIn(database: string) {
+    const left = { $or: [{ status: 'removed' }, { pending: { $exists: true } }] };
+    return bench.collection(database).find(left).toArray();
+  }
+
+  test('are completed by whoever opens the store next, wherever the call ended', async () => {
+    for (let end = 1; ; end++) {
+      let step = Number.NEGATIVE_INFINITY;
+      const { database, store, other, settlements } = await prepared(async () => {
+        if (++step >= end) throw new Error('the process has ended');
+      });
+      step = 0;
+      const answers = await other.settle(settlements).catch(() => undefined);
+      if (answers) {
+        expect(end).toBeGreaterThan(4);
+        expect(answers).toEqual(['settled', 'settled', 'conflict', 'settled']);
+        expect(await outcome(store)).toEqual(after);
+        expect(await leftIn(database)).toEqual([]);
+        return;
+      }
+      expect(end).toBeLessThan(manySteps);
+      const isApplied = (await store.get(['a']))[0] === undefined;
+      const heir = await bench.open({ database });
+      expect(await outcome(heir)).toEqual(isApplied ? after : before);
+      if (isApplied) expect(await leftIn(database)).toEqual([]);
+      const repeated = isApplied ? 'lost' : 'settled';
+      const again = [repeated, repeated, 'conflict', 'settled'];
+      expect(await store.settle(settlements)).toEqual(again);
+      expect(await outcome(store)).toEqual(after);
+      // What the first call had noted is of no more use once it can settle nothing.
+      await bench.open({ database });
+      expect(await leftIn(database)).toEqual([]);
+    }
+  }, 60_000);
+
+  test('are settled once, though others look after them meanwhile, wherever the call is delayed', async () => {
+    for (let wait = 1; ; wait++) {
+      let step = Number.NEGATIVE_INFINITY;
+      const { promise: resumed, resolve: resume } = Promise.withResolvers<void>();
+      const { promise: isReached, resolve: reached } = Promise.withResolvers<void>();
+      const { database, store, other, settlements } = await prepared(async () => {
+        if (++step !== wait) return;
+        reached();
+        await resumed;
+      });
+      step = 0;
+      const settling = other.settle(settlements);
+      await Promise.race([isReached, settling]);
+      if (step >= wait) {
+        await bench.open({ database });
+        expect((await outcome(store))[1]?.[2]).toBe(0);
+        resume();
+      }
+      expect(await settling).toEqual(['settled', 'settled', 'conflict', 'settled']);
+      expect(await outcome(store)).toEqual(after);
+      await bench.open({ database });
+      expect(await leftIn(database)).toEqual([]);
+      if (step < wait) return;
+    }
+  }, 60_000);
+
+  test('show their history to whoever reads it first', async () => {
+    let isEnding = false;
+    const { store, other, settlements } = await prepared(async (write) => {
+      if (isEnding && write === 'insertMany sched.history') throw new Error('it has ended');
+    });
+    isEnding = true;
+    await failure(() => other.settle(settlements), 'SCHED_STORE_UNAVAILABLE');
+    expect((await store.history('b', 9)).map(({ id }) => id)).toEqual(['run']);
+    expect(await outcome(store)).toEqual(after);
+  });
+
+  test('leave the ids of their tasks to new ones', async () => {
+    let isEnding = false;
+    const { database, store, other, settlements } = await prepared(async (write) => {
+      if (isEnding && write === 'insertMany sched.history') throw new Error('it has ended');
+    });
+    isEnding = true;
+    await failure(() => other.settle(settlements), 'SCHED_STORE_UNAVAILABLE');
+    expect(await store.insert([record('a', { body: '"new"' })])).toEqual(['inserted']);
+    await bench.open({ database });
+    expect(await outcome(store)).toEqual([['"new"', ...(after[0]?.slice(1) ?? [])], after[1]]);
+    expect(await leftIn(database)).toEqual([]);
+  });
+});
