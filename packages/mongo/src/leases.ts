@@ -1,5 +1,4 @@
 import type { LeaseRef, Release } from '@sched/core';
-import type { MongoDocument } from './client.js';
 import type { TaskDocument } from './documents.js';
 import { extended, released } from './pipelines.js';
 import type { Session } from './session.js';
@@ -44,16 +43,10 @@ export async function releaseLeases(
 
 /** What is to be done alike: leases with one token, which a single claim has given, and with the same key. */
 export function grouped<T extends LeaseRef>(leases: readonly T[], keyOf: (lease: T) => string) {
-  const groups = new Map<string, { filter: MongoDocument; first: T; ids: string[] }>();
-  for (const lease of leases) {
-    const key = `${lease.token} ${keyOf(lease)}`;
-    const group = groups.get(key);
-    if (group) {
-      group.ids.push(lease.id);
-    } else {
-      const ids = [lease.id];
-      groups.set(key, { filter: { _id: { $in: ids }, token: lease.token }, first: lease, ids });
-    }
-  }
-  return [...groups.values()];
+  const groups = Map.groupBy(leases, (lease) => `${lease.token} ${keyOf(lease)}`);
+  return [...groups.values()].map((all) => {
+    const [first] = all as [T, ...T[]];
+    const filter = { _id: { $in: all.map(({ id }) => id) }, token: first.token };
+    return { filter, first, all };
+  });
 }

@@ -64,14 +64,17 @@ function alikeOf(settlements: readonly Settlement[]): ReadonlySet<Settlement> {
 }
 
 function writesTogether(settlements: readonly Settlement[], by: string): MongoWrite[] {
-  // Only an edit changes the revision of a task while it has this token, and then to one that no other task has.
-  const revision = { $in: settlements.map((each) => each.revision) };
-  return grouped(settlements, () => '').map(({ filter, first }) => ({
-    updateMany: {
-      filter: { ...filter, revision },
-      update: settled(first, toShare(first.id, by).parked),
-    },
-  }));
+  return grouped(settlements, () => '').map(({ filter, first, all }) => {
+    const ids = { $literal: all.map(({ id }) => id) };
+    const revisions = all.map(({ revision }) => revision);
+    const given = { $arrayElemAt: [revisions, { $indexOfArray: [ids, '$_id'] }] };
+    return {
+      updateMany: {
+        filter: { ...filter, $expr: { $eq: ['$revision', given] } },
+        update: settled(first, toShare(first.id, by).parked),
+      },
+    };
+  });
 }
 
 function writesAlone(settlements: readonly Settlement[], by: string): MongoWrite[] {

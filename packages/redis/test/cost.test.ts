@@ -115,26 +115,6 @@ await describeOn(
       expect(calls(commands)).toEqual(Array(6).fill('evalsha'));
     });
 
-    test('calls that add tasks at the same time are one script, each with an answer of its own', async () => {
-      const store = await bench.open();
-      await store.insert([record('old')]);
-      const commands = await bench.commandsDuring(async () => {
-        const answers = await Promise.all([
-          ...records(99, 'task-').map((each) => store.insert([each])),
-          store.insert([record('old'), record('new')]),
-          store.insert([record('new')]),
-        ]);
-        expect(answers.slice(98)).toEqual([['inserted'], ['exists', 'inserted'], ['exists']]);
-      });
-      expect(calls(commands)).toEqual(['evalsha']);
-      const many = await bench.commandsDuring(async () => {
-        const calls = records(400, 'more-').map((each) => store.insert([each]));
-        expect((await Promise.all(calls)).flat()).toEqual(Array(400).fill('inserted'));
-      });
-      expect(calls(many)).toEqual(['evalsha', 'evalsha']);
-      expect(await store.count({})).toBe(501);
-    });
-
     test('ten thousand ids are removed a few hundred at a time', async () => {
       const store = await bench.open();
       const ids = records(10_000, 'task-').map(({ id }) => id);
