@@ -13,6 +13,7 @@ import {
   read,
   record,
   sameHistory,
+  settlement,
   untouched,
 } from './records.js';
 
@@ -109,6 +110,54 @@ export const fencingCases: readonly CaseDefinition[] = [
         ['conflict'],
         'another revision is a conflict, whatever the settlement would do',
       );
+    },
+  },
+  {
+    name: 'each task of a call is held to its own token and revision, and not to those of another',
+    guarantee: 'G2',
+    async run({ open }) {
+      const store = await open();
+      await store.insert([record('a')]);
+      await store.insert([record('b')]);
+      for (const name of ['once', 'twice']) {
+        await store.update('b', { name }, await read(store, 'b'));
+      }
+      const [a, b] = [await claimOne(store), await claimOne(store)];
+      // Both may be the same for different tasks.
+      const [areTokens, areRevisions] = [
+        a.lease.token !== b.lease.token,
+        a.revision !== b.revision,
+      ];
+      const isHeld = async (
+        call: () => Promise<readonly unknown[]>,
+        answer: string,
+        what: string,
+      ) =>
+        same(
+          await untouched(store, ['a', 'b'], call, `a ${what} of another task changes nothing`),
+          [answer, answer],
+          `a ${what} of another task of the same call is another ${what}`,
+        );
+      for (const next of [null, { status: 'scheduled', runAt: start, body: '{}' }] as const) {
+        const [ofA, ofB] = [settlement(a, next), settlement(b, next)];
+        const revisions = [
+          { ...ofA, revision: b.revision },
+          { ...ofB, revision: a.revision },
+        ];
+        const tokens = [
+          { ...ofA, token: b.lease.token },
+          { ...ofB, token: a.lease.token },
+        ];
+        if (areRevisions) await isHeld(() => store.settle(revisions), 'conflict', 'revision');
+        if (areTokens) await isHeld(() => store.settle(tokens), 'lost', 'token');
+      }
+      const leases = [
+        { id: a.id, token: b.lease.token },
+        { id: b.id, token: a.lease.token },
+      ];
+      if (!areTokens) return;
+      await isHeld(() => store.extend(leases, leaseMs * 2), 'lost', 'token');
+      await isHeld(() => store.release(leases), 'lost', 'token');
     },
   },
   {

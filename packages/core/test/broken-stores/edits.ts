@@ -68,6 +68,23 @@ export const editStores: readonly BrokenStore[] = [
     },
   ),
   broken(
+    'takes the revision of any task of a call for that of each',
+    'G2',
+    'a revision of another task changes nothing',
+    class extends MemoryDataStore {
+      override async settle(settlements: readonly Settlement[]) {
+        const given = new Set(settlements.map(({ revision }) => revision));
+        const tasks = await this.get(settlements.map(({ id }) => id));
+        return super.settle(
+          settlements.map((settlement, index) => {
+            const current = tasks[index]?.revision ?? settlement.revision;
+            return given.has(current) ? { ...settlement, revision: current } : settlement;
+          }),
+        );
+      }
+    },
+  ),
+  broken(
     'creates a task anew when it is settled after its removal',
     'G6',
     'none of these brings the task back',

@@ -65,6 +65,26 @@ export const ownershipStores: readonly BrokenStore[] = [
     },
   ),
   broken(
+    'takes the token of any task of an extension for that of each',
+    'G2',
+    'a token of another task changes nothing',
+    class extends MemoryDataStore {
+      override async extend(leases: readonly LeaseRef[], leaseMs: number) {
+        return super.extend(await underAnyToken(this, leases), leaseMs);
+      }
+    },
+  ),
+  broken(
+    'takes the token of any task of a release for that of each',
+    'G2',
+    'a token of another task changes nothing',
+    class extends MemoryDataStore {
+      override async release(leases: readonly Release[]) {
+        return super.release(await underAnyToken(this, leases));
+      }
+    },
+  ),
+  broken(
     'does not look at the token of an extension',
     'G2',
     'a token that is not the current lease’s is lost',
@@ -250,4 +270,14 @@ async function underCurrentToken<T extends LeaseRef>(
     ...lease,
     token: tasks[index]?.lease?.token ?? lease.token,
   }));
+}
+
+/** The same where the token of the current lease was presented, for whichever task. */
+async function underAnyToken<T extends LeaseRef>(
+  store: MemoryDataStore,
+  leases: readonly T[],
+): Promise<readonly T[]> {
+  const given = new Set(leases.map(({ token }) => token));
+  const current = await underCurrentToken(store, leases);
+  return current.map((lease, index) => (given.has(lease.token) ? lease : (leases[index] ?? lease)));
 }
