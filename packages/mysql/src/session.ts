@@ -15,7 +15,7 @@ export function statement({ config }: MysqlConnection, sql: string): MysqlStatem
 export type Row = readonly (string | number | null)[];
 
 /** What a statement came to. */
-export interface Result {
+interface Result {
   readonly rows: readonly Row[];
   /** How many rows it has inserted or deleted, or found to update. */
   readonly affected: number;

@@ -16,7 +16,7 @@ export interface Session {
 /** What is asked most has a name, under which it may be prepared. */
 export type Statement = string | { readonly name: string; readonly text: string };
 
-export type Value = object | string | number | boolean | null;
+type Value = object | string | number | boolean | null;
 
 /** How often a statement is made again when another transaction got in its way. */
 const tries = 5;

@@ -57,11 +57,11 @@ const adapterMaxBytes = 6_000;
  * between. SQLite's driver takes text that does not come back as it was, so the adapter looks at it first.
  */
 const largerAdapters: Record<string, number> = {
-  sqlite: 9_200,
-  postgres: 12_400,
-  redis: 13_900,
+  sqlite: 10_100,
+  postgres: 13_800,
+  redis: 15_700,
   mysql: 12_700,
-  mongo: 13_300,
+  mongo: 14_600,
   dynamodb: 13_900,
 };
 

@@ -13,7 +13,7 @@ import { claim, leaseMs, read, record, recordsOf, settlement } from './records.j
 type Fate = 'failed' | 'lost' | 'answered';
 
 /** A store that is reached over a bad line, which any store can have. */
-export function faultyStore(store: DataStore, fateOf: (call: StoreCall) => Fate): DataStore {
+function faultyStore(store: DataStore, fateOf: (call: StoreCall) => Fate): DataStore {
   return interceptStore(store, async (call, proceed) => {
     const fate = fateOf(call);
     if (fate !== 'failed') {
@@ -25,7 +25,7 @@ export function faultyStore(store: DataStore, fateOf: (call: StoreCall) => Fate)
 }
 
 /** Makes a call until it is answered. */
-export async function insist<T>(call: () => Promise<T>): Promise<T> {
+async function insist<T>(call: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await call();

@@ -1,7 +1,7 @@
 import type { DataStore } from '../data-store.js';
 
 /** Every call of the contract that goes to the database. */
-export const storeCalls = [
+const storeCalls = [
   'open',
   'close',
   'now',

@@ -8,7 +8,7 @@ import { finish, leaseOf, record, recordsOf, untouched } from './records.js';
 import type { ConformancePlace } from './types.js';
 
 /** A store, and other processes that work on the same place. */
-export interface Company {
+interface Company {
   readonly store: DataStore;
   readonly place: ConformancePlace;
   /** How many seconds processes may take for what they do together: that of the bench. */

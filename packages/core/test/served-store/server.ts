@@ -7,8 +7,6 @@ import type { MemoryDataStore } from '@sched/memory';
 import type { Request } from './client.js';
 import { lines, send } from './client.js';
 
-export type StoreClass = new (options: DataStoreOptions) => MemoryDataStore;
-
 /** A call with its time: that of the caller's injected clock, or of the server. */
 export interface Dated extends Request {
   readonly at: number;
