@@ -21,8 +21,9 @@ export const crash: Workload = {
 
 async function recovery(stage: Stage, quickRecovery: boolean): Promise<number> {
   const victim = await stage.start();
-  await victim.call('addMany', count);
+  // Before there are tasks, which may take over what is set for the queue then.
   await victim.call('work', { quickRecovery, hang: true });
+  await victim.call('addMany', count);
   await stage.untilRan(stage.ran - victim.ran + count);
   const heir = await stage.start();
   await heir.call('work', { quickRecovery });
