@@ -207,10 +207,8 @@ describe('calls of schedule while a statement is under way', () => {
 
 /** A store whose transactions are seen at once. */
 function transactional(store: DataStore, inside: DataStore = store): DataStore {
-  return Object.assign(
-    interceptStore(store, (_call, proceed) => proceed(), { transactions: true }),
-    { withTransaction: () => inside },
-  );
+  const outside = interceptStore(store, (_call, proceed) => proceed(), { transactions: true });
+  return Object.create(outside, { withTransaction: { value: () => inside } });
 }
 
 test('a call within a transaction shares no statement with others', async () => {
