@@ -24,6 +24,9 @@ import { matchesFilter, readAdapterOptions } from '@sched/core/adapter';
 import { RunHistory } from './run-history.js';
 import { WakeHeap } from './wake-heap.js';
 
+/** How many removed tasks the listing may hold at any rate. */
+const spareListing = 1000;
+
 /** A record as it is kept: mutable, with its place in the heap and its place in the listing order. */
 interface StoredTask {
   readonly id: string;
@@ -62,8 +65,9 @@ export class MemoryDataStore implements DataStore {
 
   readonly #clock: () => number;
   readonly #history: RunHistory;
-  /** In order of insertion, which is the listing order. */
   readonly #tasks = new Map<string, StoredTask>();
+  /** In order of insertion, which is the listing order. Holds removed tasks too, though not for long. */
+  #listing: StoredTask[] = [];
   readonly #groups = new Map<string, Set<StoredTask>>();
   readonly #due = new Map<string, WakeHeap<StoredTask>>();
   readonly #listeners = new Set<(wakeUp: WakeUp) => void>();
@@ -133,8 +137,8 @@ export class MemoryDataStore implements DataStore {
     const from = after === undefined ? 0 : Number(after);
     const tasks: TaskRecord[] = [];
     let last = from;
-    for (const task of this.#candidates(filter)) {
-      if (task.serial <= from || !matchesFilter(task, filter, now)) continue;
+    for (const task of this.#candidates(filter, from)) {
+      if (!matchesFilter(task, filter, now)) continue;
       if (tasks.length === limit) return { tasks, next: String(last) };
       tasks.push(snapshot(task));
       last = task.serial;
@@ -295,6 +299,7 @@ export class MemoryDataStore implements DataStore {
       position: -1,
     };
     this.#tasks.set(task.id, task);
+    this.#listing.push(task);
     this.#link(task);
     return 'inserted';
   }
@@ -302,6 +307,8 @@ export class MemoryDataStore implements DataStore {
   #delete(task: StoredTask): void {
     this.#unlink(task);
     this.#tasks.delete(task.id);
+    const { size } = this.#tasks;
+    if (this.#listing.length > 2 * size + spareListing) this.#listing = [...this.#tasks.values()];
   }
 
   /** Enters a task under its group and its queue; undone by `#unlink` before either of them changes. */
@@ -363,10 +370,25 @@ export class MemoryDataStore implements DataStore {
     return [...tasks];
   }
 
-  /** A superset of what the filter matches, in listing order. */
-  #candidates({ group }: TaskFilter): Iterable<StoredTask> {
-    if (typeof group !== 'string') return this.#tasks.values();
-    return [...(this.#groups.get(group) ?? [])].sort((a, b) => a.serial - b.serial);
+  /** A superset of what the filter matches of the tasks after a serial, in listing order. */
+  #candidates({ group }: TaskFilter, after = 0): Iterable<StoredTask> {
+    if (typeof group !== 'string') return this.#listedAfter(after);
+    const members = [...(this.#groups.get(group) ?? [])];
+    return members.filter(({ serial }) => serial > after).sort((a, b) => a.serial - b.serial);
+  }
+
+  *#listedAfter(serial: number): Generator<StoredTask> {
+    const listing = this.#listing;
+    let [low, high] = [0, listing.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((listing[middle]?.serial ?? 0) <= serial) low = middle + 1;
+      else high = middle;
+    }
+    for (; low < listing.length; low++) {
+      const task = listing[low];
+      if (task && this.#tasks.get(task.id) === task) yield task;
+    }
   }
 }
 
