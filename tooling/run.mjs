@@ -60,7 +60,11 @@ const commands = {
       run: () =>
         onServers(
           'turbo',
-          turboArguments('test', '--env-mode=loose', '--concurrency=1', `--filter=!${checks}`),
+          // All of them, whichever fails, so that one run tells everything.
+          turboArguments(
+            'test',
+            ...['--env-mode=loose', '--concurrency=1', '--continue', `--filter=!${checks}`],
+          ),
         ),
       counted: () => testedPackages().filter(({ name }) => name !== checks),
     },
