@@ -44,6 +44,19 @@ test('results are counted as a whole and by level', () => {
   });
 });
 
+test('a store is asked what it can do once it is open', async () => {
+  class Finding extends MemoryDataStore {
+    override capabilities = { ...new MemoryDataStore().capabilities };
+
+    override async open() {
+      await super.open();
+      this.capabilities = { ...this.capabilities, watch: false };
+    }
+  }
+  const { capabilities } = await recordConformance(targetOf(Finding)).report();
+  expect(capabilities.watch).toBe(false);
+});
+
 test('only a report on every case says that a store passes', () => {
   const whole = createReport(store, versions, [passed], true);
   const part = createReport(store, versions, [passed], false);

@@ -126,8 +126,9 @@ async function describeStore(
     }
     return made;
   });
-  const { name, capabilities } = store;
   await attempt('The store does not open', () => store.open());
+  // A store may find out only then what its server can do.
+  const { name, capabilities } = store;
   await attempt('The store does not close', () => store.close());
   await attempt('The place cannot be removed', () => place.dispose?.());
   return { name, capabilities: { ...capabilities } };
