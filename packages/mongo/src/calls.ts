@@ -79,9 +79,15 @@ export function createCalls(
       return task.revision === revision ? 'updated' : 'conflict';
     },
 
-    list: (request) => listTasks(session, clock, request),
+    async list(request) {
+      if (!isNested) await deliverSpawned(delivery);
+      return listTasks(session, clock, request);
+    },
 
-    count: (filter) => countTasks(session, clock, filter),
+    async count(filter) {
+      if (!isNested) await deliverSpawned(delivery);
+      return countTasks(session, clock, filter);
+    },
 
     async remove(selector) {
       const there = await select(selector);

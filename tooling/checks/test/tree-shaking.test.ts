@@ -46,12 +46,11 @@ describe.for(Object.entries(bundlers))('%s', ([, bundler]) => {
     expect(await partsIn(bundler, core(names), parts)).toEqual(expected);
   });
 
-  test('the kit brings in no adapter and no scheduler', async () => {
+  test('the kit brings in no adapter', async () => {
     const code = "export * from '@sched/core/conformance';";
     const found = await partsIn(bundler, code, parts);
     expect(found).toContain('kit');
     expect(found).not.toContain('adapters');
-    expect(found).not.toContain('scheduler');
   });
 
   describe('in a package of two triggers', () => {
