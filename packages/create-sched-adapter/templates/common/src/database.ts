@@ -45,13 +45,23 @@ export class Database {
     nextNumber: async () => ++this.#number,
     get: async (id) => this.#tasks.get(id),
     put: async (task) => {
-      this.#unlink(task.id);
       const copy = structuredClone(task);
+      const keys = new Map(indexKeys(copy));
+      for (const [name, key] of this.#keysOf(task.id)) {
+        const index = this.#index(name);
+        if (keys.get(name) === key) {
+          // Most entries stay where they are: to take them out and in again would move all behind them.
+          index.replace(key, copy);
+          keys.delete(name);
+        } else index.delete(key, copy);
+      }
+      for (const [name, key] of keys) this.#index(name).add(key, copy);
       this.#tasks.set(task.id, copy);
-      for (const [name, key] of indexKeys(copy)) this.#index(name).add(key, copy);
     },
     delete: async (id) => {
-      this.#unlink(id);
+      const task = this.#tasks.get(id);
+      if (!task) return;
+      for (const [name, key] of indexKeys(task)) this.#index(name).delete(key, task);
       this.#tasks.delete(id);
     },
     due: async (queue, until, limit) =>
@@ -74,10 +84,9 @@ export class Database {
     return index;
   }
 
-  #unlink(id: string): void {
+  #keysOf(id: string): [name: string, key: number][] {
     const task = this.#tasks.get(id);
-    if (!task) return;
-    for (const [name, key] of indexKeys(task)) this.#index(name).delete(key, task);
+    return task ? indexKeys(task) : [];
   }
 }
 
@@ -98,6 +107,11 @@ class Index {
 
   delete(key: number, task: StoredTask): void {
     this.#entries.splice(this.#position(key, task.serial), 1);
+  }
+
+  /** Puts a task in its own place. */
+  replace(key: number, task: StoredTask): void {
+    this.#entries[this.#position(key, task.serial)] = { key, task };
   }
 
   range(from: number, until: number, limit: number): StoredTask[] {
