@@ -24,11 +24,35 @@ function addressed(url: string, address: ConformanceAddress | undefined): string
   return Object.assign(new URL(url), { hostname: address.host, port: String(address.port) }).href;
 }
 
+/** Makes what the server counts by statement readable, if it counts. @returns whether it does */
+async function canCount(url: string): Promise<boolean> {
+  const [row] = await query(url, "SELECT current_setting('shared_preload_libraries') AS loaded");
+  if (!row.loaded.includes('pg_stat_statements')) return false;
+  // In one transaction, since two that create it at the same time would fail.
+  await query(
+    url,
+    `SELECT pg_advisory_xact_lock(1); CREATE SCHEMA IF NOT EXISTS counters;
+    CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA counters`,
+  );
+  return true;
+}
+
+/** What the statements that name the schema have come to. */
+async function workIn(url: string, schema: string) {
+  const [row] = await query(
+    url,
+    `SELECT sum(shared_blks_hit + shared_blks_read)::float8 AS pages, sum(rows)::float8 AS rows
+    FROM counters.pg_stat_statements WHERE query LIKE '%' || $1 || '%'`,
+    [schema],
+  );
+  return { pages: Number(row.pages), rows: Number(row.rows) };
+}
+
 /** A schema of its own, for the conformance kit. */
-export function createPlace(url: string): ConformancePlace {
-  const schema = freshName();
+export async function createPlace(url: string, schema = freshName()): Promise<ConformancePlace> {
   const { hostname, port } = new URL(url);
   return {
+    ...((await canCount(url)) && { work: () => workIn(url, schema) }),
     connect: (options, address) =>
       new PostgresDataStore({ url: addressed(url, address), schema, ...options }),
     address: { host: hostname, port: Number(port) },

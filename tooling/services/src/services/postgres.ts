@@ -77,14 +77,17 @@ export function postgresServer(
   { path, env = {} }: Program,
   { data, port, account, settings = {} }: ClusterOptions,
 ): ServerProcess {
-  const all = {
+  const all: Record<string, string | number> = {
     listen_addresses: '127.0.0.1',
     port,
     unix_socket_directories: '',
     max_connections: 300,
     // In files of the cluster, which go with it, however the server ends.
     dynamic_shared_memory_type: 'mmap',
-    fsync: site.durable ? 'on' : 'off',
+    // Tests count the pages that statements touch; benchmarks go without what that costs.
+    ...(site.durable
+      ? { fsync: 'on' }
+      : { fsync: 'off', shared_preload_libraries: 'pg_stat_statements' }),
     ...settings,
   };
   return serverProcess({
