@@ -23,6 +23,7 @@ test('ours and the bare loop drain an SQLite file, in processes of their own', a
   expect(new Set(rows.map(({ figure }) => figure))).toEqual(
     new Set([
       ...['bulk (tasks/s)', 'bulk, CPU in Node (µs/task)'],
+      ...['cold drain (tasks/s)', 'cold drain, CPU in Node (µs/task)'],
       ...['drain (tasks/s)', 'drain, CPU in Node (µs/task)'],
     ]),
   );
