@@ -4,6 +4,7 @@ import { checkId, checkLabel, checkMembers, invalid, oneOf } from './check.js';
 import type { NewTaskRecord, TaskRecord } from './data-store.js';
 import { type Duration, parseDurationMs } from './duration.js';
 import { SchedError } from './errors.js';
+import { type Headers, hasHeaders, readHeaders } from './headers.js';
 import { newId } from './new-id.js';
 import { encodePayload, type PayloadCodec, readPayload, type StoredPayload } from './payload.js';
 import {
@@ -51,6 +52,11 @@ export interface TaskSettings extends When, Policies {
    */
   readonly debounce?: Duration;
   readonly onConflict?: OnConflict;
+  /**
+   * What is to travel with the task for its handler, beside the payload: up to 8 kB of names and texts, such as the
+   * context of a trace. A call that is repeated does not change a task for its headers alone.
+   */
+  readonly headers?: Headers;
 }
 
 /** Options of `schedule`: what to run and when. Policies given here override the definition's. */
@@ -71,6 +77,7 @@ const ownNames = [
   'group',
   'debounce',
   'onConflict',
+  'headers',
 ] satisfies readonly (keyof ScheduleOptions)[];
 
 let names: readonly string[] | undefined;
@@ -101,6 +108,8 @@ export interface Draft {
   readonly codec: PayloadCodec | undefined;
   readonly policies: Partial<ResolvedPolicies>;
   readonly onConflict: OnConflict;
+  /** Middleware may change them until the task is stored. */
+  readonly headers: Record<string, string>;
 }
 
 export interface DeclarationContext {
@@ -138,6 +147,7 @@ export function readChecked(given: Declaration, context: DeclarationContext): Dr
     policies,
     codec: context.codec,
     onConflict: onConflict ?? 'update',
+    headers: readHeaders(definition.name, given.headers),
     timing: debounce === undefined ? timingOf(given, context) : readDebounce(given, debounce),
     isDebounced: debounce !== undefined,
     payload: encodePayload(
@@ -186,7 +196,7 @@ export function definitionOf(
  * @throws SchedError `SCHED_TRIGGER_NEVER` when the task would never run
  */
 export function newRecord(draft: Draft, now: number, edition = 1): NewTaskRecord {
-  const { id, definition, queue, group, payload, policies } = draft;
+  const { id, definition, queue, group, payload, headers, policies } = draft;
   const trigger = triggerOf(draft.timing, now);
   const { nominal, runAt } = occurrenceOf(id, trigger, now);
   return {
@@ -205,6 +215,7 @@ export function newRecord(draft: Draft, now: number, edition = 1): NewTaskRecord
       nominal,
       attempt: 1,
       ...payload,
+      ...(hasHeaders(headers) && { headers }),
       ...(Object.keys(policies).length > 0 && { policies }),
     }),
   };
@@ -218,27 +229,35 @@ export function redeclare(draft: Draft, record: TaskRecord, now: number): Change
   const body = readBody(record.body);
   if (draft.onConflict === 'replace' || !keepsMoment(draft, body)) {
     const { id: _id, paused: _paused, ...change } = newRecord(draft, now, body.edition + 1);
-    const { last } = body;
-    if (!last || draft.onConflict === 'replace') return change;
-    return { ...change, body: writeBody({ ...readBody(change.body), last }) };
+    const { last, headers } = body;
+    if (draft.onConflict === 'replace' || !(last || headers)) return change;
+    const kept = { ...(headers && { headers }), ...readBody(change.body), ...(last && { last }) };
+    return { ...change, body: writeBody(kept) };
   }
-  const { definition, queue, group, payload, policies } = draft;
+  const { definition, queue, group, headers, policies } = draft;
   const { name } = definition;
-  const { payload: _payload, encoded: _encoded, policies: _policies, ...rest } = body;
+  const { payload: stored, encoded, policies: _policies, ...rest } = body;
+  const isSame = isSamePayload(draft, body);
   // A one-off has no next run. The new edition makes it run again after a run in progress with the old payload.
-  const isNews = body.trigger.kind === 'at' && !isSamePayload(draft, body);
-  const text = writeBody({
+  const isNews = body.trigger.kind === 'at' && !isSame;
+  // What a codec has encoded differently this time is no change.
+  const isKept = isSame && encoded?.codec === draft.codec?.name;
+  const kept = { ...(stored !== undefined && { payload: stored }), ...(encoded && { encoded }) };
+  const payload = isKept ? kept : draft.payload;
+  const changed: TaskBody = {
     ...rest,
     ...payload,
     ...(Object.keys(policies).length > 0 && { policies }),
     ...(isNews && { edition: body.edition + 1 }),
-  });
+  };
   const isUnchanged =
     record.name === name &&
     record.queue === queue &&
     record.group === group &&
-    sameJson(readBody(text), body);
-  return isUnchanged ? null : { name, queue, group, body: text };
+    sameJson(readBody(writeBody(changed)), body);
+  if (isUnchanged) return null;
+  const text = writeBody({ ...changed, ...(hasHeaders(headers) && { headers }) });
+  return { name, queue, group, body: text };
 }
 
 /** Whether a task that is declared again keeps the moment of its next run. */

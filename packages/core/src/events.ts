@@ -95,6 +95,8 @@ export interface SchedulerEvents {
   storeRecovered: { readonly store: string; readonly downMs: number };
   /** A listener threw, or its promise was rejected. */
   listenerError: { readonly event: string; readonly error: unknown };
+  /** What a middleware has built could not be closed when the scheduler stopped. */
+  middlewareError: { readonly error: unknown };
   ready: { readonly owner: string };
   stopped: { readonly owner: string };
 }
@@ -119,6 +121,7 @@ const eventNames: Readonly<Record<keyof SchedulerEvents, true>> = {
   storeError: true,
   storeRecovered: true,
   listenerError: true,
+  middlewareError: true,
   ready: true,
   stopped: true,
 };

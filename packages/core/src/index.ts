@@ -45,7 +45,15 @@ export type { CalendarDuration, Duration, Time } from './duration.js';
 export type { TaskChanges } from './edit.js';
 export { errorCodes, isSchedError, SchedError, type SchedErrorCode } from './errors.js';
 export type { Listener, RunEvent, RunningTask, SchedulerEvents, TaskEvent } from './events.js';
+export type { Headers } from './headers.js';
 export type { ListFilter, PageRequest } from './listing.js';
+export type {
+  ContextOf,
+  Middleware,
+  OutgoingTask,
+  RunMiddleware,
+  ScheduleCall,
+} from './middleware.js';
 export type { PayloadCodec } from './payload.js';
 export type {
   CatchUpMode,
@@ -58,6 +66,7 @@ export type {
   RetryPolicy,
 } from './policies.js';
 export type { RunError, RunOutcome, SkipReason } from './record.js';
+export type { LogLine, RunReport } from './run-report.js';
 export {
   createScheduler,
   type Health,

@@ -16,6 +16,7 @@
 
 import { isSchedError, SchedError } from './errors.js';
 import type { ResolvedPolicies } from './policies.js';
+import type { RunReport } from './run-report.js';
 import type { Json, TriggerJson } from './trigger.js';
 
 /** The version of the body that this code writes, and the newest version that it can read. */
@@ -44,7 +45,7 @@ export type SkipReason = 'missed' | 'overlap' | 'paused' | 'superseded';
 export type RunOutcome = 'succeeded' | 'failed' | 'interrupted' | 'skipped';
 
 /** One entry of a task's history. Times are epoch milliseconds by the store's clock. */
-export interface RunEntry {
+export interface RunEntry extends RunReport {
   readonly outcome: RunOutcome;
   readonly nominal: number;
   readonly at: number;
@@ -59,6 +60,8 @@ export interface RunEntry {
   readonly lastNominal?: number;
   /** For `skipped`: how many, counted up to 1,000. */
   readonly count?: number;
+  /** What the handler returned, where results are kept. */
+  readonly result?: unknown;
   /** The task that ran, if it is not the one that this history belongs to. */
   readonly childId?: string;
 }
@@ -74,6 +77,8 @@ export interface TaskBody {
   /** The payload as JSON. Absent when there is none, or when a codec has encoded it. */
   readonly payload?: Json;
   readonly encoded?: { readonly codec: string; readonly text: string };
+  /** What travels with the task for its handler. Absent when there is nothing. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Overrides of the definition's policies. */
   readonly policies?: Partial<ResolvedPolicies>;
   /** The occurrence that `runAt` is for; null when none is left. */
@@ -89,6 +94,8 @@ export interface TaskBody {
   readonly children?: readonly string[];
   /** The task that this one runs an occurrence of. */
   readonly parent?: string;
+  /** What the handler has told in the run under this token. */
+  readonly report?: RunReport & { readonly token: number };
   /** The token of the claim whose run somebody asked to cancel. */
   readonly cancelToken?: number;
   /**

@@ -4,6 +4,12 @@ import type { DataStore } from './data-store.js';
 import { type Duration, parseDelayMs } from './duration.js';
 import { SchedError } from './errors.js';
 import { Emitter, type Listener, type RunningTask, type SchedulerEvents } from './events.js';
+import {
+  type Middleware,
+  MiddlewareStack,
+  type RunMiddleware,
+  readMiddleware,
+} from './middleware.js';
 import type { PayloadCodec } from './payload.js';
 import { isDataStore, isPassing, StoreAccess } from './store-access.js';
 import type { TaskDefinition } from './task.js';
@@ -94,6 +100,7 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
       ...{ clock, codec, settings },
       events,
       definitions: indexDefinitions(options.tasks ?? []),
+      middleware: new MiddlewareStack(),
       triggers: createTriggerRegistry([at, every, cron, ...(options.triggers ?? [])]),
       slots: new Slots(settings.concurrency, clock, (forMs) =>
         events.emit('saturated', { forMs, runs: this.#runs() }),
@@ -134,10 +141,30 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
   }
 
   /**
+   * Surrounds every run and every call that schedules, within what was used before. A function surrounds runs only. Use
+   * it before `start`.
+   *
+   * @returns the scheduler
+   * @throws SchedError `SCHED_ARGUMENT_INVALID`, also after `start`
+   */
+  use(middleware: Middleware | RunMiddleware): this {
+    const read = readMiddleware('The middleware of a scheduler', middleware, false);
+    if (this.#state !== 'idle') {
+      throw new SchedError(
+        'SCHED_ARGUMENT_INVALID',
+        'use() comes too late: the scheduler has been started. Call it before start().',
+      );
+    }
+    this.#context.middleware.add(read);
+    return this;
+  }
+
+  /**
    * Starts to run tasks. Retries a store that cannot be reached until it can. Also resolves when `stop` is called
    * meanwhile.
    *
-   * @throws SchedError when a store can never work with its settings; `SCHED_CLOSED` after `stop`
+   * @throws SchedError when a store can never work with its settings; `SCHED_CLOSED` after `stop`; and what the `open`
+   *   of a middleware throws
    */
   async start(): Promise<void> {
     if (this.#state !== 'running') {
@@ -160,6 +187,18 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
       if (failure === undefined || isPassing(failure)) continue;
       this.#state = 'idle';
       throw failure;
+    }
+    const { definitions, middleware } = this.#context;
+    try {
+      await middleware.open(definitions.values());
+    } catch (error) {
+      if (this.#state === 'running') this.#state = 'idle';
+      throw error;
+    }
+    if (this.#state !== 'running') {
+      // Stopped meanwhile.
+      await this.#closeMiddleware();
+      return;
     }
     accesses.forEach((access, index) => {
       const worker = new Worker(access, this.#context);
@@ -250,11 +289,17 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
   async #stop(deadlineMs: number): Promise<void> {
     this.#state = 'stopping';
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop(deadlineMs)));
+    await this.#closeMiddleware();
     // Ignore failures: if a store cannot even be closed, the caller can do nothing about it.
     await Promise.allSettled([...this.#accesses.values()].map((access) => access.close()));
     this.#context.slots.stop();
     this.#state = 'stopped';
     this.#context.events.emit('stopped', { owner: this.#context.settings.owner });
+  }
+
+  async #closeMiddleware(): Promise<void> {
+    const { events, middleware } = this.#context;
+    await middleware.close((error) => events.emit('middlewareError', { error }));
   }
 
   #assertNotStopped(): void {

@@ -9,6 +9,7 @@ import {
   storeAll,
 } from './bulk.js';
 import { checkId, checkLabel, checkMembers, childIdBytes, invalid, wholeNumber } from './check.js';
+import type { TaskRecord } from './data-store.js';
 import { childOf } from './decisions/child.js';
 import { settled } from './decisions/decision.js';
 import type { Declaration, DeclarationContext, Draft, ScheduleOptions } from './declaration.js';
@@ -16,7 +17,9 @@ import type { Time } from './duration.js';
 import { editorOf, type TaskChanges } from './edit.js';
 import { SchedError } from './errors.js';
 import type { Emitter, SchedulerEvents } from './events.js';
+import { readHeaders } from './headers.js';
 import { type ListFilter, type PageRequest, readFilter } from './listing.js';
+import type { MiddlewareStack } from './middleware.js';
 import { previewTimes } from './preview.js';
 import { readBody, writeBody } from './record.js';
 import { type Selection, selectorOf } from './selection.js';
@@ -42,6 +45,7 @@ export interface SyncResult {
 /** What the client needs from its scheduler. */
 export interface ClientContext extends DeclarationContext {
   readonly events: Emitter;
+  readonly middleware: MiddlewareStack;
   /** Wakes the worker of a store at this time, because a task of that queue, or of any, is due then. */
   wakeAt(store: string, queue: string | null, time: number): void;
   /** Like `wakeAt`, but the task becomes visible only when the user's transaction commits, at an unknown time. */
@@ -84,7 +88,7 @@ export class TaskClient {
   ): Promise<ScheduledTask> {
     const draft = await readSingle(task, options, this.#context);
     const now = await this.#access.now();
-    const [scheduled] = await storeAll(this.#records, [draft], now, this.#onStored);
+    const [scheduled] = await this.#store([draft], now);
     return scheduled as ScheduledTask;
   }
 
@@ -99,7 +103,7 @@ export class TaskClient {
   ): Promise<readonly ScheduledTask[]> {
     const drafts = await readDeclarations(declarations, this.#context);
     const now = await this.#access.now();
-    return storeAll(this.#records, drafts, now, this.#onStored);
+    return this.#store(drafts, now);
   }
 
   /** The task with that id, or undefined. */
@@ -272,7 +276,7 @@ export class TaskClient {
     );
     const now = await this.#access.now();
     const known = await readGroup(this.#records, drafts);
-    const scheduled = await storeAll(this.#records, drafts, now, this.#onStored, known);
+    const scheduled = await this.#store(drafts, now, known);
     const removed: string[] = [];
     for await (const { id, parent, trigger } of this.list({ group })) {
       // A newer version may have declared a task that cannot be read here.
@@ -321,6 +325,23 @@ export class TaskClient {
     // Nothing is visible before the commit, and nothing tells when that happens.
     const context = { ...this.#context, wakeAt: lookSoon };
     return new TaskClient(context, this.#access.withTransaction(tx), true);
+  }
+
+  async #store(
+    drafts: readonly Draft[],
+    now: number,
+    known?: ReadonlyMap<string, TaskRecord>,
+  ): Promise<readonly ScheduledTask[]> {
+    const { middleware } = this.#context;
+    const store = () => storeAll(this.#records, drafts, now, this.#onStored, known);
+    if (!middleware.surroundsCalls) return store();
+    const tasks = drafts.map(({ id, definition: { name }, queue, headers }) => {
+      return { id, name, queue, headers };
+    });
+    return middleware.schedule({ store: this.#access.alias, tasks }, () => {
+      for (const { name, headers } of tasks) readHeaders(name, headers);
+      return store();
+    });
   }
 
   readonly #onStored = ({ id, definition }: Draft, outcome: ScheduledTask['outcome']): void => {

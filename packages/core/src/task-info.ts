@@ -2,6 +2,7 @@
 
 import type { HistoryEntry, TaskRecord } from './data-store.js';
 import type { SchedError } from './errors.js';
+import { type Headers, noHeaders } from './headers.js';
 import { type PayloadCodec, readPayload } from './payload.js';
 import {
   type RunEntry,
@@ -11,6 +12,7 @@ import {
   type SkipReason,
   type TaskBody,
 } from './record.js';
+import type { LogLine, RunReport } from './run-report.js';
 import type { TriggerJson } from './trigger.js';
 
 /**
@@ -40,6 +42,12 @@ export interface RunInfo {
   /** The worker. */
   readonly owner?: string;
   readonly error?: RunError;
+  /** How far the handler said that it had come, from 0 to 1. */
+  readonly progress?: number;
+  /** The last lines that the handler logged, the oldest first. */
+  readonly log?: readonly LogLine[];
+  /** What the handler returned, where results are kept: see `maxResultBytes`. */
+  readonly result?: unknown;
   /** When the next attempt at the same occurrence should start, if one follows. */
   readonly retryAt?: Date;
   /** The task that ran the occurrence, if the occurrence had one of its own. */
@@ -58,6 +66,8 @@ export interface TaskInfo {
   readonly isPaused: boolean;
   /** The payload as it is stored. Undefined also when it cannot be read here. */
   readonly payload: unknown;
+  /** What travels with the task for its handler. */
+  readonly headers: Headers;
   /** The stored form of the trigger; null when the record cannot be read. */
   readonly trigger: TriggerJson | null;
   /** When the task runs next, or since when it is due; null when it will not run again. Also set while paused. */
@@ -68,6 +78,8 @@ export interface TaskInfo {
   readonly attempt: number;
   /** Who is running it, and until when its lease lasts. */
   readonly lease: { readonly owner: string; readonly expiresAt: Date } | null;
+  /** What the handler has told in the run in progress; null when there is none, or it has told nothing. */
+  readonly report: RunReport | null;
   readonly lastRun: RunInfo | null;
   /** The task that this one runs an occurrence of. */
   readonly parent: string | null;
@@ -88,16 +100,31 @@ export function describeTask(
     runAt: dateOf(runAt),
     lease: lease && { owner: lease.owner, expiresAt: new Date(lease.expiresAt) },
   };
-  const unread = { trigger: null, nominal: null, attempt: 1, lastRun: null, parent: null };
+  const unread = {
+    ...{ trigger: null, nominal: null, attempt: 1, lastRun: null, parent: null },
+    ...{ headers: noHeaders, report: null },
+  };
   let body: TaskBody;
   try {
     body = readBody(record.body);
   } catch (error) {
     return { ...envelope, ...unread, payload: undefined, error: error as SchedError };
   }
-  const { trigger, nominal, attempt, last, parent = null } = body;
+  const { trigger, nominal, attempt, last, parent = null, headers = noHeaders } = body;
   const lastRun = last ? describeRun(last) : null;
-  const read = { ...envelope, trigger, nominal: dateOf(nominal), attempt, lastRun, parent };
+  const report = reportOf(record, body, now);
+  const read = {
+    ...{
+      ...envelope,
+      headers,
+      report,
+      trigger,
+      nominal: dateOf(nominal),
+      attempt,
+      lastRun,
+      parent,
+    },
+  };
   try {
     return { ...read, payload: readPayload(body, codec), error: null };
   } catch (error) {
@@ -118,6 +145,12 @@ function describeRun({ nominal, lastNominal, startedAt, at, retryAt, ...rest }: 
     ...(startedAt !== undefined && { startedAt: new Date(startedAt) }),
     ...(retryAt !== undefined && { retryAt: new Date(retryAt) }),
   };
+}
+
+function reportOf({ lease }: TaskRecord, { report }: TaskBody, now: number): RunReport | null {
+  if (!report || report.token !== lease?.token || lease.expiresAt <= now) return null;
+  const { token: _token, ...told } = report;
+  return told;
 }
 
 function stateOf({ status, paused, lease }: TaskRecord, now: number): TaskState {

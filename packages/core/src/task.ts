@@ -3,6 +3,13 @@
  */
 
 import { checkLabel, checkMembers, invalid } from './check.js';
+import type { Headers } from './headers.js';
+import {
+  type ContextOf,
+  type Middleware,
+  type RunMiddleware,
+  readMiddleware,
+} from './middleware.js';
 import { type Policies, policyNames, type ResolvedPolicies, resolvePolicies } from './policies.js';
 import { show } from './show.js';
 
@@ -27,7 +34,7 @@ export interface StandardSchema<Input = unknown, Output = Input> {
 }
 
 /** The argument of a handler. */
-export interface RunContext<Payload = unknown> {
+export interface RunContext<Payload = unknown, Context extends object = object> {
   /** The payload as the schema parsed it just now. */
   readonly payload: Payload;
   /** The occurrence that this run is for: its time on the schedule, not the time at which it runs. */
@@ -44,6 +51,24 @@ export interface RunContext<Payload = unknown> {
    * and its deadline has passed. `signal.reason` is a `SchedError` that says which.
    */
   readonly signal: AbortSignal;
+  /** What travelled with the task from the call that scheduled it. */
+  readonly headers: Headers;
+  /** What middleware has built: a database handle, a logger. */
+  readonly context: Context;
+  /**
+   * Tells how far the run has come, from 0 to 1. Others see it in the task about a second later while it runs, and in
+   * its history afterwards. Nothing is to be relied on: it may be lost.
+   *
+   * @throws SchedError `SCHED_ARGUMENT_INVALID`
+   */
+  progress(fraction: number): void;
+  /**
+   * Adds a line to the log of the run, which is seen as its progress is. The last 20 lines are kept, of 500 characters at
+   * most each.
+   *
+   * @throws SchedError `SCHED_ARGUMENT_INVALID`
+   */
+  log(line: string): void;
   /** The task that is running. */
   readonly task: {
     readonly id: string;
@@ -54,14 +79,20 @@ export interface RunContext<Payload = unknown> {
 }
 
 /** Options of {@link defineTask}. The policies are defaults: `schedule` may override each. */
-export interface TaskOptions<Input, Output> extends Policies {
+export interface TaskOptions<
+  Input,
+  Output,
+  Use extends readonly (Middleware | RunMiddleware)[] = [],
+> extends Policies {
   /** Checks payloads when they are scheduled, and parses them for the handler. */
   readonly payload?: StandardSchema<Input, Output>;
   /**
    * Does the work. May be asynchronous. The run succeeds when the handler returns, and fails when it throws. May be
    * absent in a process that only schedules.
    */
-  readonly handler?: (run: RunContext<Output>) => unknown;
+  readonly handler?: (run: RunContext<Output, ContextOf<Use>>) => unknown;
+  /** What surrounds its runs, within what the scheduler uses, and what its handler finds in `context`. */
+  readonly use?: Use;
   /** The queue of its tasks. Default `default`. */
   readonly queue?: string;
   /** The group of its tasks. Default none. */
@@ -76,6 +107,7 @@ export interface TaskDefinition<Input = unknown, Output = Input> {
   readonly group: string | null;
   readonly policies: Partial<ResolvedPolicies>;
   readonly hasHandler: boolean;
+  readonly middleware: readonly Middleware[];
   /** Calls the handler. */
   run(context: RunContext<Output>): unknown;
   /** Never present. Only carries the payload's types. */
@@ -98,27 +130,34 @@ export class PermanentError extends Error {
  * @typeParam Output the payload that the handler gets. Follows from the schema; without one, write
  *   `defineTask<Mail>(…)`. Default: no payload
  * @typeParam Input the payload that `schedule` takes, before the schema parses it
+ * @typeParam Use the middleware in `use`: from it follows the type of the handler's `context`
  * @throws SchedError `SCHED_ARGUMENT_INVALID` or `SCHED_DURATION_INVALID` when the name or an option is not valid
  */
-export function defineTask<Output = void, Input = Output>(
-  name: string,
-  options: TaskOptions<Input, Output> = {},
-): TaskDefinition<Input, Output> {
+export function defineTask<
+  Output = void,
+  Input = Output,
+  const Use extends readonly (Middleware | RunMiddleware)[] = readonly (
+    | Middleware
+    | RunMiddleware
+  )[],
+>(name: string, options: TaskOptions<Input, Output, Use> = {}): TaskDefinition<Input, Output> {
   checkLabel('The name of a task', name);
   const given = checkMembers(`The options of ${show(name)} in defineTask`, options, [
     'payload',
     'handler',
+    'use',
     'queue',
     'group',
     ...policyNames,
   ]);
-  const { payload, handler, queue = 'default', group, ...policies } = given;
+  const { payload, handler, use = [], queue = 'default', group, ...policies } = given;
   if (handler !== undefined && typeof handler !== 'function') {
     throw invalid(`handler of ${show(name)}`, handler, 'a function');
   }
   if (payload !== undefined && typeof payload?.['~standard']?.validate !== 'function') {
     throw invalid(`payload of ${show(name)}`, payload, 'a Standard Schema, as Zod or Valibot make');
   }
+  if (!Array.isArray(use)) throw invalid(`use of ${show(name)}`, use, 'a list of middleware');
   checkLabel('queue', queue);
   if (group !== undefined) checkLabel('group', group);
   return {
@@ -128,6 +167,8 @@ export function defineTask<Output = void, Input = Output>(
     group: group ?? null,
     policies: resolvePolicies(policies),
     hasHandler: handler !== undefined,
-    run: (context) => handler?.(context),
+    middleware: use.map((each) => readMiddleware(`The middleware of ${show(name)}`, each, true)),
+    // The scheduler that calls it has built the context of exactly this middleware.
+    run: (context) => handler?.(context as RunContext<Output, ContextOf<Use>>),
   };
 }

@@ -132,7 +132,9 @@ test('A codec that writes the same differently each time does not have it run on
   await it.start();
   await it.schedule(mail, { payload: 'a', id: 'x' });
   await clock.runUntil(() => sent.length === 1);
-  await it.schedule(mail, { payload: 'a', id: 'x' });
+  const stored = await it.get('x');
+  expect((await it.schedule(mail, { payload: 'a', id: 'x' })).outcome).toBe('unchanged');
+  expect(await it.get('x')).toEqual(stored);
   await clock.advance('1m');
   expect(sent).toEqual(['a']);
   await it.schedule(mail, { payload: 'a', id: 'y' });

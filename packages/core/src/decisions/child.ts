@@ -9,7 +9,7 @@ export function childOf(
   now: number,
   id: string,
 ): NewTaskRecord {
-  const { payload, encoded, policies } = body;
+  const { payload, encoded, headers, policies } = body;
   return {
     id,
     name: record.name,
@@ -25,6 +25,7 @@ export function childOf(
       edition: 1,
       ...(payload !== undefined && { payload }),
       ...(encoded && { encoded }),
+      ...(headers && { headers }),
       policies: {
         ...policies,
         overlap: { mode: 'skip', maxRunning: null },

@@ -137,10 +137,11 @@ export function skip(
   return { outcome: 'skipped', reason, nominal: from, lastNominal: to, count, at: now };
 }
 
-/** The body without `cancelToken` and `returned`, which are about the run that has ended. */
+/** The body without what is about the run that has ended. */
 export function settled({
   cancelToken: _cancelToken,
   returned: _returned,
+  report: _report,
   ...body
 }: TaskBody): TaskBody {
   return body;

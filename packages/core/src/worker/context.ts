@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { Emitter } from '../events.js';
+import type { MiddlewareStack } from '../middleware.js';
 import type { PayloadCodec } from '../payload.js';
 import type { TaskDefinition } from '../task.js';
 import type { TriggerRegistry } from '../trigger-registry.js';
@@ -13,6 +14,7 @@ export interface WorkerContext {
   readonly definitions: ReadonlyMap<string, TaskDefinition>;
   readonly triggers: TriggerRegistry;
   readonly codec: PayloadCodec | undefined;
+  readonly middleware: MiddlewareStack;
   readonly slots: Slots;
   readonly settings: WorkerSettings;
 }

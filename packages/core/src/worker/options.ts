@@ -26,6 +26,11 @@ export interface WorkerOptions {
   readonly storeTimeout?: Duration;
   /** How long a handler may take to end after its signal is aborted. Default 5 s. */
   readonly abortGrace?: Duration;
+  /**
+   * The most bytes that what a handler returns may have as JSON to be kept in the history. Default 0: nothing is kept.
+   * What is larger, or is not JSON, is left out.
+   */
+  readonly maxResultBytes?: number;
   /** The name of this worker in leases and in the history. Default: a random one. */
   readonly owner?: string;
   /** Gives a random number in [0, 1), which spreads the delays after a store fails. Default `Math.random`. */
@@ -41,6 +46,7 @@ export const workerOptionNames = [
   'pollInterval',
   'storeTimeout',
   'abortGrace',
+  'maxResultBytes',
   'owner',
   'random',
 ] satisfies readonly (keyof WorkerOptions)[];
@@ -55,6 +61,7 @@ export interface WorkerSettings {
   readonly pollIntervalMs: number | undefined;
   readonly storeTimeoutMs: number;
   readonly abortGraceMs: number;
+  readonly maxResultBytes: number;
   readonly owner: string;
   readonly random: () => number;
 }
@@ -69,6 +76,7 @@ export function readWorkerOptions(options: WorkerOptions): WorkerSettings {
     pollInterval,
     storeTimeout = 30_000,
     abortGrace = 5000,
+    maxResultBytes = 0,
     owner = crypto.randomUUID(),
     random = Math.random,
   } = options;
@@ -88,6 +96,7 @@ export function readWorkerOptions(options: WorkerOptions): WorkerSettings {
         : parseDurationMs(pollInterval, 'pollInterval'),
     storeTimeoutMs: parseDurationMs(storeTimeout, 'storeTimeout'),
     abortGraceMs: parseDurationMs(abortGrace, 'abortGrace'),
+    maxResultBytes: wholeNumber('maxResultBytes', maxResultBytes, 0, 65_536),
     owner,
     random,
   };

@@ -5,13 +5,20 @@ import type { Claim } from '../decisions/claim.js';
 import { replacedAt } from '../decisions/conclude.js';
 import type { Ending } from '../decisions/decision.js';
 import { SchedError, type SchedErrorCode } from '../errors.js';
+import { noHeaders } from '../headers.js';
+import type { MiddlewareStack } from '../middleware.js';
 import { copyPayload, decodePayload, type PayloadCodec } from '../payload.js';
 import { describeError, isPermanent } from '../record.js';
+import { nothing, type RunReport, readResult, withLine, withProgress } from '../run-report.js';
 import type { TaskDefinition } from '../task.js';
 
 export interface RunOptions {
   readonly clock: Clock;
   readonly codec: PayloadCodec | undefined;
+  readonly middleware: MiddlewareStack;
+  readonly maxResultBytes: number;
+  /** The store's time. */
+  estimateNow(): number;
   /** How long a handler may take to end after its signal is aborted, in milliseconds. */
   readonly abortGraceMs: number;
 }
@@ -30,6 +37,10 @@ export class Run {
   readonly startedAt: number;
   /** The claim under which the run began. */
   readonly claim: Claim;
+  /** What the handler has told. */
+  report: RunReport = nothing;
+  /** What the handler has returned, if that is kept. */
+  result: { readonly result?: unknown } = nothing;
   readonly #task: TaskDefinition;
   readonly #options: RunOptions;
   readonly #controller = new AbortController();
@@ -38,6 +49,7 @@ export class Run {
   #isPermanent = false;
   /** Absent before the start and after the end. */
   #onEnd: ((end: RunEnd) => void) | undefined;
+  #onTold = () => {};
 
   constructor(claim: Claim, task: TaskDefinition, now: number, options: RunOptions) {
     this.claim = claim;
@@ -50,9 +62,11 @@ export class Run {
    * Calls the handler.
    *
    * @param onEnd called once, after this method has returned
+   * @param onTold called each time that the handler has told something
    */
-  start(onEnd: (end: RunEnd) => void): void {
+  start(onEnd: (end: RunEnd) => void, onTold: () => void): void {
     const { clock } = this.#options;
+    this.#onTold = onTold;
     if (!clock.hold) {
       this.#onEnd = onEnd;
       this.#begin();
@@ -70,7 +84,10 @@ export class Run {
 
   #begin(): void {
     Promise.resolve(this.#call()).then(
-      () => this.#end(succeeded),
+      (returned: unknown) => {
+        this.result = readResult(returned, this.#options.maxResultBytes);
+        this.#end(succeeded);
+      },
       (thrown: unknown) => this.#end({ ending: this.#endingOf(thrown), isAbandoned: false }),
     );
   }
@@ -113,15 +130,26 @@ export class Run {
 
   #handle(payload: unknown): unknown {
     const { record, body, token } = this.claim;
+    const { middleware } = this.#options;
     this.#isPermanent = false;
-    return this.#task.run({
+    return middleware.run(this.#task, {
       payload,
       nominal: new Date(body.nominal ?? this.startedAt),
       attempt: body.attempt,
       token,
       signal: this.#controller.signal,
+      headers: body.headers ?? noHeaders,
+      context: middleware.contextOf(this.#task),
+      progress: (fraction) => this.#tell(withProgress(this.report, fraction)),
+      log: (line) => this.#tell(withLine(this.report, line, this.#options.estimateNow())),
       task: { id: record.id, name: record.name, queue: record.queue, group: record.group },
     });
+  }
+
+  #tell(report: RunReport): void {
+    if (!this.#onEnd) return;
+    this.report = report;
+    this.#onTold();
   }
 
   #watch(): void {

@@ -11,6 +11,8 @@ const prefetchMs = 50;
 export interface RunnerCallbacks {
   /** A run has ended, or its handler was given up. */
   ended(held: HeldTask, run: Run, end: RunEnd): void;
+  /** The handler has told how far it has come. */
+  told(held: HeldTask): void;
   /** The lease of a waiting task has expired. The task must not start before the store says that it is still ours. */
   overdue(): void;
 }
@@ -32,8 +34,12 @@ export class Runner {
     this.#access = access;
     this.#context = context;
     this.#callbacks = callbacks;
-    const { clock, codec, settings } = context;
-    this.#runOptions = { clock, codec, abortGraceMs: settings.abortGraceMs };
+    const { clock, codec, middleware, settings } = context;
+    const { abortGraceMs, maxResultBytes } = settings;
+    this.#runOptions = {
+      ...{ clock, codec, middleware, abortGraceMs, maxResultBytes },
+      estimateNow: () => access.estimateNow(),
+    };
   }
 
   get counts(): { readonly running: number; readonly waiting: number } {
@@ -119,11 +125,12 @@ export class Runner {
     this.#running.add(run);
     held.phase = 'running';
     held.run = run;
-    run.start((end) => {
+    const onEnd = (end: RunEnd) => {
       const durationMs = clock.elapsed() - begunAt;
       this.#meanRunMs = (this.#meanRunMs ?? durationMs) * 0.9 + durationMs * 0.1;
       this.#onEnded(held, run, end);
-    });
+    };
+    run.start(onEnd, () => this.#callbacks.told(held));
   }
 
   #onEnded(held: HeldTask, run: Run, end: RunEnd): void {

@@ -14,6 +14,8 @@ import { conclude } from '../decisions/conclude.js';
 import type { Decision } from '../decisions/decision.js';
 import { SchedError } from '../errors.js';
 import type { RunningTask } from '../events.js';
+import type { RunEntry } from '../record.js';
+import { nothing } from '../run-report.js';
 import type { StoreAccess } from '../store-access.js';
 import { Admission } from './admission.js';
 import { Claimer } from './claimer.js';
@@ -24,6 +26,7 @@ import { Intake } from './intake.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { type EndedRun, Outbox } from './outbox.js';
 import { reportSettled } from './report.js';
+import { Reporter } from './reporter.js';
 import type { Run, RunEnd } from './run.js';
 import { Runner } from './runner.js';
 import { SchedulePauser } from './schedule-pauser.js';
@@ -47,6 +50,7 @@ export class Worker {
   readonly #outbox: Outbox;
   readonly #giveBack: GiveBack;
   readonly #pauser: SchedulePauser;
+  readonly #reporter: Reporter;
   /** Claimed, but not yet settled or given back. */
   readonly #held = new HeldTasks();
   /** A call is under way that asks the store whether the waiting tasks are still this worker's. */
@@ -79,6 +83,7 @@ export class Worker {
     this.#giveBack = new GiveBack(access, context, this.#health, this.#held, this.#claimer);
     this.#runner = new Runner(access, context, {
       ended: (held, run, end) => this.#onEnded(held, run, end),
+      told: (held) => this.#reporter.note(held),
       overdue: () => this.#renewOverdue(),
     });
     this.#admission = new Admission(
@@ -99,6 +104,7 @@ export class Worker {
       },
     );
     this.#pauser = new SchedulePauser(access, this.#health);
+    this.#reporter = new Reporter(access, context);
     this.#leases = new LeaseKeeper(access, context, this.#health, this.#held, {
       silent: (held) => this.#onLost(held),
       taken: (held, token) => this.#onTaken(held, token),
@@ -209,6 +215,7 @@ export class Worker {
     clock.clearTimeout(giveUp);
     this.#isStopped = true;
     this.#leases.stop();
+    this.#reporter.stop();
     this.#outbox.close();
   }
 
@@ -264,13 +271,18 @@ export class Worker {
     );
   }
 
-  #endedRun({ claim, startedAt }: Run, ending: Exclude<RunEnd['ending'], { kind: 'lost' }>) {
+  #endedRun(
+    { claim, startedAt, report, result }: Run,
+    ending: Exclude<RunEnd['ending'], { kind: 'lost' }>,
+  ) {
     const decide: EndedRun['decide'] = (latest) => {
       // Record the token that the handler was given.
       const current = { ...latest, token: claim.token };
       const now = this.#access.estimateNow();
       try {
-        return conclude(current, ending, startedAt, now);
+        const decision = conclude(current, ending, startedAt, now);
+        const hasTold = report !== nothing || result !== nothing;
+        return hasTold ? withTold(decision, { ...report, ...result }) : decision;
       } catch (error) {
         return undecidable(current, ending, error, startedAt, now);
       }
@@ -357,4 +369,10 @@ export class Worker {
   #pauseSchedules(): void {
     if (!this.#pauser.isEmpty) this.#track(this.#pauser.pause());
   }
+}
+
+/** Adds to the entry of a run what its handler has told and returned. */
+function withTold(decision: Decision, told: Partial<RunEntry>): Decision {
+  const [ran, ...others] = decision.entries;
+  return ran ? { ...decision, entries: [{ ...ran, ...told }, ...others] } : decision;
 }
