@@ -15,6 +15,7 @@ import {
   type TaskSettings,
   type Trigger,
 } from '../src/index.js';
+import { defaultPolicies } from '../src/policies.js';
 import { interceptStore, recordStore } from './support/intercepted-store.js';
 import { createSetting } from './support/setting.js';
 
@@ -48,6 +49,8 @@ describe('schedule', () => {
       payload: { to: 'ada' },
       headers: {},
       trigger: { kind: 'every', every: hourMs },
+      declaredAt: new Date(start),
+      policies: defaultPolicies,
       runAt: new Date(start + hourMs),
       nominal: new Date(start + hourMs),
       attempt: 1,
