@@ -96,6 +96,12 @@ export function checkLabel(what: string, value: string): void {
   if (problem) throw new SchedError('SCHED_ARGUMENT_INVALID', `${what} ${problem}.`);
 }
 
+/** @throws SchedError `SCHED_ARGUMENT_INVALID` also for groups that begin with `sched:`, which are not of tasks */
+export function checkGroup(group: string): void {
+  checkLabel('group', group);
+  if (group.startsWith('sched:')) throw invalid('group', group, 'a name without sched: before it');
+}
+
 /** The longest id of a task that runs an occurrence of another. It is made from the other's id, so it is longer. */
 export const childIdBytes = 300;
 

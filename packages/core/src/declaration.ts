@@ -1,6 +1,6 @@
 /** Checks what users want to schedule, and turns it into records. */
 
-import { checkId, checkLabel, checkMembers, invalid, oneOf } from './check.js';
+import { checkGroup, checkId, checkLabel, checkMembers, invalid, oneOf } from './check.js';
 import type { NewTaskRecord, TaskRecord } from './data-store.js';
 import { type Duration, parseDurationMs } from './duration.js';
 import { SchedError } from './errors.js';
@@ -136,7 +136,7 @@ export function readChecked(given: Declaration, context: DeclarationContext): Dr
   const queue = given.queue ?? definition.queue;
   const group = given.group ?? definition.group;
   checkLabel('queue', queue);
-  if (group !== null) checkLabel('group', group);
+  if (group !== null) checkGroup(group);
   const policies = resolvePolicies(given);
   checkTogether({ ...definition.policies, ...policies });
   return {

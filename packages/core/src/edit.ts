@@ -1,6 +1,6 @@
 /** Changes that users make to stored tasks. */
 
-import { checkLabel, checkMembers } from './check.js';
+import { checkGroup, checkLabel, checkMembers } from './check.js';
 import type { TaskRecord } from './data-store.js';
 import { type Change, type DeclarationContext, definitionOf, withTrigger } from './declaration.js';
 import { checkPayload, encodePayload, type StoredPayload } from './payload.js';
@@ -31,7 +31,7 @@ export function editorOf(id: string, changes: TaskChanges, context: DeclarationC
   const timing = readWhen(changes, context.triggers);
   const policies = resolvePolicies(changes);
   if (queue !== undefined) checkLabel('queue', queue);
-  if (group !== undefined && group !== null) checkLabel('group', group);
+  if (group !== undefined && group !== null) checkGroup(group);
   const encoded = 'payload' in changes ? encoderOf(id, changes.payload, context) : undefined;
 
   return async (record: TaskRecord, body: TaskBody, now: number): Promise<Change> => {

@@ -1,3 +1,4 @@
+export type { LatencyHistogram, MinuteCounts, WorkerInfo } from './announcements.js';
 export type { ScheduledTask } from './bulk.js';
 export { checkMembers } from './check.js';
 export type { Clock } from './clock.js';

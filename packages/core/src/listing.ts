@@ -1,6 +1,6 @@
 /** The filters of `list`, `listPage` and `count`. */
 
-import { checkLabel, checkMembers, invalid, oneOf } from './check.js';
+import { checkGroup, checkLabel, checkMembers, invalid, oneOf } from './check.js';
 import type { TaskFilter } from './data-store.js';
 import type { TaskState } from './task-info.js';
 
@@ -50,7 +50,7 @@ export function readFilter(filter: ListFilter, others: readonly string[] = []): 
     ...filterNames,
     ...others,
   ]);
-  if (group !== undefined && group !== null) checkLabel('group', group);
+  if (group !== undefined && group !== null) checkGroup(group);
   if (name !== undefined) checkLabel('name', name);
   if (queue !== undefined) checkLabel('queue', queue);
   if (paused !== undefined) oneOf('paused', paused, [true, false]);

@@ -1,6 +1,6 @@
 /** Which tasks a call is about. */
 
-import { checkId, checkLabel, childIdBytes } from './check.js';
+import { checkGroup, checkId, childIdBytes } from './check.js';
 import type { TaskSelector } from './data-store.js';
 import { SchedError } from './errors.js';
 
@@ -21,7 +21,7 @@ export function selectorOf(selection: Selection): TaskSelector {
   const selector = selection as Exclude<TaskSelector, { readonly ids: unknown }>;
   if (typeof selector === 'object' && selector !== null && Object.keys(selector).length === 1) {
     if ('group' in selector) {
-      checkLabel('group', selector.group);
+      checkGroup(selector.group);
       return { group: selector.group };
     }
     if ('all' in selector && selector.all === true) return { all: true };

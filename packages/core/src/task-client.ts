@@ -1,6 +1,13 @@
 /** The calls of users that are about the tasks of one store. */
 
 import {
+  announcementGroup,
+  goneAfterMs,
+  isAnnouncement,
+  readAnnouncement,
+  type WorkerInfo,
+} from './announcements.js';
+import {
   distinctIds,
   readDeclarations,
   readGroup,
@@ -8,8 +15,8 @@ import {
   type ScheduledTask,
   storeAll,
 } from './bulk.js';
-import { checkId, checkLabel, checkMembers, childIdBytes, invalid, wholeNumber } from './check.js';
-import type { TaskRecord } from './data-store.js';
+import { checkGroup, checkId, checkMembers, childIdBytes, invalid, wholeNumber } from './check.js';
+import type { ListResult, TaskFilter, TaskRecord } from './data-store.js';
 import { childOf } from './decisions/child.js';
 import { settled } from './decisions/decision.js';
 import type { Declaration, DeclarationContext, Draft, ScheduleOptions } from './declaration.js';
@@ -111,7 +118,7 @@ export class TaskClient {
     checkId(id, childIdBytes);
     const now = await this.#access.now();
     const record = await this.#records.get(id);
-    return record && this.#describe(record, now);
+    return record && !isAnnouncement(record) ? this.#describe(record, now) : undefined;
   }
 
   /** The tasks that match. Reads them page by page during the iteration. */
@@ -138,13 +145,15 @@ export class TaskClient {
     const { tasks, next } = await this.#access.call('list', (store) =>
       store.list({ ...filter, limit, ...(after !== undefined && { after }) }),
     );
-    return { tasks: tasks.map((task) => this.#describe(task, now)), next };
+    const shown = tasks.filter((task) => !isAnnouncement(task));
+    return { tasks: shown.map((task) => this.#describe(task, now)), next };
   }
 
   /** How many tasks match. */
   async count(filter: ListFilter = {}): Promise<number> {
     const wanted = readFilter(filter);
-    return this.#access.call('count', (store) => store.count(wanted));
+    const count = await this.#count(wanted);
+    return wanted.group === undefined ? count - (await this.#countAnnouncements(wanted)) : count;
   }
 
   /**
@@ -177,7 +186,9 @@ export class TaskClient {
    */
   async remove(selection: Selection): Promise<number> {
     const selector = selectorOf(selection);
-    const count = await this.#access.call('remove', (store) => store.remove(selector));
+    const hidden = 'all' in selector ? await this.#countAnnouncements({}) : 0;
+    const removed = await this.#access.call('remove', (store) => store.remove(selector));
+    const count = Math.max(0, removed - hidden);
     if (count > 0) this.#emit('removed', { store: this.#access.alias, count });
     return count;
   }
@@ -246,6 +257,26 @@ export class TaskClient {
     this.#records.wake({ queue, runAt: now });
   }
 
+  /**
+   * The schedulers that have been started on this store and are not known to have ended, unless they do not `announce`
+   * themselves. One that has died is shown for three minutes; `seenAt` says when each was last heard of.
+   */
+  async workers(): Promise<readonly WorkerInfo[]> {
+    const now = await this.#access.now();
+    const workers: WorkerInfo[] = [];
+    let after: string | null = null;
+    do {
+      const request = { group: announcementGroup, limit: 1000, ...(after !== null && { after }) };
+      const page: ListResult = await this.#access.call('list', (store) => store.list(request));
+      for (const record of page.tasks) {
+        const worker = readAnnouncement(record);
+        if (worker && now - worker.seenAt.getTime() < goneAfterMs) workers.push(worker);
+      }
+      after = page.next;
+    } while (after !== null);
+    return workers;
+  }
+
   /** The outcomes of a task's runs, newest first. Empty when the store keeps no history. */
   async history(id: string, limit = 100): Promise<readonly RunInfo[]> {
     checkId(id, childIdBytes);
@@ -268,7 +299,7 @@ export class TaskClient {
     options: { readonly group?: string } = {},
   ): Promise<SyncResult> {
     const { group = 'declared' } = checkMembers('The options of sync', options, ['group']);
-    checkLabel('group', group);
+    checkGroup(group);
     const ids = distinctIds(declarations);
     const drafts = await readDeclarations(
       declarations.map((declaration) => ({ ...declaration, group })),
@@ -353,6 +384,18 @@ export class TaskClient {
     });
   }
 
+  #count(filter: TaskFilter): Promise<number> {
+    return this.#access.call('count', (store) => store.count(filter));
+  }
+
+  /** How many of the records that match are no tasks. */
+  async #countAnnouncements(filter: TaskFilter): Promise<number> {
+    const { status = 'finished', name, queue, leased } = filter;
+    const canMatch =
+      status === 'finished' && leased !== true && name === undefined && queue === undefined;
+    return canMatch ? this.#count({ ...filter, group: announcementGroup }) : 0;
+  }
+
   #describe(record: TaskRecord, now: number): TaskInfo {
     const { codec, definitions } = this.#context;
     return describeTask(record, codec, definitions.get(record.name), now);
@@ -366,7 +409,11 @@ export class TaskClient {
   async #setPaused(selection: Selection, paused: boolean): Promise<number> {
     const selector = selectorOf(selection);
     const { alias: store } = this.#access;
-    const count = await this.#access.call('setPaused', (each) => each.setPaused(selector, paused));
+    const hidden = 'all' in selector ? await this.#countAnnouncements({ paused: !paused }) : 0;
+    const changed = await this.#access.call('setPaused', (each) =>
+      each.setPaused(selector, paused),
+    );
+    const count = Math.max(0, changed - hidden);
     if (count === 0) return 0;
     this.#emit(paused ? 'paused' : 'resumed', { store, count });
     if (!paused) this.#records.wake({ queue: null, runAt: await this.#access.now() });

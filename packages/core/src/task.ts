@@ -2,7 +2,7 @@
  * Task definitions: the code side of a task.
  */
 
-import { checkLabel, checkMembers, invalid } from './check.js';
+import { checkGroup, checkLabel, checkMembers, invalid } from './check.js';
 import type { Headers } from './headers.js';
 import {
   type ContextOf,
@@ -159,7 +159,7 @@ export function defineTask<
   }
   if (!Array.isArray(use)) throw invalid(`use of ${show(name)}`, use, 'a list of middleware');
   checkLabel('queue', queue);
-  if (group !== undefined) checkLabel('group', group);
+  if (group !== undefined) checkGroup(group);
   return {
     name,
     schema: payload,

@@ -38,7 +38,7 @@ const runOf = ({ id, token, nominal, attempt }: RunEvent): Run => ({
 const scheduler = createScheduler({
   store: connect(place.argument),
   tasks: [workTask(work)],
-  owner: name,
+  ...{ owner: name, announce: false },
   lease: '1s',
   pollInterval: 200,
   storeTimeout: '2s',

@@ -78,7 +78,7 @@ export class Cluster {
       store: this.#faulty(process, handle),
       clock: this.clock,
       tasks: [workTask((run) => this.#handle(process, run))],
-      owner: name,
+      ...{ owner: name, announce: false },
       ...{ concurrency: 4, prefetch: 5, lease: 5000, pollInterval: 2000 },
       ...{ storeTimeout: 2000, abortGrace: 1000, random: () => this.#random.below(1000) / 1000 },
     });

@@ -1,4 +1,4 @@
-import { checkLabel, checkMembers, invalid, oneOf, wholeNumber } from '../check.js';
+import { checkGroup, checkMembers, invalid, oneOf, wholeNumber } from '../check.js';
 import { type Clock, systemClock } from '../clock.js';
 import type { DataStore, TaskFilter } from '../data-store.js';
 import { type Duration, parseDurationMs } from '../duration.js';
@@ -89,7 +89,7 @@ export function readCopyOptions(
     'random',
     'clock',
   ]);
-  if (group !== undefined && group !== null) checkLabel('group', group);
+  if (group !== undefined && group !== null) checkGroup(group);
   if (after !== null && typeof after !== 'string') throw invalid('after', after, 'a cursor');
   if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
     throw invalid('signal', signal, 'an AbortSignal');

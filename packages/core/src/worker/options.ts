@@ -1,4 +1,4 @@
-import { checkLabel, invalid, wholeNumber } from '../check.js';
+import { checkLabel, invalid, oneOf, wholeNumber } from '../check.js';
 import { type Duration, parseDurationMs } from '../duration.js';
 
 /** How a scheduler runs tasks. */
@@ -31,6 +31,11 @@ export interface WorkerOptions {
    * What is larger, or is not JSON, is left out.
    */
   readonly maxResultBytes?: number;
+  /**
+   * Whether this scheduler says in its stores that it is there, for `workers()`: a small write every ten seconds while
+   * it has news, and every minute otherwise. Default `true`.
+   */
+  readonly announce?: boolean;
   /** The name of this worker in leases and in the history. Default: a random one. */
   readonly owner?: string;
   /** Gives a random number in [0, 1), which spreads the delays after a store fails. Default `Math.random`. */
@@ -47,6 +52,7 @@ export const workerOptionNames = [
   'storeTimeout',
   'abortGrace',
   'maxResultBytes',
+  'announce',
   'owner',
   'random',
 ] satisfies readonly (keyof WorkerOptions)[];
@@ -62,6 +68,7 @@ export interface WorkerSettings {
   readonly storeTimeoutMs: number;
   readonly abortGraceMs: number;
   readonly maxResultBytes: number;
+  readonly announce: boolean;
   readonly owner: string;
   readonly random: () => number;
 }
@@ -77,6 +84,7 @@ export function readWorkerOptions(options: WorkerOptions): WorkerSettings {
     storeTimeout = 30_000,
     abortGrace = 5000,
     maxResultBytes = 0,
+    announce = true,
     owner = crypto.randomUUID(),
     random = Math.random,
   } = options;
@@ -96,6 +104,7 @@ export function readWorkerOptions(options: WorkerOptions): WorkerSettings {
         : parseDurationMs(pollInterval, 'pollInterval'),
     storeTimeoutMs: parseDurationMs(storeTimeout, 'storeTimeout'),
     abortGraceMs: parseDurationMs(abortGrace, 'abortGrace'),
+    announce: oneOf('announce', announce, [true, false]),
     maxResultBytes: wholeNumber('maxResultBytes', maxResultBytes, 0, 65_536),
     owner,
     random,

@@ -11,6 +11,8 @@ const prefetchMs = 50;
 export interface RunnerCallbacks {
   /** A run has ended, or its handler was given up. */
   ended(held: HeldTask, run: Run, end: RunEnd): void;
+  /** A handler is about to be called, so much later than its task was due. */
+  started(latenessMs: number): void;
   /** The handler has told how far it has come. */
   told(held: HeldTask): void;
   /** The lease of a waiting task has expired. The task must not start before the store says that it is still ours. */
@@ -115,9 +117,11 @@ export class Runner {
     slots.take();
     const now = this.#access.estimateNow();
     const begunAt = clock.elapsed();
+    const latenessMs = Math.max(0, now - (claim.record.runAt ?? now));
+    this.#callbacks.started(latenessMs);
     if (events.isHeard('started')) {
       events.emit('started', {
-        latenessMs: Math.max(0, now - (claim.record.runAt ?? now)),
+        latenessMs,
         ...runEventOf(claim, this.#access.alias),
       });
     }

@@ -18,6 +18,7 @@ import type { RunEntry } from '../record.js';
 import { nothing } from '../run-report.js';
 import type { StoreAccess } from '../store-access.js';
 import { Admission } from './admission.js';
+import { Announcer } from './announcer.js';
 import { Claimer } from './claimer.js';
 import type { WorkerContext } from './context.js';
 import { GiveBack } from './give-back.js';
@@ -30,6 +31,7 @@ import { Reporter } from './reporter.js';
 import type { Run, RunEnd } from './run.js';
 import { Runner } from './runner.js';
 import { SchedulePauser } from './schedule-pauser.js';
+import { Statistics } from './statistics.js';
 import { StoreHealth } from './store-health.js';
 import { undecidable } from './undecidable.js';
 import { Watcher } from './watcher.js';
@@ -51,6 +53,8 @@ export class Worker {
   readonly #giveBack: GiveBack;
   readonly #pauser: SchedulePauser;
   readonly #reporter: Reporter;
+  readonly #announcer: Announcer;
+  readonly #statistics = new Statistics();
   /** Claimed, but not yet settled or given back. */
   readonly #held = new HeldTasks();
   /** A call is under way that asks the store whether the waiting tasks are still this worker's. */
@@ -83,6 +87,7 @@ export class Worker {
     this.#giveBack = new GiveBack(access, context, this.#health, this.#held, this.#claimer);
     this.#runner = new Runner(access, context, {
       ended: (held, run, end) => this.#onEnded(held, run, end),
+      started: (latenessMs) => this.#statistics.started(latenessMs),
       told: (held) => this.#reporter.note(held),
       overdue: () => this.#renewOverdue(),
     });
@@ -105,6 +110,10 @@ export class Worker {
     );
     this.#pauser = new SchedulePauser(access, this.#health);
     this.#reporter = new Reporter(access, context);
+    this.#announcer = new Announcer(access, context, () => ({
+      ...this.counts,
+      ...this.#statistics.current,
+    }));
     this.#leases = new LeaseKeeper(access, context, this.#health, this.#held, {
       silent: (held) => this.#onLost(held),
       taken: (held, token) => this.#onTaken(held, token),
@@ -138,6 +147,7 @@ export class Worker {
     if (failure !== undefined) this.#health.failed('open', failure);
     this.#watcher.start();
     this.#claimer.poke();
+    this.#announcer.start();
   }
 
   /** The store answers again: retry now everything that waits for a retry. */
@@ -210,7 +220,8 @@ export class Worker {
     const isGivenUp = new Promise<void>((resolve) => {
       giveUp = clock.setTimeout(resolve, deadlineMs + settings.abortGraceMs + backoffMs.min);
     });
-    await Promise.race([isGivenUp, this.#finish()]);
+    const announced = this.#announcer.stop();
+    await Promise.race([isGivenUp, Promise.all([this.#finish(), announced])]);
     clock.clearTimeout(deadline);
     clock.clearTimeout(giveUp);
     this.#isStopped = true;
@@ -300,6 +311,7 @@ export class Worker {
   #onSettled(held: HeldTask, claim: Claim, decision: Decision): void {
     const { next, entries, spawn } = decision;
     this.#held.delete(held);
+    for (const entry of entries) this.#statistics.recorded(entry);
     reportSettled(this.#context.events, this.#access.alias, claim, decision);
     const { body, policies } = claim;
     const hasFailed = entries.some((run) => run.outcome === 'failed' && run.retryAt === undefined);

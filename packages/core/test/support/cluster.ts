@@ -136,7 +136,7 @@ export class Cluster {
     const scheduler = createScheduler({
       store: this.#faulty(member),
       clock: this.#clockOf(member),
-      ...{ tasks: known, triggers: [every, cron], random, owner: name },
+      ...{ tasks: known, triggers: [every, cron], random, owner: name, announce: false },
       concurrency: 1 + this.below(8),
       prefetch: this.below(20),
       lease: 5000 + this.below(15_000),

@@ -28,6 +28,8 @@ export function createSetting(): Setting {
     store,
     handle,
     scheduler: (options = {}) =>
-      createScheduler({ store: handle(), clock, random: () => 0.5, ...options }),
+      createScheduler({
+        ...{ store: handle(), clock, random: () => 0.5, announce: false, ...options },
+      }),
   };
 }
