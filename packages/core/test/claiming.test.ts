@@ -67,7 +67,7 @@ describe('slots', () => {
     });
     const scheduler = createScheduler({
       store: { a: handle(), b: other },
-      ...{ tasks: [task], clock, concurrency: 1 },
+      ...{ tasks: [task], clock, concurrency: 1, announce: false },
     });
     for (let i = 0; i < 100; i++) {
       await scheduler.store('a').schedule(task, { payload: 'a' });

@@ -103,6 +103,7 @@ async function work(choose: (call: StoreCall, clock: TestClock) => FaultName | u
   });
   const worker = createScheduler({
     ...{ store: bad, clock, tasks, triggers: [every], owner: 'worker', random: () => 0.5 },
+    announce: false,
     ...{ concurrency: 5, lease: 6000, storeTimeout: 4000, pollInterval: '10s' },
   });
   const events = logEvents(worker);

@@ -215,7 +215,7 @@ describe('a handler that blocks the process past its lease', () => {
   test('is heard, if it ends before anybody else takes the task', async () => {
     const { clock, blockable, store, block } = createBlockable();
     const task = defineTask('block', { handler: () => block(60_000) });
-    const scheduler = createScheduler({ store, clock: blockable, tasks: [task] });
+    const scheduler = createScheduler({ store, clock: blockable, tasks: [task], announce: false });
     const events = logEvents(scheduler);
     await scheduler.schedule(task, { id: 'b' });
     await scheduler.start();

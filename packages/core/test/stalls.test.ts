@@ -33,6 +33,7 @@ function createCluster(processes: number) {
     const scheduler = createScheduler({
       ...{ clock: member.clock, store: member.connect(store, onCall), tasks, random: () => 0.5 },
       ...{ lease: leaseMs, owner: `worker ${index}`, concurrency: 3, pollInterval: 1000 },
+      announce: false,
     });
     const find = (name: string) => tasks.find((task) => task.name === name) ?? defineTask(name);
     return { scheduler, events: logEvents(scheduler), find };
