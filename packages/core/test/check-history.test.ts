@@ -231,7 +231,7 @@ describe('nothing is said against', () => {
       events: [
         claimedFor(1, 0, 0),
         ...ran(1),
-        edited({ occurrences: [], open: [7, 9] }),
+        edited({ open: [7, 9] }),
         recorded('succeeded', 1),
         freed(1, 0),
         ...held(2, 7, 7),

@@ -82,8 +82,8 @@ export type HistoryEvent =
   /** A task was created, also one of an id that another had before. Those that were there from the start need no such event. */
   | (DeclaredTask & { readonly type: 'declared' })
   /**
-   * A task was changed. What is absent stays as it was. With `occurrences` it has another schedule from here on, and
-   * those of the former one that have not come to an end need not.
+   * A task was changed. What is absent stays as it was. With `occurrences`, or `open` ones, it has another schedule from
+   * here on, and those of the former one that have not come to an end need not.
    */
   | (Partial<Omit<DeclaredTask, 'id'>> & { readonly type: 'edited'; readonly id: string })
   /** A task was removed: what has not come to an end need not. */

@@ -87,12 +87,11 @@ export class TaskStory {
     this.#resumedAt = Number.NEGATIVE_INFINITY;
   }
 
-  #edit({ type: _type, ...changes }: EventOf<'edited'>): void {
-    const hasSchedule = changes.occurrences !== undefined;
-    const { open, ...rest } = this.#task;
-    this.#task = { ...rest, ...(open && !hasSchedule && { open }), ...changes };
-    if (!hasSchedule) return;
+  #edit({ type: _type, occurrences, open, ...changes }: EventOf<'edited'>): void {
+    this.#task = { ...this.#task, ...changes };
+    if (!occurrences && !open) return;
     this.#schedule.cutShort();
+    this.#task = { ...this.#task, occurrences: occurrences ?? [], open: open ?? [] };
     this.#begin(this.#task, this.#schedule);
   }
 

@@ -152,7 +152,7 @@ class ClusterHistory {
     const isOther = JSON.stringify(before.body.payload) !== JSON.stringify(body.payload);
     this.events.push({
       ...{ type: 'edited', id, ...this.#termsOf(after) },
-      ...(isMoved && { occurrences: [], open: this.#occurrencesOf(after) }),
+      ...(isMoved && { open: this.#occurrencesOf(after) }),
       ...(isOther && { payload: body.payload }),
     });
   }
