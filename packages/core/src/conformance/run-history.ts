@@ -1,5 +1,3 @@
-import type { SkipReason } from '../index.js';
-
 /** What is to become of a task. */
 export interface DeclaredTask {
   readonly id: string;
@@ -14,7 +12,7 @@ export interface DeclaredTask {
    * Whether an occurrence may be skipped or superseded, for a reason: any, or one of these. One that passed before the
    * task was seen to be `resumed` may be skipped as `paused`, whatever is said here. Default false.
    */
-  readonly maySkip?: boolean | readonly SkipReason[];
+  readonly maySkip?: boolean | readonly string[];
   /** Default false. */
   readonly isAtMostOnce?: boolean;
   /** The most attempts at one occurrence. If absent, attempts are not counted. */

@@ -1,4 +1,4 @@
-import { sameJson } from '../trigger-registry.js';
+import { isDeepStrictEqual } from 'node:util';
 import type { Complain, TaskEvent } from './check-history.js';
 import type { DeclaredTask, HistoryRun, RecordedOutcome } from './run-history.js';
 
@@ -96,7 +96,7 @@ export class ScheduleStory {
       }
       this.#once.add(nominal);
     }
-    if ('payload' in run && 'payload' in task && !sameJson([run.payload], [task.payload])) {
+    if ('payload' in run && 'payload' in task && !isDeepStrictEqual(run.payload, task.payload)) {
       const [given, own] = [run.payload, task.payload].map((payload) => JSON.stringify(payload));
       complain('G6', `began with the payload ${given}, and was to with ${own}`);
     }
@@ -285,7 +285,7 @@ function isExcused({ outcome, code, reason }: RecordedOutcome, task: DeclaredTas
 }
 
 function maySkipFor({ maySkip = false }: DeclaredTask, reason: string): boolean {
-  return typeof maySkip === 'boolean' ? maySkip : maySkip.some((each) => each === reason);
+  return typeof maySkip === 'boolean' ? maySkip : maySkip.includes(reason);
 }
 
 function isEnd({ outcome, reason, retryAt }: RecordedOutcome): boolean {
