@@ -13,11 +13,16 @@ import {
 import { createTestClock, type TestClock } from '../src/testing/index.js';
 import { createTriggerRegistry } from '../src/trigger-registry.js';
 import { at } from '../src/triggers/at.js';
-import { type ClusterLog, observeStore } from './support/cluster-log.js';
+import { violationsIn } from './support/cluster-history.js';
+import {
+  type ClusterLog,
+  observeReports,
+  observeRun,
+  observeStore,
+} from './support/cluster-log.js';
 import { logEvents } from './support/events.js';
 import { type FaultName, faultNames, faultyStore, slowMs } from './support/faulty-store.js';
 import { interceptStore, type StoreCall } from './support/intercepted-store.js';
-import { judge } from './support/judge.js';
 import { numbers, pick } from './support/random.js';
 import { createSetting } from './support/setting.js';
 
@@ -53,12 +58,8 @@ async function work(choose: (call: StoreCall, clock: TestClock) => FaultName | u
     defineTask(name, {
       ...policies,
       handler: async (run: RunContext<unknown>) => {
-        const { token, attempt, payload, task } = run;
-        const event = { id: task.id, token, attempt, payload, nominal: run.nominal.getTime() };
-        began.push(task.id);
-        log.push({ type: 'began', at: clock.now(), ...event });
-        await handle(run);
-        log.push({ type: 'succeeded', at: clock.now(), ...event });
+        began.push(run.task.id);
+        await observeRun(run, { now: clock.now, log }, () => handle(run));
       },
     });
   const retry = { limit: 1, min: 1000, jitter: 0 };
@@ -107,6 +108,7 @@ async function work(choose: (call: StoreCall, clock: TestClock) => FaultName | u
     ...{ concurrency: 5, lease: 6000, storeTimeout: 4000, pollInterval: '10s' },
   });
   const events = logEvents(worker);
+  observeReports(worker, clock.now, log);
   void worker.start();
   await clock.advance(5000);
   await client.update('edited', { payload: 2 });
@@ -120,17 +122,18 @@ async function work(choose: (call: StoreCall, clock: TestClock) => FaultName | u
   await clock.runUntil(() => isStopped);
   const stopMs = clock.elapsed() - stopBegunAt;
   const endedAt = clock.now();
+  const seen = [...log];
   // What is still on its way through the network arrives.
   await clock.advance(2 * slowMs);
   return {
     ...{ clock, client, memory, began, events, struck, stopMs, orphaned },
-    judge: () =>
-      judge(
-        log.filter(({ at: moment }) => moment <= endedAt),
-        createTriggerRegistry([at, every]),
-        (name) => tasks.find((task) => task.name === name)?.policies ?? {},
-        endedAt,
-      ),
+    violations: () => {
+      const definitions = {
+        triggers: createTriggerRegistry([at, every]),
+        policiesOf: (name: string) => tasks.find((task) => task.name === name)?.policies ?? {},
+      };
+      return violationsIn(seen, definitions, endedAt).violations;
+    },
   };
 }
 
@@ -141,8 +144,7 @@ function throwOnce(attempt: unknown): void {
 /** Whatever went wrong: nothing is lost, nothing is done twice, and everybody is told the truth. */
 async function expectAllWell(done: Awaited<ReturnType<typeof work>>): Promise<void> {
   const { client, clock, memory, began, events, orphaned } = done;
-  const { violations } = done.judge();
-  expect(violations).toEqual([]);
+  expect(done.violations()).toEqual([]);
   const outcomesOf = async (id: string) => (await client.history(id)).map(({ outcome }) => outcome);
   const oneOffs = ['long', 'edited', 'flaky', ...Array.from({ length: 5 }, (_, i) => `quick ${i}`)];
   for (const id of oneOffs) {

@@ -44,6 +44,20 @@ describe('edits while a task is held', () => {
     expect(await scheduler.history('e')).toHaveLength(2);
   });
 
+  test('the end of a run is reported as that of the occurrence that ran', async () => {
+    const { clock, scheduler: make } = createSetting();
+    const task = defineTask('work', { handler: () => clock.sleep('1m') });
+    const scheduler = make({ tasks: [task] });
+    const events = logEvents(scheduler);
+    await scheduler.schedule(task, { id: 'e', every: '1h' });
+    await scheduler.start();
+    await clock.advance('1h');
+    await scheduler.update('e', { in: '5h' });
+    await clock.advance('1h');
+    const [{ nominal, attempt, token } = {}] = events.of('started');
+    expect(events.of('succeeded')).toMatchObject([{ nominal, attempt, token }]);
+  });
+
   test('a new schedule is not taken for the old one, however often it is edited on the way', async () => {
     const { clock, store, scheduler: make } = createSetting();
     const client = make({ tasks: [defineTask('work')], triggers: [every] });

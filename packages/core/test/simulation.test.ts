@@ -17,7 +17,7 @@ describe('a cluster keeps its promises', () => {
       expect(verdict.pendingTimers).toBe(0);
       // Much has happened, of every kind.
       expect(verdict.counts).toMatchObject({
-        claims: expect.toSatisfy((count: number) => count > 500),
+        claimed: expect.toSatisfy((count: number) => count > 500),
         succeeded: expect.toSatisfy((count: number) => count > 200),
         failed: expect.toSatisfy((count: number) => count > 50),
         skipped: expect.toSatisfy((count: number) => count > 10),
@@ -46,7 +46,7 @@ describe('the judge notices a store that', () => {
     { readonly complaint: RegExp; readonly make: (store: DataStore) => Interceptor }
   > = {
     'gives a task to two': {
-      complaint: /ran twice under token|which was not valid any more/,
+      complaint: /began twice under token|began under token .* which was not valid/,
       make: () => {
         let before: readonly ClaimedTask[] = [];
         return async (call, proceed) => {
@@ -60,7 +60,7 @@ describe('the judge notices a store that', () => {
       },
     },
     'has tasks run early': {
-      complaint: /ran early/,
+      complaint: /began attempt .* early/,
       make: () =>
         settling((settlement) => {
           const { next } = settlement;
@@ -69,7 +69,7 @@ describe('the judge notices a store that', () => {
         }),
     },
     'has tasks run late': {
-      complaint: /which is not its time/,
+      complaint: /is to run at .* which is not its time/,
       make: () =>
         settling((settlement) => {
           const { next } = settlement;
@@ -78,11 +78,11 @@ describe('the judge notices a store that', () => {
         }),
     },
     'loses the record of an occurrence': {
-      complaint: /has 0 records of/,
+      complaint: /nothing says what became of/,
       make: () => settling((settlement) => ({ ...settlement, history: [] })),
     },
     'records an occurrence twice': {
-      complaint: /completed twice|has 2 records of/,
+      complaint: /ended 2 times/,
       make: () =>
         settling((settlement) => ({
           ...settlement,
@@ -90,7 +90,7 @@ describe('the judge notices a store that', () => {
         })),
     },
     'passes over an occurrence': {
-      complaint: /has 0 records of/,
+      complaint: /nothing says what became of/,
       make: () =>
         settling((settlement) => {
           const { next } = settlement;
@@ -109,7 +109,7 @@ describe('the judge notices a store that', () => {
         }),
     },
     'lets anybody settle': {
-      complaint: /no handler ended well|settled by the run of another worker/,
+      complaint: /no worker ended such a run|settled by the run of another worker/,
       make: (store) =>
         settling(async (settlement) => {
           const [record] = await store.get([settlement.id]);
@@ -117,7 +117,7 @@ describe('the judge notices a store that', () => {
         }),
     },
     'says that it settled what it did not': {
-      complaint: /was reported to be settled/,
+      complaint: /acknowledged, and it is not in the history/,
       make: () => {
         let calls = 0;
         return async (call, proceed, args) =>

@@ -22,7 +22,9 @@ export interface PlannedTask {
   readonly expected: Expectation;
 }
 
-export type Expectation = Required<Omit<DeclaredTask, 'open'>>;
+export type Expectation = Required<
+  Pick<DeclaredTask, 'id' | 'occurrences' | 'maySkip' | 'isAtMostOnce' | 'failures' | 'attempts'>
+>;
 
 type Settings = Omit<TaskSettings, 'id' | 'retry' | 'delivery'> &
   Partial<Expectation> &

@@ -24,7 +24,7 @@ export interface PlannedTask {
 }
 
 type Settings = Omit<TaskSettings, 'id' | 'retry' | 'delivery'> &
-  Partial<Omit<DeclaredTask, 'id' | 'occurrences'>> &
+  Partial<Pick<DeclaredTask, 'maySkip' | 'isAtMostOnce' | 'failures' | 'attempts'>> &
   Partial<Work>;
 
 function planned(id: string, occurrences: readonly number[], settings: Settings): PlannedTask {

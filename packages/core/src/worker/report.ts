@@ -49,6 +49,9 @@ function reportRecord(
     durationMs: at - (record.startedAt ?? at),
     nextRunAt: runAt === null ? null : new Date(runAt),
     ...runEventOf(claim, store),
+    // Of the run itself: its task may have been edited, and claimed again, since it began.
+    nominal: new Date(nominal),
+    ...(record.attempt !== undefined && { attempt: record.attempt }),
     ...(record.token !== undefined && { token: record.token }),
   };
   if (outcome === 'succeeded') events.emit('succeeded', ended);

@@ -1,4 +1,5 @@
-import type { DataStore } from '../../src/index.js';
+import type { HistoryEvent } from '../../src/conformance/index.js';
+import type { DataStore, RunContext, Scheduler } from '../../src/index.js';
 import { interceptStore, type StoreCall } from './intercepted-store.js';
 
 /** A call that reached the store, in the order in which the store applied it. */
@@ -11,27 +12,8 @@ export interface StoreEvent {
   answer?: unknown;
 }
 
-/** A handler began, or ended well. */
-export interface RunEvent {
-  readonly type: 'began' | 'succeeded';
-  readonly at: number;
-  readonly id: string;
-  readonly token: number;
-  readonly nominal: number;
-  readonly attempt: number;
-  readonly payload: unknown;
-}
-
-/** A scheduler told its listeners that the outcome of a run was recorded. */
-interface ReportEvent {
-  readonly type: 'reported';
-  readonly at: number;
-  readonly id: string;
-  readonly token: number;
-}
-
-/** Everything that happened in a cluster, in the order in which it happened. */
-export type ClusterLog = (StoreEvent | RunEvent | ReportEvent)[];
+/** What handlers did and schedulers told, and what was asked of the store, in the order in which it happened. */
+export type ClusterLog = (StoreEvent | HistoryEvent)[];
 
 /**
  * The store that all members share, with its calls noted down. It has to apply a call before it returns the promise of
@@ -46,4 +28,39 @@ export function observeStore(store: DataStore, now: () => number, log: ClusterLo
     event.answer = answer;
     return answer;
   });
+}
+
+interface RunObserver {
+  readonly now: () => number;
+  readonly log: ClusterLog;
+  /** Whether its process has vanished: what it does after that does not count. */
+  readonly isDead?: () => boolean;
+}
+
+/** Notes down when a handler begins, and how it ends, unless its process has died meanwhile. */
+export async function observeRun(
+  { task: { id }, token, nominal, attempt, payload }: RunContext<unknown>,
+  { now, log, isDead = () => false }: RunObserver,
+  handle: () => unknown,
+): Promise<void> {
+  const run = { id, token, attempt, nominal: nominal.getTime() };
+  log.push({ type: 'started', ...run, payload, at: now() });
+  try {
+    await handle();
+  } catch (thrown) {
+    if (!isDead()) log.push({ type: 'threw', ...run });
+    throw thrown;
+  }
+  if (!isDead()) log.push({ type: 'returned', ...run });
+}
+
+/** Notes down which outcomes a scheduler says that the store has recorded. */
+export function observeReports(scheduler: Scheduler, now: () => number, log: ClusterLog): void {
+  for (const name of ['succeeded', 'failed', 'retried', 'interrupted'] as const) {
+    scheduler.on(name, ({ id, token, attempt, nominal }) => {
+      const outcome = name === 'retried' ? 'failed' : name;
+      const run = { id, token, attempt, nominal: nominal.getTime() };
+      log.push({ type: 'acknowledged', ...run, outcome, at: now() });
+    });
+  }
 }

@@ -1,4 +1,5 @@
 import { MemoryDataStore } from '@sched/memory';
+import type { HistoryEvent } from '../../src/conformance/index.js';
 import {
   type Clock,
   createScheduler,
@@ -17,9 +18,9 @@ import { createTestClock } from '../../src/testing/index.js';
 import { fraction } from '../../src/trigger.js';
 import { createTriggerRegistry } from '../../src/trigger-registry.js';
 import { at } from '../../src/triggers/at.js';
-import { type ClusterLog, observeStore } from './cluster-log.js';
+import { violationsIn } from './cluster-history.js';
+import { type ClusterLog, observeReports, observeRun, observeStore } from './cluster-log.js';
 import { type Interceptor, interceptStore } from './intercepted-store.js';
-import { judge, type Verdict } from './judge.js';
 import { numbers } from './random.js';
 
 /** What a handler is told to do by its payload. Everything else is chance, derived from the seed and the run. */
@@ -49,6 +50,13 @@ export interface ClusterOptions {
   readonly faults: number;
   /** Comes between the members and the store, to see whether the judge notices. */
   readonly sabotage?: (store: DataStore) => Interceptor;
+}
+
+/** What contradicts the promises: nothing, it is to be hoped. And how much of what there was. */
+interface Verdict {
+  readonly violations: readonly string[];
+  readonly counts: Readonly<Record<string, number>>;
+  readonly pendingTimers: number;
 }
 
 /** Retries without jitter, which depends on the id: that of a task that is run now is another in each simulation. */
@@ -144,11 +152,7 @@ export class Cluster {
       abortGrace: 1000 + this.below(5000),
     });
     const joined = Object.assign(member, { scheduler });
-    for (const name of ['succeeded', 'failed', 'retried', 'interrupted'] as const) {
-      scheduler.on(name, ({ id, token }) => {
-        this.#log.push({ type: 'reported', at: clock.now(), id, token });
-      });
-    }
+    observeReports(scheduler, clock.now, this.#log);
     this.members.push(joined);
     await this.settled(scheduler.start());
     return joined;
@@ -181,17 +185,19 @@ export class Cluster {
   }
 
   /** Ends it, and judges all that has happened. */
-  async end(): Promise<Verdict & { readonly pendingTimers: number }> {
+  async end(): Promise<Verdict> {
     const endedAt = this.clock.now();
     for (const member of [...this.members]) {
       this.members.splice(this.members.indexOf(member), 1);
       await this.settled(member.scheduler.stop({ deadline: '10m' }));
     }
     await this.client.stop();
-    const triggers = createTriggerRegistry([at, every, cron]);
-    const policiesOf = (name: string) => this.shape(name).policies;
-    const verdict = judge(this.#log, triggers, policiesOf, endedAt);
-    return { ...verdict, pendingTimers: this.clock.pendingTimers };
+    const definitions = {
+      triggers: createTriggerRegistry([at, every, cron]),
+      policiesOf: (name: string) => this.shape(name).policies,
+    };
+    const { events, violations } = violationsIn(this.#log, definitions, endedAt);
+    return { violations, counts: countsOf(events), pendingTimers: this.clock.pendingTimers };
   }
 
   #define(handler: (run: RunContext<Work>) => unknown): ReadonlyMap<string, TaskDefinition<Work>> {
@@ -228,15 +234,16 @@ export class Cluster {
     if (leftMs > 0) await this.clock.sleep(leftMs);
   }
 
-  async #handle(
-    member: Process,
-    { payload, task: { id }, token, nominal, attempt, signal }: RunContext<Work>,
-  ): Promise<void> {
+  async #handle(member: Process, run: RunContext<Work>): Promise<void> {
     // What a process does after its death does not count.
     if (member.state === 'dead') return;
     const { clock } = this;
-    const event = { id, token, nominal: nominal.getTime(), attempt, payload };
-    this.#log.push({ type: 'began', at: clock.now(), ...event });
+    const observer = { now: clock.now, log: this.#log, isDead: () => this.#isDead(member) };
+    await observeRun(run, observer, () => this.#work(member, run));
+  }
+
+  async #work(member: Process, { payload, token, signal }: RunContext<Work>): Promise<void> {
+    const { clock } = this;
     const chance = (of: string) => fraction(`${this.#options.seed} ${token} ${of}`);
     const lengthMs = Math.floor(payload.upToMs * chance('length') ** 3);
     const isDeaf = chance('deaf') < 0.1;
@@ -244,8 +251,6 @@ export class Cluster {
       await clock.sleep(lengthMs, isDeaf ? {} : { signal }).finally(() => this.#thawed(member));
     }
     if (chance('fails') * 100 < payload.failing) throw new Error('as told');
-    if (this.#isDead(member)) return;
-    this.#log.push({ type: 'succeeded', at: clock.now(), ...event });
   }
 
   #isDead({ state }: Process): boolean {
@@ -278,4 +283,14 @@ export class Cluster {
       call(proceed).finally(() => this.#thawed(member)),
     );
   }
+}
+
+/** How many events of each type there were, and recorded outcomes of each kind. */
+function countsOf(events: readonly HistoryEvent[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const event of events) {
+    const what = event.type === 'recorded' ? event.outcome : event.type;
+    counts[what] = (counts[what] ?? 0) + 1;
+  }
+  return counts;
 }
