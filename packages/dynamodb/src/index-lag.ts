@@ -1,6 +1,12 @@
 /** How many looks there are while the index may be behind. */
 const looks = 4;
 
+interface Noted {
+  readonly id: string;
+  readonly runAt: number | null;
+  readonly paused?: boolean;
+}
+
 /** Remembers what this store has made due while the index need not show it yet, so that claims look again. */
 export class IndexLag {
   readonly #lagMs: number;
@@ -11,12 +17,13 @@ export class IndexLag {
     this.#lagMs = lagMs;
   }
 
-  /** A task has just been written that is due then; null if it is not. */
-  note(id: string, dueAt: number | null, now: number): void {
+  /** A task has just been written that is to run then, if ever. */
+  note({ id, runAt, paused }: Noted, now: number): void {
     this.#forget(now);
     this.#written.delete(id);
     const until = now + this.#lagMs;
-    if (this.#lagMs > 0 && dueAt !== null && dueAt < until) this.#written.set(id, { dueAt, until });
+    const isSoon = this.#lagMs > 0 && runAt !== null && !paused && runAt < until;
+    if (isSoon) this.#written.set(id, { dueAt: runAt, until });
   }
 
   /** The index has shown a task. */
