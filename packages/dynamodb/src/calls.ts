@@ -1,39 +1,39 @@
 import type { Release, TaskSelector, TaskStatus } from '@sched/core';
 import type { StoreCalls, TaskChange } from '@sched/core/adapter';
 import { claim } from './claims.js';
-import type { Change, Key } from './expressions.js';
-import { absent, deletion, present, put, update } from './expressions.js';
+import type { Change, Key, Write } from './expressions.js';
+import { absent, present, update, write } from './expressions.js';
 import { IndexLag } from './index-lag.js';
-import { count, history, keysOf, list, read } from './listings.js';
+import { count, history, keysOf, list } from './listings.js';
 import type { Records, TaskItem } from './records.js';
 import { idOf, limits } from './records.js';
 import type { Session } from './session.js';
+import { untilAnswered } from './session.js';
 import { checkSettlement, settle } from './settlements.js';
-import { untilAnswered } from './table.js';
 
-const isHeld = ['#token = :token', 'attribute_exists(#owner)'];
+const isHeld = '#token = :token AND attribute_exists(#owner)';
 
 /** The calls of the contract, most of them as one conditional write or transaction for each task. */
 export function createCalls(session: Session): StoreCalls {
-  const { table, records, settings, numbers } = session;
+  const { records, settings } = session;
   const { clock = Date.now, maxClockSkewMs } = settings;
   const lag = new IndexLag(settings.maxIndexLagMs);
 
   /**
-   * Does something with each task that is selected, if it is there, and in the group that is meant.
+   * Does something with each task that is selected.
    *
+   * @param work is told the condition that it is there, and in the group that is meant
    * @returns the sum of what that answers
    */
   async function each(
     selector: TaskSelector,
-    work: (key: Key, conditions: readonly string[], group: string | undefined) => Promise<number>,
+    work: (key: Key, there: string, values: { readonly group?: string }) => Promise<number>,
   ): Promise<number> {
-    const group = 'group' in selector ? records.groupOf(selector.group) : undefined;
-    const conditions = group === undefined ? present : [...present, '#group = :group'];
+    const values = 'group' in selector ? { group: records.groupOf(selector.group) } : {};
+    const there = 'group' in selector ? `${present} AND #group = :group` : present;
     let sum = 0;
     for await (const keys of keysOf(session, selector)) {
-      const counts = await all(keys.map((key) => work(key, conditions, group)));
-      sum += counts.reduce((total, count) => total + count, 0);
+      for (const count of await all(keys.map((key) => work(key, there, values)))) sum += count;
     }
     return sum;
   }
@@ -45,10 +45,12 @@ export function createCalls(session: Session): StoreCalls {
 
     async insert(tasks) {
       const now = clock();
-      const first = await numbers(tasks.length);
+      const first = await session.numbers(tasks.length);
       const inserting = tasks.map(async (task, index) => {
         const revision = first + index;
-        const { isDone, item } = await table.write(put(records.encode(task, revision), absent));
+        const { isDone, item } = await session.write(
+          write('Put', records.encode(task, revision), absent),
+        );
         // What is there may be what the client has put there a moment ago.
         return isDone || item?.revision === revision ? 'inserted' : 'exists';
       });
@@ -57,18 +59,17 @@ export function createCalls(session: Session): StoreCalls {
       return answers;
     },
 
-    read: (ids) => read(session, ids),
+    read: (ids) => session.read(ids),
 
     async update(id, change, revision) {
-      const key = records.keyOf(id);
-      let seen = await table.get<TaskItem>(key);
+      let seen = await session.get(id);
       let fresh: number | undefined;
       const answer = await untilAnswered(async () => {
         if (!seen) return 'missing';
         if (seen.revision === fresh) return 'updated';
         if (seen.revision !== revision) return 'conflict';
-        fresh ??= await numbers(1);
-        const { isDone, item } = await table.write(update(key, edit(records, seen, change, fresh)));
+        fresh ??= await session.numbers(1);
+        const { isDone, item } = await session.write(edit(records, seen, change, fresh));
         seen = item;
         return isDone ? 'updated' : undefined;
       });
@@ -83,22 +84,22 @@ export function createCalls(session: Session): StoreCalls {
     count: (filter) => count(session, filter, clock()),
 
     remove: (selector) =>
-      each(selector, async (key, conditions, group) => {
-        const { isDone, item, doubt } = await table.write(deletion(key, conditions, { group }));
+      each(selector, async (key, there, values) => {
+        const { isDone, item, doubt } = await session.write(write('Delete', key, there, values));
         if (doubt && !item) throw doubt;
         return isDone ? 1 : 0;
       }),
 
     setPaused(selector, paused, now = clock()) {
-      return each(selector, (key, conditions, group) => {
+      return each(selector, (key, there, { group }) => {
         let status: TaskStatus = 'scheduled';
         return untilAnswered(async () => {
-          const change = paused ? pause : resume(status, now);
-          const { isDone, item, doubt } = await table.write(
+          const { condition, ...change } = paused ? pause : resume(now, status);
+          const { isDone, item, doubt } = await session.write(
             update(key, {
               ...change,
-              conditions: [...conditions, ...change.conditions],
-              values: { ...change.values, group },
+              condition: `${there} AND ${condition}`,
+              values: { group, scheduled: 'scheduled' },
             }),
           );
           if (isDone) lag.note({ id: idOf(key), runAt: paused ? null : now }, now);
@@ -123,8 +124,8 @@ export function createCalls(session: Session): StoreCalls {
       const expiresAt = now + leaseMs;
       const set = { expiresAt, wakeAt: expiresAt + maxClockSkewMs };
       const extending = leases.map(async ({ id, token }) => {
-        const change = { conditions: isHeld, set, values: { token } };
-        const { isDone, item } = await table.write(update(records.keyOf(id), change), 'ALL_NEW');
+        const change = { condition: isHeld, set, values: { token } };
+        const { isDone, item } = await session.write(update(records.keyOf(id), change), 'ALL_NEW');
         return isDone && item ? item.revision : 'lost';
       });
       return all(extending);
@@ -146,12 +147,12 @@ export function createCalls(session: Session): StoreCalls {
         const key = records.keyOf(lease.id);
         let seen: TaskItem | undefined;
         return untilAnswered(async () => {
-          const { isDone, item, doubt } = await table.write(update(key, giveBack(lease, seen)));
+          const { isDone, item, doubt } = await session.write(update(key, giveBack(lease, seen)));
           if (isDone) return 'released';
-          if (item?.token === lease.token && item.owner === undefined && doubt) throw doubt;
-          if (item?.token !== lease.token || item.owner === undefined) return 'lost';
+          if (item?.token !== lease.token) return 'lost';
+          if (item.owner === undefined && doubt) throw doubt;
           seen = item;
-          return undefined;
+          return item.owner === undefined ? 'lost' : undefined;
         });
       });
       const answers = await all(releasing);
@@ -178,39 +179,39 @@ function edit(
   seen: TaskItem,
   { name, group, status = seen.status, runAt, body, ...change }: TaskChange,
   revision: number,
-): Change {
-  const { paused, owner } = seen;
+): Write {
+  const { pk, sk, paused, owner } = seen;
   const queue = change.queue === undefined ? seen.queue : records.queueOf(idOf(seen), change.queue);
-  return {
-    conditions: [
-      '#revision = :expected',
-      `attribute_${paused ? '' : 'not_'}exists(#paused)`,
-      `attribute_${owner === undefined ? 'not_' : ''}exists(#owner)`,
-    ],
-    set: {
-      ...{ name, queue, status, runAt, body, revision },
-      group: typeof group === 'string' ? records.groupOf(group) : group,
-      due: status === 'scheduled' && !paused ? queue : null,
-      // As long as it is leased, the end of the lease says when it is to wake.
-      wakeAt: owner === undefined ? runAt : undefined,
+  const isPaused = `attribute_${paused ? '' : 'not_'}exists(#paused)`;
+  const isLeased = `attribute_${owner === undefined ? 'not_' : ''}exists(#owner)`;
+  return update(
+    { pk, sk },
+    {
+      condition: `#revision = :expected AND ${isPaused} AND ${isLeased}`,
+      set: {
+        ...{ name, queue, status, runAt, body, revision },
+        group: typeof group === 'string' ? records.groupOf(group) : group,
+        due: status === 'scheduled' && !paused ? queue : null,
+        // As long as it is leased, the end of the lease says when it is to wake.
+        wakeAt: owner === undefined ? runAt : undefined,
+      },
+      values: { expected: seen.revision },
     },
-    values: { expected: seen.revision },
-  };
+  );
 }
 
 const pause: Change = {
-  conditions: ['attribute_not_exists(#paused)'],
+  condition: 'attribute_not_exists(#paused)',
   set: { paused: true, due: null },
 };
 
 /** @param status that the task is expected to have */
-function resume(status: TaskStatus, now: number): Change {
+function resume(now: number, status: TaskStatus): Change {
   const isScheduled = status === 'scheduled';
   return {
-    conditions: ['attribute_exists(#paused)', `#status ${isScheduled ? '=' : '<>'} :scheduled`],
+    condition: `attribute_exists(#paused) AND #status ${isScheduled ? '=' : '<>'} :scheduled`,
     set: { paused: null, resumedAt: now },
     derive: isScheduled ? ['#due = #queue'] : [],
-    values: { scheduled: 'scheduled' },
   };
 }
 
@@ -221,7 +222,7 @@ function giveBack({ token, deferUntil }: Release, seen: TaskItem | undefined): C
     ? '#runAt < :deferUntil'
     : '(attribute_not_exists(#runAt) OR #runAt >= :deferUntil)';
   return {
-    conditions: deferUntil === undefined ? isHeld : [...isHeld, order],
+    condition: deferUntil === undefined ? isHeld : `${isHeld} AND ${order}`,
     set: {
       ...{ owner: null, expiresAt: null },
       ...(isDeferred && { runAt: deferUntil, wakeAt: deferUntil }),

@@ -45,11 +45,10 @@ export async function claim(
   { queues, limit, owner, leaseMs }: ClaimRequest,
   now: number,
 ): Promise<ClaimResult> {
-  const { records, settings, numbers } = session;
+  const { records, settings } = session;
   const expiresAt = now + leaseMs;
-  const shards = [...Array(records.shards).keys()];
   const places = queues.flatMap((queue, rank) =>
-    shards.map((shard) => ({ queue: records.queueIn(shard, queue), rank, wakeAt: now })),
+    records.shards.map((shard) => ({ queue: records.queueIn(shard, queue), rank, wakeAt: now })),
   );
   const looks = places.map((place) => read(session, place, Math.min(limit + 1, firstPage)));
   const found = await Promise.all(looks);
@@ -65,7 +64,7 @@ export async function claim(
       .sort(inOrder)
       .slice(0, limit - tasks.length);
     if (picked.length > 0) {
-      const token = await numbers(picked.length);
+      const token = await session.numbers(picked.length);
       const taking = picked.map((candidate, index) =>
         take(session, candidate, { token: token + index, owner, expiresAt }, now),
       );
@@ -89,14 +88,14 @@ export async function claim(
 }
 
 async function read(
-  { table }: Session,
+  session: Session,
   place: Unread,
   limit: number,
 ): Promise<{ readonly entries: Candidate[]; readonly rest: Unread[] }> {
   const { queue, rank, from } = place;
   const condition = expressions({ KeyConditionExpression: '#due = :queue' }, { queue });
   const input = { IndexName: 'due', Limit: limit, ...condition };
-  const { items, next } = await table.query<Key & Pick<Candidate, 'wakeAt' | 'revision'>>(
+  const { items, next } = await session.query<Key & Pick<Candidate, 'wakeAt' | 'revision'>>(
     input,
     from,
   );
@@ -117,27 +116,25 @@ interface Taken {
 }
 
 async function take(
-  { table, records, settings }: Session,
+  session: Session,
   candidate: Candidate,
   lease: Lease,
   now: number,
 ): Promise<Taken> {
   const { queue, key, revision, tries } = candidate;
   const change = {
-    conditions: [
-      '#due = :due AND #wakeAt <= :now AND #revision = :revision',
-      '(attribute_not_exists(#token) OR #token < :token)',
-    ],
-    set: { ...lease, wakeAt: lease.expiresAt + settings.maxClockSkewMs },
+    condition:
+      '#due = :due AND #wakeAt <= :now AND #revision = :revision AND (attribute_not_exists(#token) OR #token < :token)',
+    set: { ...lease, wakeAt: lease.expiresAt + session.settings.maxClockSkewMs },
     derive: ['#lapsedOwner = if_not_exists(#owner, :nobody)', '#deliveries = #deliveries + :one'],
     values: { due: queue, now, revision, nobody: null, one: 1 },
   };
   try {
-    const { isDone, item } = await table.write(update(key, change), 'ALL_NEW');
+    const { isDone, item } = await session.write(update(key, change), 'ALL_NEW');
     // If it is not done, the client may have made the request twice, and the first has taken it.
     if (item && (isDone || item.token === lease.token)) {
       const { lapsedOwner = null } = item;
-      return { task: { ...records.decode(item), lease, lapsedOwner } };
+      return { task: { ...session.records.decode(item), lease, lapsedOwner } };
     }
     if (item?.due !== queue || item.wakeAt === undefined) return {};
     const { wakeAt } = item;

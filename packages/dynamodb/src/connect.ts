@@ -3,11 +3,11 @@ import type { BatchGetItemOutput } from '@aws-sdk/client-dynamodb';
 import { importDriver } from '@sched/core';
 import { UnderWay } from '@sched/core/adapter';
 import type { Call, Command, DynamoDBClientLike } from './client.js';
-import { isThrottled, throttled } from './errors.js';
+import { isThrottled, storeError } from './errors.js';
 import type { Settings } from './options.js';
 
 export interface Connection {
-  /** Makes a request; again if it is throttled. */
+  /** Makes a request; again if it is throttled. Rejects with a `SchedError`, of which what the SDK says is the cause. */
   readonly call: Call;
   /** Waits for what is under way. */
   close(): Promise<void>;
@@ -35,14 +35,24 @@ export async function connect({ client, connection }: Settings): Promise<Connect
   const inTurn = limiter(maxUnderWay);
   const underWay = new UnderWay();
 
+  let wasAnswered = false;
+
   async function send(command: Command, input: object): Promise<object> {
     const answer = await target.send(new commands[`${command}Command`](input));
+    wasAnswered = true;
     if (command === 'BatchGetItem') checkProgress(answer);
     return answer;
   }
 
   return {
-    call: (command, input) => underWay.add(inTurn(() => patiently(() => send(command, input)))),
+    call(command, input) {
+      const answer = inTurn(() => patiently(() => send(command, input)));
+      return underWay.add(
+        answer.catch((error) => {
+          throw storeError(error, wasAnswered);
+        }),
+      );
+    },
     async close() {
       await underWay.idle();
       if (!client) target.destroy?.();
@@ -50,10 +60,12 @@ export async function connect({ client, connection }: Settings): Promise<Connect
   };
 }
 
-/** An answer that is full leaves keys to be read at once; one that is empty was throttled. */
+/** An answer that is full leaves keys to be read at once; one that is empty was throttled, and does not say so. */
 function checkProgress({ Responses = {}, UnprocessedKeys = {} }: BatchGetItemOutput): void {
   const isEmpty = Object.values(Responses).every((items) => items.length === 0);
-  if (isEmpty && Object.keys(UnprocessedKeys).length > 0) throw throttled();
+  if (!isEmpty || Object.keys(UnprocessedKeys).length === 0) return;
+  const message = 'All keys were left unprocessed. Check the capacity of the table.';
+  throw Object.assign(new Error(message), { name: 'Throttling' });
 }
 
 /** Does again what was throttled. */

@@ -1,4 +1,4 @@
-import { isSchedError, SchedError } from '@sched/core';
+import { SchedError } from '@sched/core';
 import { type ErrorMeanings, toStoreError } from '@sched/core/adapter';
 import type { Attributes } from './expressions.js';
 
@@ -38,21 +38,19 @@ const meanings: ErrorMeanings = [
   [/\bE[A-Z_]+\b|^TimeoutError/, 'SCHED_STORE_UNAVAILABLE', 'Check endpoint and region.'],
 ];
 
-/** What a call of an open store rejects with: whoever has provided credentials before may do so again. */
-export function callError(error: unknown): SchedError {
-  const { code, message, cause } = storeError(error);
-  const isPassing = /^(Credentials|Token)ProviderError/.test((error as Error).name);
-  return new SchedError(isPassing ? 'SCHED_STORE_UNAVAILABLE' : code, message, { cause });
-}
-
-/** What opening a store rejects with. */
-export function storeError(error: unknown): SchedError {
-  if (isSchedError(error)) return error;
+/**
+ * What a call rejects with.
+ *
+ * @param wasAnswered whether there has been an answer before: whoever has provided credentials then may do so again
+ */
+export function storeError(error: unknown, wasAnswered: boolean): SchedError {
   const cause = error instanceof Error ? (error as DriverError) : new Error(String(error));
   const { name, message, code } = cause as DriverError;
   // Node tries each address of a host, and says of all that failed nothing but a code.
   const text = [name, code, message].filter((part) => part && part !== 'Error').join(' ');
-  return toStoreError(cause, meanings, 'DynamoDB', text, text);
+  const found = toStoreError(cause, meanings, 'DynamoDB', text, text);
+  const isPassing = wasAnswered && /^(Credentials|Token)ProviderError/.test(name);
+  return isPassing ? new SchedError('SCHED_STORE_UNAVAILABLE', found.message, { cause }) : found;
 }
 
 /** Whether a request is to be made again after a while. */
@@ -63,14 +61,8 @@ export function isThrottled(error: unknown): boolean {
   return codes.some((code) => throttling.test(code)) && !codes.includes('ConditionalCheckFailed');
 }
 
-/** What was asked to be read was not, without an error that says so. */
-export function throttled(): Error {
-  const message = 'All keys were left unprocessed. Check the capacity of the table.';
-  return Object.assign(new Error(message), { name: 'Throttling' });
-}
-
 /** A client of the user's own has repeated a request, and what it answers may be what the first one has done. */
-export function doubtful(cause: Error): SchedError {
+export function doubtful(cause: unknown): SchedError {
   return new SchedError(
     'SCHED_STORE_UNAVAILABLE',
     'DynamoDB failed: the answer to a request was lost, and the client made it again. Look whether it was applied, or give the client maxAttempts: 1.',

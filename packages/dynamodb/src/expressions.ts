@@ -26,12 +26,13 @@ export function fromItem<T>(item: Attributes): T {
   return Object.fromEntries(plain);
 }
 
-export interface Texts {
-  readonly ConditionExpression?: string;
-  readonly KeyConditionExpression?: string;
-  readonly ProjectionExpression?: string;
-  readonly UpdateExpression?: string;
-}
+export type Texts = {
+  readonly [Kind in
+    | 'Condition'
+    | 'KeyCondition'
+    | 'Projection'
+    | 'Update' as `${Kind}Expression`]?: string;
+};
 
 /**
  * Completes expressions in which `#status` is the attribute `status`, whatever words DynamoDB reserves, and `:status`
@@ -61,30 +62,23 @@ export interface Key {
 /** A write, by itself or in a transaction, of an item of a table that is not named. */
 export interface Write {
   readonly kind: keyof TransactWriteItem;
-  readonly input: ReturnType<typeof expressions> & { Key?: Attributes; Item?: Attributes };
+  readonly input: Partial<ReturnType<typeof expressions>> & { Key?: Attributes; Item?: Attributes };
 }
 
-const conditional = (conditions: readonly string[], values?: Values) =>
-  expressions({ ConditionExpression: conditions.join(' AND ') }, values);
-
-/** Writes an item, as long as all conditions hold, which may be none. */
-export function put(item: object, conditions: readonly string[] = [], values?: Values): Write {
-  const condition = conditions.length > 0 ? conditional(conditions, values) : {};
-  return { kind: 'Put', input: { Item: toItem(item), ...condition } };
+/** @param target the item to put, or the key of one to delete or to look at */
+export function write(
+  kind: 'Put' | 'Delete' | 'ConditionCheck',
+  target: object,
+  condition?: string,
+  values?: Values,
+): Write {
+  const place = { [kind === 'Put' ? 'Item' : 'Key']: toItem(target) };
+  const texts = condition && expressions({ ConditionExpression: condition }, values);
+  return { kind, input: { ...place, ...texts } };
 }
 
-export function deletion(key: Key, conditions: readonly string[], values?: Values): Write {
-  return { kind: 'Delete', input: { Key: toItem(key), ...conditional(conditions, values) } };
-}
-
-/** Writes nothing. */
-export function check(key: Key, conditions: readonly string[]): Write {
-  return { kind: 'ConditionCheck', input: { Key: toItem(key), ...conditional(conditions) } };
-}
-
-/** Of an item, as long as all conditions hold. */
 export interface Change {
-  readonly conditions: readonly string[];
+  readonly condition: string;
   /** What attributes become: null to remove one. */
   readonly set: Values;
   /** What they become by a formula, such as `#due = #queue`. */
@@ -93,20 +87,18 @@ export interface Change {
   readonly values?: Values;
 }
 
-export function update(key: Key, { conditions, set, derive = [], values }: Change): Write {
+export function update(key: Key, { condition, set, derive = [], values }: Change): Write {
   const names = Object.keys(set).filter((name) => set[name] !== undefined);
   const removed = names.filter((name) => set[name] === null).map((name) => `#${name}`);
   const assigned = names.flatMap((name) => (set[name] === null ? [] : `#${name} = :${name}`));
   const remove = removed.length > 0 ? ` REMOVE ${removed.join(', ')}` : '';
   const texts = {
-    ConditionExpression: conditions.join(' AND '),
+    ConditionExpression: condition,
     UpdateExpression: `SET ${[...assigned, ...derive].join(', ')}${remove}`,
   };
-  return {
-    kind: 'Update',
-    input: { Key: toItem(key), ...expressions(texts, { ...set, ...values }) },
-  };
+  const input = { Key: toItem(key), ...expressions(texts, { ...set, ...values }) };
+  return { kind: 'Update', input };
 }
 
-export const absent = ['attribute_not_exists(#pk)'];
-export const present = ['attribute_exists(#pk)'];
+export const absent = 'attribute_not_exists(#pk)';
+export const present = 'attribute_exists(#pk)';

@@ -1,4 +1,3 @@
-import type { QueryInput } from '@aws-sdk/client-dynamodb';
 import type {
   HistoryEntry,
   ListRequest,
@@ -11,8 +10,8 @@ import { checkCursor, isFiltered, matchesFilter } from '@sched/core/adapter';
 import type { Key, Texts } from './expressions.js';
 import { expressions } from './expressions.js';
 import type { EntryItem, TaskItem } from './records.js';
-import { idOf, isKey, sortable, sortKeyOf } from './records.js';
-import type { Session } from './session.js';
+import { idOf, sortable, sortKeyOf } from './records.js';
+import type { QueryOfTable, Session } from './session.js';
 
 /** What one query looks at, where not everything matches. */
 const lookAt = 200;
@@ -20,15 +19,6 @@ const lookAt = 200;
 const queriesPerPage = 20;
 /** What a filter looks at. */
 const filtered = '#sk, #name, #queue, #group, #status, #paused, #due, #owner, #expiresAt';
-
-/** The tasks of these ids, of which none comes twice; as they are, not as they were a moment ago. */
-export async function read(
-  { table, records }: Session,
-  ids: readonly string[],
-): Promise<TaskRecord[]> {
-  const items = await table.getAll(ids.filter(isKey).map((id) => records.keyOf(id)));
-  return items.map((item) => records.decode(item));
-}
 
 /** A shard, in the table itself, or a group, in its index. */
 interface Place {
@@ -38,10 +28,7 @@ interface Place {
 
 function placesOf({ records }: Session, group: string | null | undefined): Place[] {
   if (typeof group === 'string') return [{ attribute: 'group', value: records.groupOf(group) }];
-  return Array.from({ length: records.shards }, (_, shard) => ({
-    attribute: 'pk',
-    value: records.partition(shard),
-  }));
+  return records.shards.map((shard) => ({ attribute: 'pk', value: records.partition(shard) }));
 }
 
 /** Asks for the tasks of a place, after a sort key. */
@@ -61,7 +48,7 @@ async function current(
 ): Promise<TaskRecord[]> {
   if (attribute === 'pk') return items.map((item) => session.records.decode(item));
   const ids = items.map(idOf);
-  const tasks = new Map((await read(session, ids)).map((task) => [task.id, task]));
+  const tasks = new Map((await session.read(ids)).map((task) => [task.id, task]));
   return ids.flatMap((id) => tasks.get(id) ?? []);
 }
 
@@ -80,7 +67,7 @@ export async function list(
     if (!place) return { tasks, next: null };
     const wanted = limit - tasks.length;
     if (wanted <= 0 || queries === queriesPerPage) return { tasks, next: `${at}.${last}` };
-    const { items, next } = await session.table.query<TaskItem>({
+    const { items, next } = await session.query<TaskItem>({
       Limit: Math.min(isFiltered(filter) ? lookAt : wanted, 2 ** 31 - 1),
       ...tasksIn(place, last),
     });
@@ -97,12 +84,12 @@ export async function count(session: Session, filter: TaskFilter, now: number): 
   const isAll = !isFiltered(filter);
   const counts = placesOf(session, filter.group).map(async (place) => {
     const isProjected = !isAll && place.attribute === 'pk';
-    const input: Omit<QueryInput, 'TableName'> = {
+    const input: QueryOfTable = {
       ...tasksIn(place, '', isProjected ? { ProjectionExpression: filtered } : {}),
       ...(isAll && { Select: 'COUNT' }),
     };
     let sum = 0;
-    for await (const page of session.table.pages<TaskItem>(input)) {
+    for await (const page of session.pages<TaskItem>(input)) {
       const tasks = await current(session, place, page.items);
       const matching = tasks.filter((task) => matchesFilter(task, filter, now));
       sum += isAll ? page.count : matching.length;
@@ -117,23 +104,23 @@ export async function* keysOf(
   session: Session,
   selector: TaskSelector,
 ): AsyncGenerator<readonly Key[]> {
-  const { table, records } = session;
+  const { records } = session;
   if ('ids' in selector) yield selector.ids.map((id) => records.keyOf(id));
   if ('ids' in selector) return;
   const group = 'group' in selector ? selector.group : undefined;
   for (const place of placesOf(session, group)) {
     const input = tasksIn(place, '', { ProjectionExpression: '#pk, #sk' });
-    for await (const { items } of table.pages<Key>(input)) yield items;
+    for await (const { items } of session.pages<Key>(input)) yield items;
   }
 }
 
 export async function history(
-  { table, records, settings }: Session,
+  session: Session,
   taskId: string,
   limit: number,
   now: number,
 ): Promise<HistoryEntry[]> {
-  const { historyLimit, historyMaxAgeMs } = settings;
+  const { historyLimit, historyMaxAgeMs } = session.settings;
   const oldest = sortable(Math.max(now - historyMaxAgeMs, -9e15));
   const input = {
     ConsistentRead: true,
@@ -141,13 +128,13 @@ export async function history(
     Limit: Math.min(historyLimit, 1000),
     ...expressions(
       { KeyConditionExpression: '#pk = :history AND #sk >= :oldest' },
-      { history: records.historyOf(taskId), oldest },
+      { history: session.records.historyOf(taskId), oldest },
     ),
   };
   /** What follows the moment of the run says when an entry was added. */
   const added = ({ sk }: EntryItem) => sk.slice(oldest.length);
   const entries = new Map<string, EntryItem>();
-  for await (const { items } of table.pages<EntryItem>(input)) {
+  for await (const { items } of session.pages<EntryItem>(input)) {
     for (const item of items) {
       const other = entries.get(item.id);
       // What was added first under an id is what counts, in its own place.

@@ -1,4 +1,4 @@
-import type { HistoryEntry, NewTaskRecord, TaskRecord, TaskStatus } from '@sched/core';
+import type { NewTaskRecord, TaskRecord, TaskStatus } from '@sched/core';
 import { shardOf } from '@sched/core/adapter';
 import type { Key, Values } from './expressions.js';
 
@@ -45,80 +45,52 @@ export interface EntryItem extends Key {
   readonly body: string;
 }
 
+export type Records = ReturnType<typeof createRecords>;
+
 /** How a namespace keeps its tasks and their history in the items of a table. */
-export class Records {
-  readonly namespace: string;
-  readonly shards: number;
-
-  constructor(namespace: string, shards: number) {
-    this.namespace = namespace;
-    this.shards = shards;
-  }
-
-  partition(shard: number): string {
-    return `${this.namespace}#task#${shard}`;
-  }
+export function createRecords(namespace: string, shardCount: number) {
+  const shards = [...Array(shardCount).keys()];
+  const partition = (shard: number) => `${namespace}#task#${shard}`;
+  /** A queue in a shard, as the index of due tasks has it. */
+  const queueIn = (shard: number, queue: string) => `${namespace}#${shard}#${queue}`;
+  /** The queue that a task is in, as the index has it. */
+  const queueOf = (id: string, queue: string) => queueIn(shardOf(id, shardCount), queue);
+  const groupOf = (group: string) => `${namespace}#${group}`;
+  const historyOf = (taskId: string) => `${namespace}#history#${taskId}`;
 
   /** Where a task is; for what cannot be an id, a place where none ever is. */
-  keyOf(id: string): Key {
-    if (!isKey(id)) return { pk: `${this.namespace}#nowhere`, sk: 'nowhere' };
-    return { pk: this.partition(shardOf(id, this.shards)), sk: sortKeyOf(id) };
+  function keyOf(id: string): Key {
+    if (!isKey(id)) return { pk: `${namespace}#nowhere`, sk: 'nowhere' };
+    return { pk: partition(shardOf(id, shardCount)), sk: sortKeyOf(id) };
   }
 
-  /** A queue in a shard, as the index of due tasks has it. */
-  queueIn(shard: number, queue: string): string {
-    return `${this.namespace}#${shard}#${queue}`;
-  }
-
-  /** The queue that a task is in, as the index has it. */
-  queueOf(id: string, queue: string): string {
-    return this.queueIn(shardOf(id, this.shards), queue);
-  }
-
-  groupOf(group: string): string {
-    return `${this.namespace}#${group}`;
-  }
-
-  historyOf(taskId: string): string {
-    return `${this.namespace}#history#${taskId}`;
-  }
-
-  encode(record: NewTaskRecord, revision: number): Key & Values {
+  function encode(record: NewTaskRecord, revision: number): Key & Values {
     const { id, name, group, status, paused, runAt, body } = record;
-    const queue = this.queueOf(id, record.queue);
+    const queue = queueOf(id, record.queue);
     return {
-      ...{ ...this.keyOf(id), name, queue, status, runAt, body, revision, deliveries: 0 },
-      group: group === null ? null : this.groupOf(group),
+      ...{ ...keyOf(id), name, queue, status, runAt, body, revision, deliveries: 0 },
+      group: group === null ? null : groupOf(group),
       paused: paused || null,
       due: status === 'scheduled' && !paused ? queue : null,
       wakeAt: runAt,
     };
   }
 
-  decode(item: TaskItem): TaskRecord {
+  function decode(item: TaskItem): TaskRecord {
     const { name, queue, group, status, body, deliveries, revision } = item;
     const { runAt = null, resumedAt = null, token = 0, owner, expiresAt, wakeAt = null } = item;
-    const prefixLength = queue.indexOf('#', this.namespace.length + 1) + 1;
+    const prefixLength = queue.indexOf('#', namespace.length + 1) + 1;
     return {
       ...{ id: idOf(item), name, status, runAt, body, resumedAt, deliveries, revision },
       queue: queue.slice(prefixLength),
-      group: group === undefined ? null : group.slice(this.namespace.length + 1),
+      group: group === undefined ? null : group.slice(namespace.length + 1),
       paused: item.paused ?? false,
       lease: owner === undefined || expiresAt === undefined ? null : { token, owner, expiresAt },
       wakeAt: item.due === undefined ? null : wakeAt,
     };
   }
 
-  /**
-   * @param now when it is added
-   * @param place among those that are added then
-   * @param token of the lease under which it is
-   */
-  encodeEntry(entry: HistoryEntry, now: number, place: number, token: number): EntryItem {
-    const { taskId, id, at, body } = entry;
-    const sk = [at, now, place, token].map(sortable).join('#');
-    return { pk: this.historyOf(taskId), sk, id, at, body };
-  }
+  return { shards, partition, queueIn, queueOf, groupOf, historyOf, keyOf, encode, decode };
 }
 
 /** A whole number as text that sorts as it does, also where it is negative. */

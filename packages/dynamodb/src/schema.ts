@@ -7,9 +7,8 @@ import type {
 } from '@aws-sdk/client-dynamodb';
 import { checkSetting, isSchemaCurrent, schemaError } from '@sched/core/adapter';
 import type { Call } from './client.js';
-import { absent, put } from './expressions.js';
+import { absent, expressions, fromItem, toItem } from './expressions.js';
 import type { Settings } from './options.js';
-import type { Table } from './table.js';
 
 /** The version of the items that this code reads and writes. */
 const schemaVersion = 1;
@@ -54,43 +53,35 @@ export const table: Omit<CreateTableInput, 'TableName'> = {
   BillingMode: 'PAY_PER_REQUEST',
 };
 
-const timeToLive = { AttributeName: 'expires', Enabled: true };
+/** Creates what is missing. @returns the number of shards that the namespace has */
+export async function prepare(call: Call, settings: Settings): Promise<number> {
+  await prepareTable(call, settings);
+  return prepareNamespace(call, settings);
+}
 
-/** Creates the table if need be, and waits until it can be used. */
-export async function prepareTable(call: Call, settings: Settings): Promise<void> {
-  const { tableName: TableName, skipTableCreate } = settings;
-  let found = await describe(call, TableName);
+async function prepareTable(call: Call, { tableName: TableName, skipTableCreate }: Settings) {
+  const describe = async () =>
+    (await call('DescribeTable', { TableName }).catch(unless('ResourceNotFoundException')))?.Table;
+  let found = await describe();
   const isMissing = !found;
   if (isMissing && skipTableCreate) {
     throw schemaError(
       `The table ${TableName} is not there, and skipTableCreate or migrate: false forbids to create it. Create it as the README of @sched/dynamodb says, or correct tableName, region or endpoint.`,
     );
   }
+  // In use is one that somebody else is creating.
   if (isMissing) {
-    await call('CreateTable', { TableName, ...table }).catch((error) => {
-      // Somebody else is creating it.
-      if (error.name !== 'ResourceInUseException') throw error;
-    });
+    await call('CreateTable', { TableName, ...table }).catch(unless('ResourceInUseException'));
   }
   for (let delayMs = firstPollMs; !isReady(found); delayMs = Math.min(delayMs * 2, maxPollMs)) {
     await sleep(delayMs);
-    found = await describe(call, TableName);
+    found = await describe();
   }
   checkTable(found);
   if (!isMissing) return;
   // The history is limited without it too, when it is read; it only takes more room.
-  await call('UpdateTimeToLive', { TableName, TimeToLiveSpecification: timeToLive }).catch(
-    () => {},
-  );
-}
-
-async function describe(call: Call, TableName: string): Promise<TableDescription | undefined> {
-  try {
-    return (await call('DescribeTable', { TableName })).Table;
-  } catch (error) {
-    if ((error as Error).name === 'ResourceNotFoundException') return undefined;
-    throw error;
-  }
+  const TimeToLiveSpecification = { AttributeName: 'expires', Enabled: true };
+  await call('UpdateTimeToLive', { TableName, TimeToLiveSpecification }).catch(() => {});
 }
 
 function isReady(found: TableDescription | undefined): found is TableDescription {
@@ -130,35 +121,41 @@ function traitsOf({
   ];
 }
 
-/** What a namespace says of itself. */
-interface Metadata {
-  readonly version: number;
-  readonly shards: number;
-}
-
-/** Creates the namespace if need be. @returns the number of shards that it has */
-export async function prepareNamespace(
-  table: Table,
-  { namespace, migrate, shards }: Settings,
-): Promise<number> {
+async function prepareNamespace(call: Call, settings: Settings): Promise<number> {
+  const { tableName: TableName, namespace, migrate, shards } = settings;
   const key = { pk: namespace, sk: 'metadata' };
-  const isCurrent = (found: Metadata | undefined): found is Metadata =>
-    isSchemaCurrent({
-      ...{ what: `The items of the namespace ${namespace}`, adapter: '@sched/dynamodb' },
-      ...{ found: found?.version ?? 0, known: schemaVersion, migrate },
-      settings: 'namespace or tableName',
+  /** What the namespace says of itself, if that is what this code needs. */
+  const read = async () => {
+    const { Item = {} } = await call('GetItem', {
+      ...{ TableName, Key: toItem(key), ConsistentRead: true },
     });
-  let stored = await table.get<Metadata>(key);
-  if (!isCurrent(stored)) {
-    const created = { version: schemaVersion, shards: shards ?? defaultShards };
-    // Not done where somebody else was faster, or this very request was made twice.
-    await table.write(put({ ...key, ...created }, absent));
-    stored = await table.get<Metadata>(key);
+    const { version: found = 0, ...stored } = fromItem<{ version?: number; shards?: number }>(Item);
+    const isCurrent = isSchemaCurrent({
+      ...{ what: `The items of the namespace ${namespace}`, adapter: '@sched/dynamodb' },
+      ...{ found, known: schemaVersion, migrate, settings: 'namespace or tableName' },
+    });
+    return isCurrent ? stored : undefined;
+  };
+  let stored = await read();
+  if (!stored) {
+    const created = { ...key, version: schemaVersion, shards: shards ?? defaultShards };
+    const isNew = expressions({ ConditionExpression: absent });
+    // That fails where somebody else was faster, or this very request was made twice.
+    await call('PutItem', { TableName, Item: toItem(created), ...isNew }).catch(
+      unless('ConditionalCheckFailedException'),
+    );
+    stored = await read();
   }
-  const count = isCurrent(stored) ? stored.shards : 1;
+  const { shards: count = 1 } = stored ?? {};
   checkSetting(
     shards === undefined || shards === count,
     `shards must be ${count}, with which the namespace ${namespace} was created; not ${shards}.`,
   );
   return count;
 }
+
+/** Passes over errors of this name. */
+const unless = (name: string) => (error: Error) => {
+  if ((error.cause as Error).name !== name) throw error;
+  return undefined;
+};

@@ -2,11 +2,11 @@ import type { NewTaskRecord, Settlement } from '@sched/core';
 import { SchedError } from '@sched/core';
 import { firstOfEach } from '@sched/core/adapter';
 import type { Write } from './expressions.js';
-import { absent, check, deletion, present, put, update } from './expressions.js';
-import type { TaskItem } from './records.js';
-import type { Session } from './session.js';
-import type { Written } from './table.js';
-import { untilAnswered } from './table.js';
+import { absent, present, update, write } from './expressions.js';
+import type { EntryItem, TaskItem } from './records.js';
+import { sortable } from './records.js';
+import type { Session, Written } from './session.js';
+import { untilAnswered } from './session.js';
 
 /** The most that one transaction of DynamoDB writes. */
 const maxActions = 100;
@@ -35,7 +35,7 @@ export function checkSettlement({ next, history, spawn }: Settlement): void {
  * other task has ever had.
  */
 export function settle(session: Session, settlement: Settlement, now: number): Promise<Answer> {
-  const { table, records } = session;
+  const { records } = session;
   const { id, next, token } = settlement;
   // Before anything is waited for, so that entries come in the order in which a call settles.
   const history = putHistory(session, settlement, now);
@@ -46,23 +46,21 @@ export function settle(session: Session, settlement: Settlement, now: number): P
   const existing = new Set<NewTaskRecord>();
   let seen: TaskItem | undefined;
   return untilAnswered(async () => {
-    const [own, ...others] = await table.writeAll([
-      settled(session, settlement, heir, seen),
-      ...children.map((task) =>
-        existing.has(task)
-          ? check(records.keyOf(task.id), present)
-          : put(records.encode(task, token), absent),
-      ),
-      ...history,
-    ]);
-    if (own && !own.isDone) {
-      const answer = refusal(own, settlement);
+    const creations = children.map((task) =>
+      existing.has(task)
+        ? write('ConditionCheck', records.keyOf(task.id), present)
+        : write('Put', records.encode(task, token), absent),
+    );
+    const own = settled(session, settlement, heir, seen);
+    const [result, ...others] = await session.writeAll([own, ...creations, ...history]);
+    if (result && !result.isDone) {
+      const answer = refusal(result, settlement);
       if (answer) return answer;
-      seen = own.item;
+      seen = result.item;
     }
     const failed = children.filter((_, index) => !others[index]?.isDone);
     for (const task of failed) if (!existing.delete(task)) existing.add(task);
-    return own?.isDone && failed.length === 0 ? 'settled' : undefined;
+    return result?.isDone && failed.length === 0 ? 'settled' : undefined;
   });
 }
 
@@ -85,10 +83,10 @@ function settled(
   seen: TaskItem | undefined,
 ): Write {
   const key = records.keyOf(id);
-  const isCurrent = ['#token = :token', 'attribute_exists(#owner)', '#revision = :expected'];
+  const isCurrent = '#token = :token AND attribute_exists(#owner) AND #revision = :expected';
   const values = { token, expected: revision };
-  if (heir) return put(records.encode(heir, token), isCurrent, values);
-  if (!next) return deletion(key, isCurrent, values);
+  if (heir) return write('Put', records.encode(heir, token), isCurrent, values);
+  if (!next) return write('Delete', key, isCurrent, values);
   const { status, runAt, body, paused = false } = next;
   const isOut = paused || status !== 'scheduled';
   const set = {
@@ -97,11 +95,11 @@ function settled(
     ...(paused && { paused }),
     ...(isOut && { due: null }),
   };
-  if (isOut) return update(key, { conditions: isCurrent, set, values });
+  if (isOut) return update(key, { condition: isCurrent, set, values });
   // Whether it is paused shows in the index, and that stays as it is.
-  if (!seen) return update(key, { conditions: [...isCurrent, '#status = :status'], set, values });
-  const conditions = [...isCurrent, `attribute_${seen.paused ? '' : 'not_'}exists(#paused)`];
-  return update(key, { conditions, set, derive: seen.paused ? [] : ['#due = #queue'], values });
+  if (!seen) return update(key, { condition: `${isCurrent} AND #status = :status`, set, values });
+  const condition = `${isCurrent} AND attribute_${seen.paused ? '' : 'not_'}exists(#paused)`;
+  return update(key, { condition, set, derive: seen.paused ? [] : ['#due = #queue'], values });
 }
 
 /** The place of the entry that this process added last. */
@@ -112,13 +110,14 @@ function putHistory(
   { history, token }: Settlement,
   now: number,
 ): Write[] {
-  return history.map((entry) => {
+  return history.map(({ taskId, id, at, body }) => {
     // In a process one after the other, and no process far behind another: their tokens are from one counter.
     lastPlace = Math.max(lastPlace + 1, token);
-    const expires = Math.ceil((entry.at + settings.historyMaxAgeMs) / 1000);
+    const sk = [at, now, lastPlace, token].map(sortable).join('#');
+    const expires = Math.ceil((at + settings.historyMaxAgeMs) / 1000);
     // By the time of DynamoDB, which an injected clock says nothing about.
     const isForgotten = !settings.clock && Number.isSafeInteger(expires);
-    const item = records.encodeEntry(entry, now, lastPlace, token);
-    return put({ ...item, ...(isForgotten && { expires }) });
+    const entry: EntryItem = { pk: records.historyOf(taskId), sk, id, at, body };
+    return write('Put', { ...entry, ...(isForgotten && { expires }) });
   });
 }
