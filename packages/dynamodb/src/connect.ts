@@ -34,7 +34,6 @@ export async function connect({ client, connection }: Settings): Promise<Connect
   const commands = driver as unknown as Record<`${Command}Command`, new (input: object) => object>;
   const inTurn = limiter(maxUnderWay);
   const underWay = new UnderWay();
-
   let wasAnswered = false;
 
   async function send(command: Command, input: object): Promise<object> {

@@ -26,13 +26,12 @@ export function fromItem<T>(item: Attributes): T {
   return Object.fromEntries(plain);
 }
 
-export type Texts = {
-  readonly [Kind in
-    | 'Condition'
-    | 'KeyCondition'
-    | 'Projection'
-    | 'Update' as `${Kind}Expression`]?: string;
-};
+export interface Texts {
+  readonly ConditionExpression?: string;
+  readonly KeyConditionExpression?: string;
+  readonly ProjectionExpression?: string;
+  readonly UpdateExpression?: string;
+}
 
 /**
  * Completes expressions in which `#status` is the attribute `status`, whatever words DynamoDB reserves, and `:status`
@@ -65,7 +64,7 @@ export interface Write {
   readonly input: Partial<ReturnType<typeof expressions>> & { Key?: Attributes; Item?: Attributes };
 }
 
-/** @param target the item to put, or the key of one to delete or to look at */
+/** @param target the item to put, or the key of one to delete, or only to look at */
 export function write(
   kind: 'Put' | 'Delete' | 'ConditionCheck',
   target: object,
@@ -77,6 +76,7 @@ export function write(
   return { kind, input: { ...place, ...texts } };
 }
 
+/** An update of an item, if a condition holds. */
 export interface Change {
   readonly condition: string;
   /** What attributes become: null to remove one. */

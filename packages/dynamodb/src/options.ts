@@ -80,7 +80,9 @@ export function readOptions(options: DynamoDBDataStoreOptions) {
   checkWhole('shards', shards, 1, 256);
   checkWhole('maxClockSkewMs', settings.maxClockSkewMs, 0, 3_600_000);
   checkWhole('maxIndexLagMs', settings.maxIndexLagMs, 0, 60_000);
-  const config = { ...connection, ...(region && { region }), ...(endpoint && { endpoint }) };
+  const config: DynamoDBClientConfig = {
+    ...{ ...connection, ...(region && { region }), ...(endpoint && { endpoint }) },
+  };
   const skipTableCreate = settings.skipTableCreate || !settings.migrate;
   return { ...settings, connection: config, skipTableCreate };
 }

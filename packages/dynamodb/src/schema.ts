@@ -69,8 +69,8 @@ async function prepareTable(call: Call, { tableName: TableName, skipTableCreate 
       `The table ${TableName} is not there, and skipTableCreate or migrate: false forbids to create it. Create it as the README of @sched/dynamodb says, or correct tableName, region or endpoint.`,
     );
   }
-  // In use is one that somebody else is creating.
   if (isMissing) {
+    // In use is one that somebody else is creating.
     await call('CreateTable', { TableName, ...table }).catch(unless('ResourceInUseException'));
   }
   for (let delayMs = firstPollMs; !isReady(found); delayMs = Math.min(delayMs * 2, maxPollMs)) {
@@ -126,9 +126,8 @@ async function prepareNamespace(call: Call, settings: Settings): Promise<number>
   const key = { pk: namespace, sk: 'metadata' };
   /** What the namespace says of itself, if that is what this code needs. */
   const read = async () => {
-    const { Item = {} } = await call('GetItem', {
-      ...{ TableName, Key: toItem(key), ConsistentRead: true },
-    });
+    const request = { TableName, Key: toItem(key), ConsistentRead: true };
+    const { Item = {} } = await call('GetItem', request);
     const { version: found = 0, ...stored } = fromItem<{ version?: number; shards?: number }>(Item);
     const isCurrent = isSchemaCurrent({
       ...{ what: `The items of the namespace ${namespace}`, adapter: '@sched/dynamodb' },
@@ -156,6 +155,6 @@ async function prepareNamespace(call: Call, settings: Settings): Promise<number>
 
 /** Passes over errors of this name. */
 const unless = (name: string) => (error: Error) => {
-  if ((error.cause as Error).name !== name) throw error;
+  if ((error.cause as Error | undefined)?.name !== name) throw error;
   return undefined;
 };

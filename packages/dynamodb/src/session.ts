@@ -147,7 +147,7 @@ export class Session {
 
 /** @throws SchedError the error itself, unless it is that conditions did not hold */
 function refused(error: SchedError): Written[] {
-  const { name, $metadata, Item, CancellationReasons = [] } = error.cause as DriverError;
+  const { name, $metadata, Item, CancellationReasons = [] } = (error.cause ?? error) as DriverError;
   if (name === 'ConditionalCheckFailedException') {
     const doubt = ($metadata?.attempts ?? 1) > 1 ? doubtful(error.cause) : undefined;
     return [{ isDone: false, item: Item && fromItem(Item), doubt }];
