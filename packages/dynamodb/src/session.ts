@@ -26,7 +26,7 @@ export interface Written {
 
 export type QueryOfTable = Omit<QueryInput, 'TableName'>;
 
-export interface Page<Item> {
+interface Page<Item> {
   readonly items: readonly Item[];
   readonly count: number;
   /** Where it has ended; undefined at the end of all. */
