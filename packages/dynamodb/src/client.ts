@@ -5,11 +5,6 @@ export interface DynamoDBClientLike {
   send(command: object): Promise<object>;
 }
 
-/** A client of the store's own. */
-export interface OwnClient extends DynamoDBClientLike {
-  destroy(): void;
-}
-
 /** What is asked of DynamoDB, and what it answers. */
 interface Requests {
   readonly BatchGetItem: [Driver.BatchGetItemInput, Driver.BatchGetItemOutput];

@@ -1,19 +1,19 @@
-import { isSchedError, SchedError } from '@sched/core';
+import { SchedError } from '@sched/core';
 import { type ErrorMeanings, toStoreError } from '@sched/core/adapter';
-import type { Item } from './expressions.js';
+import type { Attributes } from './expressions.js';
 
 /** An error of the SDK or of Node. */
 export interface DriverError extends Error {
   readonly code?: string;
   readonly $metadata?: { readonly attempts?: number };
   /** What was found where a condition did not hold. */
-  readonly Item?: Item;
+  readonly Item?: Attributes;
   /** What went wrong with each write of a transaction. */
-  readonly CancellationReasons?: readonly { readonly Code?: string; readonly Item?: Item }[];
+  readonly CancellationReasons?: readonly { readonly Code?: string; readonly Item?: Attributes }[];
 }
 
 /** Nothing has happened, and it may work in a moment. */
-const throttled =
+const throttling =
   /^(ProvisionedThroughputExceeded|Throttling|ThrottlingError|ThrottledRequest|RequestLimitExceeded|RequestThrottled|TooManyRequests|TransactionConflict|TransactionInProgress|LimitExceeded|ReplicatedWriteConflict)(Exception)?$/;
 
 /** What errors mean, by their name, code and message. */
@@ -38,41 +38,31 @@ const meanings: ErrorMeanings = [
   [/\bE[A-Z_]+\b|^TimeoutError/, 'SCHED_STORE_UNAVAILABLE', 'Check endpoint and region.'],
 ];
 
-/** What a call of an open store rejects with: whoever has provided credentials before may do so again. */
-export function callError(error: unknown): SchedError {
-  const { code, message, cause } = storeError(error);
-  const isPassing = /^(Credentials|Token)ProviderError/.test((error as Error).name);
-  return new SchedError(isPassing ? 'SCHED_STORE_UNAVAILABLE' : code, message, { cause });
-}
-
-/** What opening a store rejects with. */
-export function storeError(error: unknown): SchedError {
-  if (isSchedError(error)) return error;
+/**
+ * What a call rejects with.
+ *
+ * @param wasAnswered whether there has been an answer before: whoever has provided credentials then may do so again
+ */
+export function storeError(error: unknown, wasAnswered: boolean): SchedError {
   const cause = error instanceof Error ? (error as DriverError) : new Error(String(error));
-  const { name, message, code = '' } = cause as DriverError;
+  const { name, message, code } = cause as DriverError;
   // Node tries each address of a host, and says of all that failed nothing but a code.
-  const text = `${name} ${code} ${message}`.replace(/^(Error )? */, '').trim();
-  return toStoreError(cause, meanings, 'DynamoDB', text, text);
+  const text = [name, code, message].filter((part) => part && part !== 'Error').join(' ');
+  const found = toStoreError(cause, meanings, 'DynamoDB', text, text);
+  const isPassing = wasAnswered && /^(Credentials|Token)ProviderError/.test(name);
+  return isPassing ? new SchedError('SCHED_STORE_UNAVAILABLE', found.message, { cause }) : found;
 }
 
 /** Whether a request is to be made again after a while. */
 export function isThrottled(error: unknown): boolean {
   const { name, CancellationReasons } = error as DriverError;
-  if (name !== 'TransactionCanceledException') return throttled.test(name);
+  if (name !== 'TransactionCanceledException') return throttling.test(name);
   const codes = (CancellationReasons ?? []).map(({ Code = 'None' }) => Code);
-  return codes.some((code) => throttled.test(code)) && !codes.includes('ConditionalCheckFailed');
-}
-
-/** Others were in the way all the time. */
-export function contended(): SchedError {
-  return new SchedError(
-    'SCHED_STORE_UNAVAILABLE',
-    'DynamoDB failed: others kept changing the task. Try again.',
-  );
+  return codes.some((code) => throttling.test(code)) && !codes.includes('ConditionalCheckFailed');
 }
 
 /** A client of the user's own has repeated a request, and what it answers may be what the first one has done. */
-export function doubtful(cause: Error): SchedError {
+export function doubtful(cause: unknown): SchedError {
   return new SchedError(
     'SCHED_STORE_UNAVAILABLE',
     'DynamoDB failed: the answer to a request was lost, and the client made it again. Look whether it was applied, or give the client maxAttempts: 1.',

@@ -1,22 +1,30 @@
 /** How many looks there are while the index may be behind. */
 const looks = 4;
 
+/** A task that is to run then, if ever. */
+interface Written {
+  readonly id: string;
+  readonly runAt: number | null;
+  readonly paused?: boolean;
+}
+
 /** Remembers what this store has made due while the index need not show it yet, so that claims look again. */
 export class IndexLag {
   readonly #lagMs: number;
   /** By id, in the order in which they were written. */
-  readonly #written = new Map<string, { readonly dueAt: number; readonly until: number }>();
+  readonly #written = new Map<string, { readonly runAt: number; readonly until: number }>();
 
   constructor(lagMs: number) {
     this.#lagMs = lagMs;
   }
 
-  /** A task has just been written that is due then; null if it is not. */
-  note(id: string, dueAt: number | null, now: number): void {
+  /** A task has just been written. */
+  note({ id, runAt, paused }: Written, now: number): void {
     this.#forget(now);
     this.#written.delete(id);
     const until = now + this.#lagMs;
-    if (this.#lagMs > 0 && dueAt !== null && dueAt < until) this.#written.set(id, { dueAt, until });
+    const isSoon = this.#lagMs > 0 && runAt !== null && !paused && runAt < until;
+    if (isSoon) this.#written.set(id, { runAt, until });
   }
 
   /** The index has shown a task. */
@@ -27,10 +35,9 @@ export class IndexLag {
   /** The earliest of when to wake and when to look again for what may be missing. */
   soonest(wakeAt: number | null, now: number): number | null {
     this.#forget(now);
-    for (const { dueAt } of this.#written.values()) {
-      if (dueAt > now) continue;
-      const again = now + Math.ceil(this.#lagMs / looks);
-      return wakeAt === null ? again : Math.min(wakeAt, again);
+    const again = now + Math.ceil(this.#lagMs / looks);
+    for (const { runAt } of this.#written.values()) {
+      if (runAt <= now) return Math.min(wakeAt ?? again, again);
     }
     return wakeAt;
   }

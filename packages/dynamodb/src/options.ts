@@ -80,11 +80,11 @@ export function readOptions(options: DynamoDBDataStoreOptions) {
   checkWhole('shards', shards, 1, 256);
   checkWhole('maxClockSkewMs', settings.maxClockSkewMs, 0, 3_600_000);
   checkWhole('maxIndexLagMs', settings.maxIndexLagMs, 0, 60_000);
-  const own: DynamoDBClientConfig = {
+  const config: DynamoDBClientConfig = {
     ...{ ...connection, ...(region && { region }), ...(endpoint && { endpoint }) },
   };
   const skipTableCreate = settings.skipTableCreate || !settings.migrate;
-  return { ...settings, connection: own, skipTableCreate };
+  return { ...settings, connection: config, skipTableCreate };
 }
 
 /** The options with their defaults, checked. */

@@ -7,7 +7,7 @@ import type {
 } from '@aws-sdk/client-dynamodb';
 import { checkSetting, isSchemaCurrent, schemaError } from '@sched/core/adapter';
 import type { Call } from './client.js';
-import { expressions, numberOf, toItem } from './expressions.js';
+import { absent, expressions, fromItem, toItem } from './expressions.js';
 import type { Settings } from './options.js';
 
 /** The version of the items that this code reads and writes. */
@@ -22,12 +22,15 @@ const keySchema = (hash: string, range: string): KeySchemaElement[] => [
   { AttributeName: range, KeyType: 'RANGE' },
 ];
 
+/** What the index of due tasks has beside keys. */
+const projected = ['revision'];
+
 /** Both are sparse: tasks that will not be due, and those without a group, are not in them. */
 const indexes: GlobalSecondaryIndex[] = [
   {
     IndexName: 'due',
     KeySchema: keySchema('due', 'wakeAt'),
-    Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['revision'] },
+    Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: projected },
   },
   {
     IndexName: 'group',
@@ -50,142 +53,99 @@ export const table: Omit<CreateTableInput, 'TableName'> = {
   BillingMode: 'PAY_PER_REQUEST',
 };
 
-const timeToLive = { AttributeName: 'expires', Enabled: true };
-
 /** Creates what is missing. @returns the number of shards that the namespace has */
 export async function prepare(call: Call, settings: Settings): Promise<number> {
-  const { tableName, skipTableCreate } = settings;
-  const found = await describe(call, tableName);
-  if (!found && skipTableCreate) {
-    throw schemaError(
-      `The table ${tableName} is not there, and skipTableCreate or migrate: false forbids to create it. Create it as the README of @sched/dynamodb says, or correct tableName, region or endpoint.`,
-    );
-  }
-  if (!found) await createTable(call, tableName);
-  checkTable(await activeTable(call, tableName, found));
+  await prepareTable(call, settings);
   return prepareNamespace(call, settings);
 }
 
-async function describe(call: Call, TableName: string): Promise<TableDescription | undefined> {
-  try {
-    return (await call('DescribeTable', { TableName })).Table;
-  } catch (error) {
-    if (isNamed(error, 'ResourceNotFoundException')) return undefined;
-    throw error;
+async function prepareTable(call: Call, { tableName: TableName, skipTableCreate }: Settings) {
+  const describe = async () =>
+    (await call('DescribeTable', { TableName }).catch(unless('ResourceNotFoundException')))?.Table;
+  let found = await describe();
+  const isMissing = !found;
+  if (isMissing && skipTableCreate) {
+    throw schemaError(
+      `The table ${TableName} is not there, and skipTableCreate or migrate: false forbids to create it. Create it as the README of @sched/dynamodb says, or correct tableName, region or endpoint.`,
+    );
   }
-}
-
-async function createTable(call: Call, TableName: string): Promise<void> {
-  try {
-    await call('CreateTable', { TableName, ...table });
-  } catch (error) {
-    // Somebody else is creating it.
-    if (!isNamed(error, 'ResourceInUseException')) throw error;
+  if (isMissing) {
+    // In use is one that somebody else is creating.
+    await call('CreateTable', { TableName, ...table }).catch(unless('ResourceInUseException'));
   }
-  await activeTable(call, TableName);
-  // The history is limited without it too, when it is read; it only takes more room.
-  await call('UpdateTimeToLive', { TableName, TimeToLiveSpecification: timeToLive }).catch(
-    () => {},
-  );
-}
-
-/** Waits until the table can be used, for as long as it is being created. */
-async function activeTable(
-  call: Call,
-  tableName: string,
-  known?: TableDescription,
-): Promise<TableDescription> {
-  let found = known;
-  for (let delayMs = firstPollMs; !isActive(found); delayMs = Math.min(delayMs * 2, maxPollMs)) {
+  for (let delayMs = firstPollMs; !isReady(found); delayMs = Math.min(delayMs * 2, maxPollMs)) {
     await sleep(delayMs);
-    found = await describe(call, tableName);
+    found = await describe();
   }
-  return found;
+  checkTable(found);
+  if (!isMissing) return;
+  // The history is limited without it too, when it is read; it only takes more room.
+  const TimeToLiveSpecification = { AttributeName: 'expires', Enabled: true };
+  await call('UpdateTimeToLive', { TableName, TimeToLiveSpecification }).catch(() => {});
 }
 
-function isActive(table: TableDescription | undefined): table is TableDescription {
-  const { TableStatus, GlobalSecondaryIndexes = [] } = table ?? {};
-  const isBusy = (status = '') => status === 'CREATING';
-  return (
-    TableStatus !== undefined &&
-    !isBusy(TableStatus) &&
-    !GlobalSecondaryIndexes.some(({ IndexStatus }) => isBusy(IndexStatus))
-  );
+function isReady(found: TableDescription | undefined): found is TableDescription {
+  const { TableStatus = 'CREATING', GlobalSecondaryIndexes = [] } = found ?? {};
+  const statuses = [TableStatus, ...GlobalSecondaryIndexes.map(({ IndexStatus }) => IndexStatus)];
+  return !statuses.includes('CREATING');
 }
 
 function checkTable(found: TableDescription): void {
-  const { TableName, GlobalSecondaryIndexes = [], AttributeDefinitions } = found;
-  const expect = (condition: boolean, what: string) => {
-    if (condition) return;
-    throw schemaError(
-      `The table ${TableName} ${what}. Create it as the README of @sched/dynamodb says, or choose another tableName.`,
-    );
-  };
-  expect(
-    hasKeys(found.KeySchema, table.KeySchema),
-    'does not have the partition key pk and the sort key sk',
+  const traits = traitsOf(found);
+  const missing = traitsOf(table).find((trait) => !traits.includes(trait));
+  if (missing === undefined) return;
+  throw schemaError(
+    `The table ${found.TableName} does not have ${missing}. Create it as the README of @sched/dynamodb says, or choose another tableName.`,
   );
-  for (const { IndexName, KeySchema, Projection } of indexes) {
-    const index = GlobalSecondaryIndexes.find((each) => each.IndexName === IndexName);
-    expect(index !== undefined, `has no index ${IndexName}`);
-    expect(hasKeys(index?.KeySchema, KeySchema), `has an index ${IndexName} of other keys`);
-    const projected = index?.Projection;
-    const names = Projection?.NonKeyAttributes ?? [];
-    expect(
-      projected?.ProjectionType === 'ALL' ||
-        names.every((name) => projected?.NonKeyAttributes?.includes(name)),
-      `has an index ${IndexName} that does not include ${names.join(', ')}`,
-    );
-  }
-  for (const { AttributeName, AttributeType } of table.AttributeDefinitions ?? []) {
-    const type = AttributeDefinitions?.find((each) => each.AttributeName === AttributeName);
-    expect(
-      type?.AttributeType === AttributeType,
-      `does not have ${AttributeName} as a key of type ${AttributeType}`,
-    );
-  }
 }
 
-function hasKeys(
-  found: readonly KeySchemaElement[] = [],
-  expected: readonly KeySchemaElement[] = [],
-): boolean {
-  return expected.every((key) =>
-    found.some(
-      ({ AttributeName, KeyType }) =>
-        AttributeName === key.AttributeName && KeyType === key.KeyType,
+/** What calls rely on. */
+function traitsOf({
+  KeySchema,
+  GlobalSecondaryIndexes = [],
+  AttributeDefinitions = [],
+}: Omit<TableDescription, 'TableName'>): string[] {
+  const keysOf = (place: string, keys: readonly KeySchemaElement[] = []) =>
+    keys.map(({ AttributeName, KeyType }) => `${AttributeName} as the ${KeyType} key of ${place}`);
+  return [
+    ...keysOf('the table', KeySchema),
+    ...GlobalSecondaryIndexes.flatMap(({ IndexName, KeySchema, Projection = {} }) => {
+      const { ProjectionType, NonKeyAttributes = [] } = Projection;
+      const names = ProjectionType === 'ALL' ? projected : NonKeyAttributes;
+      const index = `the index ${IndexName}`;
+      return [...keysOf(index, KeySchema), ...names.map((name) => `${name} in ${index}`)];
+    }),
+    ...AttributeDefinitions.map(
+      ({ AttributeName, AttributeType }) => `the key ${AttributeName} of type ${AttributeType}`,
     ),
-  );
+  ];
 }
-
-/** Where a namespace says what it is, and where its numbers come from. */
-const metadataKey = (namespace: string) => ({ pk: namespace, sk: 'metadata' });
-export const counterKey = (namespace: string) => ({ pk: namespace, sk: 'counter' });
 
 async function prepareNamespace(call: Call, settings: Settings): Promise<number> {
   const { tableName: TableName, namespace, migrate, shards } = settings;
-  const key = metadataKey(namespace);
-  const read = async () =>
-    (await call('GetItem', { TableName, Key: toItem(key), ConsistentRead: true })).Item;
-  const isCurrent = (found: number) =>
-    isSchemaCurrent({
+  const key = { pk: namespace, sk: 'metadata' };
+  /** What the namespace says of itself, if that is what this code needs. */
+  const read = async () => {
+    const request = { TableName, Key: toItem(key), ConsistentRead: true };
+    const { Item = {} } = await call('GetItem', request);
+    const { version: found = 0, ...stored } = fromItem<{ version?: number; shards?: number }>(Item);
+    const isCurrent = isSchemaCurrent({
       ...{ what: `The items of the namespace ${namespace}`, adapter: '@sched/dynamodb' },
       ...{ found, known: schemaVersion, migrate, settings: 'namespace or tableName' },
     });
+    return isCurrent ? stored : undefined;
+  };
   let stored = await read();
-  if (!isCurrent(numberOf(stored, 'version') ?? 0)) {
+  if (!stored) {
     const created = { ...key, version: schemaVersion, shards: shards ?? defaultShards };
-    const condition = expressions({ ConditionExpression: 'attribute_not_exists(#pk)' }, {});
-    try {
-      await call('PutItem', { TableName, Item: toItem(created), ...condition });
-    } catch (error) {
-      // Somebody else was faster, or this very request was made twice.
-      if (!isNamed(error, 'ConditionalCheckFailedException')) throw error;
-    }
+    const isNew = expressions({ ConditionExpression: absent });
+    // That fails where somebody else was faster, or this very request was made twice.
+    await call('PutItem', { TableName, Item: toItem(created), ...isNew }).catch(
+      unless('ConditionalCheckFailedException'),
+    );
     stored = await read();
   }
-  isCurrent(numberOf(stored, 'version') ?? 0);
-  const count = numberOf(stored, 'shards') ?? 1;
+  const { shards: count = 1 } = stored ?? {};
   checkSetting(
     shards === undefined || shards === count,
     `shards must be ${count}, with which the namespace ${namespace} was created; not ${shards}.`,
@@ -193,4 +153,8 @@ async function prepareNamespace(call: Call, settings: Settings): Promise<number>
   return count;
 }
 
-const isNamed = (error: unknown, name: string) => (error as Error).name === name;
+/** Passes over errors of this name. */
+const unless = (name: string) => (error: Error) => {
+  if ((error.cause as Error | undefined)?.name !== name) throw error;
+  return undefined;
+};

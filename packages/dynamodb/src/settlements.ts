@@ -1,14 +1,13 @@
-import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
-import type { HistoryEntry, NewTaskRecord, Settlement } from '@sched/core';
+import type { NewTaskRecord, Settlement } from '@sched/core';
 import { SchedError } from '@sched/core';
 import { firstOfEach } from '@sched/core/adapter';
-import { contended, doubtful } from './errors.js';
-import type { Item } from './expressions.js';
-import { expressions, numberOf, textOf } from './expressions.js';
+import type { Write } from './expressions.js';
+import { absent, present, update, write } from './expressions.js';
+import type { EntryItem, TaskItem } from './records.js';
+import { sortable } from './records.js';
 import type { Session, Written } from './session.js';
+import { untilAnswered } from './session.js';
 
-/** How often a settlement is tried while others pause and resume the task, or create and remove what it spawns. */
-const maxTries = 10;
 /** The most that one transaction of DynamoDB writes. */
 const maxActions = 100;
 const maxBytes = 4 * 1024 * 1024;
@@ -34,157 +33,91 @@ export function checkSettlement({ next, history, spawn }: Settlement): void {
  *
  * The token of the lease becomes the revision of the task, and of what is spawned: it is a number of its own, that no
  * other task has ever had.
- *
- * @param history from {@link putHistory}
  */
-export async function settle(
-  session: Session,
-  settlement: Settlement,
-  history: readonly TransactWriteItem[],
-): Promise<Answer> {
+export function settle(session: Session, settlement: Settlement, now: number): Promise<Answer> {
+  const { records } = session;
   const { id, next, token } = settlement;
+  // Before anything is waited for, so that entries come in the order in which a call settles.
+  const history = putHistory(session, settlement, now);
   const spawn = firstOfEach(settlement.spawn);
   const children = spawn.filter((task) => task.id !== id);
   const heir = next ? undefined : spawn.find((task) => task.id === id);
-  /** Of the children, those that are there already. */
-  const present = new Set<number>();
-  let seen: Item | undefined;
-  for (let tries = 0; tries < maxTries; tries++) {
-    const own = heir ? succession(session, settlement, heir) : outcome(session, settlement, seen);
-    const results =
-      history.length + children.length === 0
-        ? [await session.write(own)]
-        : await session.writeAll([
-            own,
-            ...children.map((task, index) => create(session, task, token, present.has(index))),
-            ...history,
-          ]);
-    const failed = results?.findIndex(({ isDone }) => !isDone) ?? -1;
-    const result = results?.[failed];
-    if (!result) return 'settled';
-    if (failed === 0) {
+  /** Of the children, those that are there already, and are only made sure of. */
+  const existing = new Set<NewTaskRecord>();
+  let seen: TaskItem | undefined;
+  return untilAnswered(async () => {
+    const creations = children.map((task) =>
+      existing.has(task)
+        ? write('ConditionCheck', records.keyOf(task.id), present)
+        : write('Put', records.encode(task, token), absent),
+    );
+    const own = settled(session, settlement, heir, seen);
+    const [result, ...others] = await session.writeAll([own, ...creations, ...history]);
+    if (result && !result.isDone) {
       const answer = refusal(result, settlement);
       if (answer) return answer;
       seen = result.item;
     }
-    results?.slice(1, children.length + 1).forEach(({ isDone }, index) => {
-      if (isDone) return;
-      if (!present.delete(index)) present.add(index);
-    });
-  }
-  throw contended();
+    const failed = children.filter((_, index) => !others[index]?.isDone);
+    for (const task of failed) if (!existing.delete(task)) existing.add(task);
+    return result?.isDone && failed.length === 0 ? 'settled' : undefined;
+  });
 }
 
 /** Why a task was not settled; nothing if it is only in another state than was expected. */
-function refusal(result: Written, { token, revision, next }: Settlement): Answer | undefined {
-  const { item } = result;
-  if (numberOf(item, 'settled') === token) return 'settled';
-  if (!result.isDone && result.doubt && !item && !next) throw doubtful(result.doubt);
-  if (!item || textOf(item, 'owner') === null || numberOf(item, 'token') !== token) return 'lost';
-  return numberOf(item, 'revision') === revision ? undefined : 'conflict';
+function refusal({ item, doubt }: Written, { token, revision, next }: Settlement) {
+  if (item?.settled === token) return 'settled';
+  if (doubt && !item && !next) throw doubt;
+  if (item?.owner === undefined || item.token !== token) return 'lost';
+  return item.revision === revision ? undefined : 'conflict';
 }
 
-const isCurrent = '#token = :token AND attribute_exists(#owner) AND #revision = :revision';
-
-/** @param seen the task, if it was not as most are: scheduled before and after */
-function outcome(
+/**
+ * @param heir the task of the same id that is spawned as this one is removed
+ * @param seen the task, if it was not as most are: scheduled before and after
+ */
+function settled(
   { records }: Session,
-  { id, token, revision, next }: Settlement,
-  seen: Item | undefined,
-): TransactWriteItem {
-  const target = { TableName: records.table, Key: records.keyOf(id) };
-  if (!next) {
-    const condition = { ConditionExpression: isCurrent };
-    return { Delete: { ...target, ...expressions(condition, { token, revision }) } };
-  }
+  { id, next, token, revision }: Settlement,
+  heir: NewTaskRecord | undefined,
+  seen: TaskItem | undefined,
+): Write {
+  const key = records.keyOf(id);
+  const isCurrent = '#token = :token AND attribute_exists(#owner) AND #revision = :expected';
+  const values = { token, expected: revision };
+  if (heir) return write('Put', records.encode(heir, token), isCurrent, values);
+  if (!next) return write('Delete', key, isCurrent, values);
   const { status, runAt, body, paused = false } = next;
-  const sets = [
-    '#status = :status, #body = :body, #deliveries = :none, #revision = :token, #settled = :token',
-  ];
-  const removes = ['#owner', '#expiresAt'];
-  const conditions = [isCurrent];
-  if (runAt === null) removes.push('#runAt', '#wakeAt');
-  else sets.push('#runAt = :runAt, #wakeAt = :runAt');
-  if (paused) sets.push('#paused = :paused');
-  if (paused || status !== 'scheduled') {
-    removes.push('#due');
-  } else if (!seen) {
-    // Whether it is paused shows in the index, and that stays as it is.
-    conditions.push('#status = :status');
-  } else if ('paused' in seen) {
-    conditions.push('attribute_exists(#paused)');
-  } else {
-    conditions.push('attribute_not_exists(#paused)');
-    sets.push('#due = #queue');
-  }
-  const update = expressions(
-    {
-      ConditionExpression: conditions.join(' AND '),
-      UpdateExpression: `SET ${sets.join(', ')} REMOVE ${removes.join(', ')}`,
-    },
-    { token, revision, status, body, none: 0, runAt, paused },
-  );
-  return { Update: { ...target, ...update } };
-}
-
-/** A task that is removed, and of whose id one is spawned. */
-function succession(
-  { records }: Session,
-  { token, revision }: Settlement,
-  heir: NewTaskRecord,
-): TransactWriteItem {
-  const condition = expressions({ ConditionExpression: isCurrent }, { token, revision });
-  return {
-    Put: { TableName: records.table, Item: records.encode(heir, token), ...condition },
+  const isOut = paused || status !== 'scheduled';
+  const set = {
+    ...{ status, runAt, wakeAt: runAt, body, deliveries: 0, owner: null, expiresAt: null },
+    ...{ revision: token, settled: token },
+    ...(paused && { paused }),
+    ...(isOut && { due: null }),
   };
-}
-
-/** @param isPresent whether the task is expected to be there, and is only made sure of */
-function create(
-  { records }: Session,
-  task: NewTaskRecord,
-  revision: number,
-  isPresent: boolean,
-): TransactWriteItem {
-  const TableName = records.table;
-  if (isPresent) {
-    const condition = expressions({ ConditionExpression: 'attribute_exists(#pk)' }, {});
-    return { ConditionCheck: { TableName, Key: records.keyOf(task.id), ...condition } };
-  }
-  const condition = expressions({ ConditionExpression: 'attribute_not_exists(#pk)' }, {});
-  return { Put: { TableName, Item: records.encode(task, revision), ...condition } };
-}
-
-/** What adds the history of a settlement. */
-export function putHistory(
-  session: Session,
-  { history, token }: Settlement,
-  now: number,
-): TransactWriteItem[] {
-  return history.map((entry) => putEntry(session, entry, now, token));
+  if (isOut) return update(key, { condition: isCurrent, set, values });
+  // Whether it is paused shows in the index, and that stays as it is.
+  if (!seen) return update(key, { condition: `${isCurrent} AND #status = :status`, set, values });
+  const condition = `${isCurrent} AND attribute_${seen.paused ? '' : 'not_'}exists(#paused)`;
+  return update(key, { condition, set, derive: seen.paused ? [] : ['#due = #queue'], values });
 }
 
 /** The place of the entry that this process added last. */
 let lastPlace = 0;
 
-function putEntry(
+function putHistory(
   { records, settings }: Session,
-  entry: HistoryEntry,
+  { history, token }: Settlement,
   now: number,
-  token: number,
-): TransactWriteItem {
-  // In a process one after the other, and no process far behind another: their tokens are from one counter.
-  lastPlace = Math.max(lastPlace + 1, token);
-  const expires = Math.ceil((entry.at + settings.historyMaxAgeMs) / 1000);
-  // By the time of DynamoDB, which an injected clock says nothing about.
-  const isForgotten = !settings.clock && Number.isSafeInteger(expires);
-  return {
-    Put: {
-      TableName: records.table,
-      Item: {
-        ...records.encodeEntry(entry, now, lastPlace, token),
-        ...(isForgotten && { expires: { N: String(expires) } }),
-      },
-    },
-  };
+): Write[] {
+  return history.map(({ taskId, id, at, body }) => {
+    // In a process one after the other, and no process far behind another: their tokens are from one counter.
+    lastPlace = Math.max(lastPlace + 1, token);
+    const sk = [at, now, lastPlace, token].map(sortable).join('#');
+    const expires = Math.ceil((at + settings.historyMaxAgeMs) / 1000);
+    // By the time of DynamoDB, which an injected clock says nothing about.
+    const isForgotten = !settings.clock && Number.isSafeInteger(expires);
+    const entry: EntryItem = { pk: records.historyOf(taskId), sk, id, at, body };
+    return write('Put', { ...entry, ...(isForgotten && { expires }) });
+  });
 }
