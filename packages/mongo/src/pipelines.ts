@@ -98,23 +98,24 @@ export interface Outcome extends Settlement {
   readonly parked?: Parked;
 }
 
-/** What a settlement makes of its task, whose token becomes the revision: it is new, for no other can have it. */
-function changeOf({ next, token, parked }: Outcome): MongoDocument {
-  const marks = { settledToken: token, parked };
-  if (!next) return { ...gone, ...marks };
-  const { status, runAt, body, paused } = next;
-  const become = { status, runAt, body, ...(paused && { paused }) };
-  return { ...withoutLease, ...become, deliveries: 0, revision: token, ...marks };
+/**
+ * Settles tasks. Their tokens become their revisions, which are new: no other settlement can have them.
+ *
+ * @param outcomes that are alike in whether there is something next, and in what is left to be done
+ */
+export function settled(outcomes: readonly Outcome[], pending?: number): MongoDocument[] {
+  const parked = [given(outcomes, (each) => each.parked)];
+  const outbox = { $concatArrays: [{ $ifNull: ['$outbox', []] }, parked] };
+  const left = pending === undefined ? {} : { outbox, ...noted(pending) };
+  const marks = { ...left, settledToken: '$token' };
+  if (!outcomes[0]?.next) return [{ $set: { ...gone, ...marks, wakeAt: '$$REMOVE' } }];
+  const next = given(outcomes, (each) => each.next && become(each.next));
+  const common = { ...withoutLease, deliveries: 0, revision: '$token', ...marks };
+  return [{ $replaceWith: { $mergeObjects: ['$$ROOT', next, common] } }, wake];
 }
 
-/** @param pending what is left to be done about each of the tasks, if there is anything */
-export function settled(outcomes: readonly Outcome[], pending?: number): MongoDocument[] {
-  const outbox = { $concatArrays: [{ $ifNull: ['$outbox', []] }, ['$parked']] };
-  const left = pending === undefined ? {} : { outbox, ...noted(pending) };
-  return [
-    { $replaceWith: { $mergeObjects: ['$$ROOT', given(outcomes, changeOf)] } },
-    { $set: { ...left, parked: '$$REMOVE', ...wake.$set } },
-  ];
+function become({ status, runAt, body, paused }: NonNullable<Settlement['next']>) {
+  return { status, runAt, body, ...(paused && { paused }) };
 }
 
 /** Notes which documents are the spawned tasks of something in the outbox. */

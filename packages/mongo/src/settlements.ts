@@ -17,11 +17,14 @@ export async function settle(
   settlements: readonly Settlement[],
 ): Promise<Answer[]> {
   const outcomes = settlements.map(toOutcome);
-  const writes = [...Map.groupBy(outcomes, pendingAfter)].flatMap(([pending, alike]) =>
-    chunks(alike, together).map((part) => ({
-      updateMany: { filter: fenced(part, 'token', 'revision'), update: settled(part, pending) },
-    })),
-  );
+  const alike = Map.groupBy(outcomes, (each) => `${each.next === null} ${pendingAfter(each)}`);
+  const parts = [...alike.values()].flatMap((all) => chunks(all, together));
+  const writes = parts.map((part) => ({
+    updateMany: {
+      filter: fenced(part, 'token', 'revision'),
+      update: settled(part, part[0] && pendingAfter(part[0])),
+    },
+  }));
   const settling = session.tasks.updateEach(writes);
   const entries = settlements.reduce((sum, { history }) => sum + history.length, 0);
   const numbering = entries > 0 ? session.numbers.fresh(entries) : undefined;
