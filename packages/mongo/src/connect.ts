@@ -3,9 +3,7 @@ import { checkServerVersion } from '@sched/core/adapter';
 import type { MongoClientLike, MongoDatabaseLike } from './client.js';
 import { storeError } from './errors.js';
 import type { Settings } from './options.js';
-import { migrate } from './schema.js';
-import type { Collections } from './session.js';
-import { collectionsOf, databaseOf } from './session.js';
+import { type Collections, collectionsOf, migrate } from './schema.js';
 
 /** Where an open store sends its commands. */
 export interface Connection {
@@ -29,31 +27,24 @@ const defaults = {
 export async function connect(settings: Settings): Promise<Connection> {
   let close = async () => {};
   try {
-    let client = settings.client;
+    let client: MongoClientLike | undefined = settings.client;
     if (!client) {
       const { MongoClient } = await importDriver('mongodb', () => import('mongodb'));
       const own = new MongoClient(settings.url ?? '', { ...defaults, ...settings.options });
       close = () => own.close();
-      await own.connect();
-      client = own;
+      client = await own.connect();
     }
-    const { collections, isReplicated } = await prepare(client, settings);
+    const database = client.db(settings.database);
+    const isReplicated = await isInReplicaSet(database);
+    const { version = '0' } = await database.command({ buildInfo: 1 });
+    checkServerVersion('MongoDB', String(version), minimumVersion, '@sched/mongo');
+    const collections = collectionsOf(database, settings);
+    await migrate(database, collections, settings);
     return { collections, isReplicated, close };
   } catch (error) {
     await close().catch(() => {});
     throw storeError(error, settings.source);
   }
-}
-
-/** Makes sure of the server and of the schema. */
-async function prepare(client: MongoClientLike, settings: Settings) {
-  const database = databaseOf(client, settings);
-  const isReplicated = await isInReplicaSet(database);
-  const { version = '0' } = await database.command({ buildInfo: 1 });
-  checkServerVersion('MongoDB', String(version), minimumVersion, '@sched/mongo');
-  const collections = collectionsOf(database, settings);
-  await migrate(database, collections, settings);
-  return { collections, isReplicated };
 }
 
 async function isInReplicaSet(database: MongoDatabaseLike): Promise<boolean> {

@@ -17,40 +17,24 @@ interface WriteError {
   readonly errmsg?: string;
 }
 
-/** What errors mean, by their class, code and message. https://www.mongodb.com/docs/manual/reference/error-codes/ */
+/** What errors mean, by their code, class and message. https://www.mongodb.com/docs/manual/reference/error-codes/ */
 const meanings: ErrorMeanings = [
+  [/^(18|33|8000) /, 'SCHED_STORE_CONFIG', 'Check user, password and authSource.'],
+  [/^13 /, 'SCHED_STORE_CONFIG', 'Grant it to the user: readWrite is enough.'],
+  [/^73 /, 'SCHED_STORE_CONFIG', 'Check database and collection.'],
+  [/^\S+ Mongo(MissingCredentials|Parse)/, 'SCHED_STORE_CONFIG', 'Check url and options.'],
+  [/^\S+ MongoCompatibility/, 'SCHED_STORE_UNSUPPORTED', 'Use MongoDB 4.4 or later.'],
   [
-    /^Mongo(Server|BulkWrite|WriteConcern)\w* (18|33|8000) /,
-    'SCHED_STORE_CONFIG',
-    'Check user, password and authSource.',
-  ],
-  [
-    /^Mongo(Server|BulkWrite|WriteConcern)\w* 13 /,
-    'SCHED_STORE_CONFIG',
-    'Grant it to the user: readWrite is enough.',
-  ],
-  [
-    /^Mongo(Server|BulkWrite|WriteConcern)\w* 73 /,
-    'SCHED_STORE_CONFIG',
-    'Check database and collection.',
-  ],
-  [/^Mongo(MissingCredentials|Parse)/, 'SCHED_STORE_CONFIG', 'Check url and options.'],
-  [/^MongoCompatibility/, 'SCHED_STORE_UNSUPPORTED', 'Use MongoDB 4.4 or later.'],
-  [
-    /^Mongo(Server|BulkWrite|WriteConcern)\w* (20|263) .*ransaction/,
+    /^(20|263) .*ransaction/,
     'SCHED_STORE_UNSUPPORTED',
     'Only a replica set or a sharded cluster has transactions.',
   ],
-  [/^Mongo(Server|BulkWrite|WriteConcern)\w* (115|40573) /, 'SCHED_STORE_UNSUPPORTED', ''],
-  [
-    /^BSON|^Mongo(Server|BulkWrite)\w* (2|17280) /,
-    'SCHED_ARGUMENT_INVALID',
-    'A value cannot be stored.',
-  ],
+  [/^(115|40573) /, 'SCHED_STORE_UNSUPPORTED', ''],
+  [/^((2|17280) |\S+ BSON)/, 'SCHED_ARGUMENT_INVALID', 'A value cannot be stored.'],
   [/_SSL|_TLS|CERT|SIGNATURE|EPROTO|SSL rout|TLS|ssl/, 'SCHED_STORE_CONFIG', 'Check tls.'],
-  [/^MongoInvalidArgument.*session/i, 'SCHED_ARGUMENT_INVALID', ''],
-  [/^Mongo(InvalidArgument|API)Error/, 'SCHED_STORE_CONFIG', 'Check url and options.'],
-  [/^MongoServerSelection|^MongoNetwork/, 'SCHED_STORE_UNAVAILABLE', 'Check host, port and tls.'],
+  [/^\S+ MongoInvalidArgument.*session/i, 'SCHED_ARGUMENT_INVALID', ''],
+  [/^\S+ Mongo(InvalidArgument|API)Error/, 'SCHED_STORE_CONFIG', 'Check url and options.'],
+  [/^\S+ Mongo(ServerSelection|Network)/, 'SCHED_STORE_UNAVAILABLE', 'Check host, port and tls.'],
 ];
 
 /**
@@ -59,19 +43,9 @@ const meanings: ErrorMeanings = [
  * @param source the setting that says where the database is
  */
 export function storeError(error: unknown, source: string): SchedError {
-  const { message } = error as DriverError;
-  return toStoreError(
-    error,
-    meanings,
-    `MongoDB (${source})`,
-    describe(error as DriverError),
-    message,
-  );
-}
-
-function describe({ name, code, message, cause }: DriverError): string {
-  const own = `${typeof code === 'string' ? `${code} ` : ''}${name} ${code} ${message}`;
-  return cause ? `${own} ${cause.code} ${cause.message}` : own;
+  const { code, name, message, cause } = error as DriverError;
+  const text = `${code} ${name} ${message} ${cause?.code} ${cause?.message}`;
+  return toStoreError(error, meanings, `MongoDB (${source})`, text, message);
 }
 
 /** Write conflicts and locks that were not to be had, and what FerretDB says of PostgreSQL's deadlocks. */

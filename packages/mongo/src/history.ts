@@ -1,84 +1,120 @@
-import type { HistoryEntry } from '@sched/core';
+import type { HistoryEntry, Settlement } from '@sched/core';
 import { drawForgetting } from '@sched/core/adapter';
-import type { NumberedEntry } from './batches.js';
-import { readBatches } from './batches.js';
-import type { Settings } from './options.js';
+import type { MongoDocument } from './client.js';
 import type { Session } from './session.js';
-import type { StoreClock } from './store-clock.js';
 
-const order = { '_id.task': 1, at: -1, seq: -1 };
+// The collection `….history` has a document for each entry, by whose id it is not added twice; and one, the batch, for
+// all those of one call that are of tasks which it has removed. Such tasks hardly ever have as much history as is kept,
+// so that a batch grows old as one.
+
+/** An entry, its number, and the `_id` of the document that it is in. */
+interface StoredEntry extends HistoryEntry {
+  readonly seq: number;
+  readonly source: unknown;
+}
+
+/**
+ * @param batched those that come into a batch
+ * @param first the number of the first, if they have numbers already
+ */
+export async function addHistory(
+  { history, numbers }: Session,
+  single: readonly HistoryEntry[],
+  batched: readonly HistoryEntry[],
+  first?: number,
+): Promise<void> {
+  if (single.length + batched.length === 0) return;
+  const seq = first ?? (await numbers.fresh(single.length + batched.length));
+  const documents: MongoDocument[] = single.map(({ taskId, id, at, body }, index) => ({
+    ...{ _id: { task: taskId, id }, at, seq: seq + index, body },
+  }));
+  if (batched.length > 0) {
+    documents.push({
+      ...{ _id: crypto.randomUUID(), seq: seq + single.length, entries: batched },
+      at: Math.max(...batched.map(({ at }) => at)),
+      tasks: [...new Set(batched.map(({ taskId }) => taskId))],
+    });
+  }
+  await history.insertNew(documents);
+}
 
 /** What was appended to the history of a task, newest first. */
 export async function readHistory(
   session: Session,
-  clock: StoreClock,
-  { historyMaxAgeMs }: Settings,
   taskId: string,
   limit: number,
 ): Promise<HistoryEntry[]> {
-  const oldest = (await clock.now()) - historyMaxAgeMs;
-  const [found, batched] = await Promise.all([
-    session.find(
-      session.history,
-      { '_id.task': taskId, at: { $gte: oldest } },
-      { sort: order, ...(Number.isFinite(limit) ? { limit } : {}) },
-    ),
-    readBatches(session, taskId),
-  ]);
-  const single = found.map(({ _id, at, seq, body }) => ({ taskId, id: _id.id, at, seq, body }));
-  const all = [...single, ...batched].filter(({ at }) => at >= oldest);
-  // Of those with one id the first, which is set last.
-  const unique = new Map(all.sort((a, b) => b.seq - a.seq).map((each) => [each.id, each]));
-  return newestFirst([...unique.values()])
-    .slice(0, limit)
-    .map(({ id, at, body }) => ({ taskId, id, at, body }));
+  const { clock, settings } = session;
+  const oldest = (await clock.now()) - settings.historyMaxAgeMs;
+  const entries = await entriesOf(session, taskId, oldest, limit);
+  return entries.slice(0, limit).map(({ id, at, body }) => ({ taskId, id, at, body }));
 }
 
-function newestFirst(entries: NumberedEntry[]): NumberedEntry[] {
-  return entries.sort((a, b) => b.at - a.at || b.seq - a.seq);
+/** @param limit the most of those that have documents of their own */
+async function entriesOf(
+  { history }: Session,
+  taskId: string,
+  oldest: number,
+  limit = Number.POSITIVE_INFINITY,
+): Promise<StoredEntry[]> {
+  const at = { $gte: oldest };
+  const order = { sort: { '_id.task': 1, at: -1, seq: -1 } };
+  const cond = { $eq: ['$$each.taskId', { $literal: taskId }] };
+  const own = { $filter: { input: '$entries', as: 'each', cond } };
+  const [single, batches] = await Promise.all([
+    history.find({ '_id.task': taskId, at }, Number.isFinite(limit) ? { ...order, limit } : order),
+    history.find({ tasks: taskId, at }, { projection: { seq: 1, entries: own } }),
+  ]);
+  const all: StoredEntry[] = [
+    ...single.map(({ _id, at, seq, body }) => ({ taskId, id: _id.id, at, body, seq, source: _id })),
+    ...batches.flatMap(({ _id, seq, entries }) =>
+      entries.map((entry: HistoryEntry, index: number) => ({
+        ...{ ...entry, seq: seq + index, source: _id },
+      })),
+    ),
+  ];
+  // Of those with one id the first, which is set last.
+  const unique = new Map(all.sort((a, b) => b.seq - a.seq).map((each) => [each.id, each]));
+  return [...unique.values()]
+    .filter(({ at }) => at >= oldest)
+    .sort((a, b) => b.at - a.at || b.seq - a.seq);
 }
 
 /** The most tasks whose history is looked through along with one call. */
 const mostTasks = 3;
 
-/**
- * Deletes what is not to be kept, along with some of the calls that add to it.
- *
- * @param alone the tasks of the entries that were added by themselves
- * @param together one of the tasks of a batch, if one was added
- */
-export async function forget(
-  session: Session,
-  clock: StoreClock,
-  settings: Settings,
-  alone: readonly string[],
-  together: string | undefined,
-): Promise<void> {
-  const { history, run, find } = session;
-  const drawn = drawForgetting(settings, together === undefined ? alone : [...alone, together]);
+/** Deletes what is not to be kept, along with some of the settlements that add to it. */
+export async function forget(session: Session, settlements: readonly Settlement[]): Promise<void> {
+  const { history, clock, settings } = session;
+  const drawn = drawForgetting(settings, tasksOf(settlements));
   if (!drawn) return;
-  const projection = { _id: 1 };
-  const tasks = drawn.tasks.slice(0, mostTasks);
-  const { keep = 0 } = drawn;
-  const excess = tasks.map((taskId) =>
-    find(history, { '_id.task': taskId }, { sort: order, skip: keep, projection }),
-  );
   const oldest = (await clock.now()) - settings.historyMaxAgeMs;
-  const old = find(history, { at: { $lt: oldest } }, { limit: drawn.stale, projection });
-  const found = (await Promise.all([...excess, old])).flat();
-  if (together !== undefined && tasks.includes(together)) await prune(session, together, keep);
-  if (found.length === 0) return;
-  const ids = found.map(({ _id }) => _id);
-  await run((options) => history.deleteMany({ _id: { $in: ids } }, options));
+  const some = { limit: drawn.stale, projection: { _id: 1 } };
+  const old = await history.find({ at: { $lt: oldest } }, some);
+  if (old.length > 0) await history.remove({ _id: { $in: old.map(({ _id }) => _id) } });
+  for (const taskId of drawn.tasks.slice(0, mostTasks)) {
+    await prune(session, taskId, oldest, drawn.keep);
+  }
 }
 
-/** Takes out of batches what a task has in them beyond what is kept. */
-async function prune(session: Session, taskId: string, keep: number): Promise<void> {
-  const { history, run } = session;
-  const entries = newestFirst(await readBatches(session, taskId));
-  const kept = new Set(entries.slice(0, keep).map(({ batch }) => batch));
-  const excess = { _id: { $in: entries.map(({ batch }) => batch).filter((id) => !kept.has(id)) } };
-  const update = { $pull: { tasks: taskId, entries: { taskId } } };
-  await run((options) => history.updateMany(excess, update, options));
-  await run((options) => history.deleteMany({ ...excess, tasks: { $size: 0 } }, options));
+/** The tasks whose history has grown: of those with a batch only one, by chance. */
+function tasksOf(settlements: readonly Settlement[]): string[] {
+  const idsOf = (all: readonly Settlement[] = []) =>
+    all.flatMap(({ history }) => history.map(({ taskId }) => taskId));
+  const { gone, kept } = Object.groupBy(settlements, ({ next }) => (next ? 'kept' : 'gone'));
+  const batched = idsOf(gone);
+  const at = Math.floor(Math.random() * batched.length);
+  return [...idsOf(kept), ...batched.slice(at, at + 1)];
+}
+
+/** Deletes the excess of the history of a task; of a batch, what it has of this task. */
+async function prune(session: Session, taskId: string, oldest: number, keep = 0): Promise<void> {
+  const { history } = session;
+  const entries = await entriesOf(session, taskId, oldest);
+  const kept = new Set(entries.slice(0, keep).map(({ source }) => source));
+  const ids = entries.map(({ source }) => source).filter((source) => !kept.has(source));
+  if (ids.length === 0) return;
+  const excess = { _id: { $in: ids } };
+  await history.update(excess, { $pull: { tasks: taskId, entries: { taskId } } });
+  await history.remove({ ...excess, $or: [{ '_id.task': taskId }, { tasks: { $size: 0 } }] });
 }

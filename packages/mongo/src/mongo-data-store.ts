@@ -6,11 +6,11 @@ import { isClient, isSession } from './client.js';
 import { assertTransactions, connect, withoutTransactions } from './connect.js';
 import { storeError } from './errors.js';
 import { listenOn } from './notifications.js';
-import { Numbers } from './numbers.js';
 import type { MongoDataStoreOptions, Settings } from './options.js';
 import { readOptions } from './options.js';
 import { heal } from './outbox.js';
-import { collectionsOf, createSession, databaseOf } from './session.js';
+import { collectionsOf } from './schema.js';
+import { createSession } from './session.js';
 
 /**
  * Tasks in MongoDB 4.4 or later, through `mongodb`: a standalone server, a replica set or a sharded cluster. Any number
@@ -41,7 +41,7 @@ export class MongoDataStore extends AdapterStore {
     this.#isReplicated = isReplicated;
     const session = createSession(collections, settings);
     try {
-      await heal({ session, numbers: new Numbers(session) });
+      await heal(session);
     } catch (error) {
       await close();
       throw error;
@@ -50,7 +50,7 @@ export class MongoDataStore extends AdapterStore {
       ? new Watcher(listenOn(collections.tasks), (error) => storeError(error, settings.source))
       : undefined;
     return {
-      ...createCalls(session, settings, session, watcher),
+      ...createCalls(session, watcher),
       async close() {
         await watcher?.close();
         await close();
@@ -65,16 +65,22 @@ export class MongoDataStore extends AdapterStore {
    */
   protected override join(tx: unknown): StoreCalls {
     if (this.#isReplicated === false) throw withoutTransactions();
-    if (!isSession(tx) || !isClient(tx.client)) {
-      throw new SchedError(
-        'SCHED_ARGUMENT_INVALID',
-        'withTransaction takes a ClientSession of mongodb in a transaction: start one before, and commit it after.',
-      );
-    }
-    const database = databaseOf(tx.client, this.#settings);
+    if (!isSession(tx) || !isClient(tx.client)) throw notInTransaction();
+    const database = tx.client.db(this.#settings.database);
+    let checked = this.#isReplicated ? Promise.resolve() : undefined;
+    const check = async () => {
+      if (!tx.inTransaction()) throw notInTransaction();
+      checked ??= assertTransactions(database);
+      await checked;
+    };
     const collections = collectionsOf(database, this.#settings);
-    const check = this.#isReplicated ? undefined : () => assertTransactions(database);
-    const inside = createSession(collections, this.#settings, tx, check);
-    return createCalls(inside, this.#settings, createSession(collections, this.#settings));
+    return createCalls(createSession(collections, this.#settings, { session: tx, check }));
   }
+}
+
+function notInTransaction(): SchedError {
+  return new SchedError(
+    'SCHED_ARGUMENT_INVALID',
+    'withTransaction takes a ClientSession of mongodb in a transaction: start one before, and commit it after.',
+  );
 }

@@ -1,29 +1,24 @@
+import type { Collection } from './collection.js';
 import { stateId } from './schema.js';
-import type { Session } from './session.js';
 
 /** How many numbers are taken in advance where their order does not matter. */
 const reserve = 100;
 
 /** Numbers from the one counter of all that share the tasks: each is given once. */
 export class Numbers {
-  readonly #session: Session;
+  readonly #meta: Collection;
   #next = 0;
   #left = 0;
 
-  /** @param session not in a transaction, which would keep everybody else from the counter */
-  constructor(session: Session) {
-    this.#session = session;
+  constructor(meta: Collection) {
+    this.#meta = meta;
   }
 
   /** Several in a row, above all that were given before this call. @returns the first */
   async fresh(count = 1): Promise<number> {
-    const { meta, run } = this.#session;
-    const state = await run((options) =>
-      meta.findOneAndUpdate(
-        { _id: stateId },
-        { $inc: { counter: count } },
-        { ...options, returnDocument: 'after' },
-      ),
+    const update = { $inc: { counter: count } };
+    const state = await this.#meta.call((meta, options) =>
+      meta.findOneAndUpdate({ _id: stateId }, update, { ...options, returnDocument: 'after' }),
     );
     return state?.counter - count + 1;
   }

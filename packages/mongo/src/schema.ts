@@ -1,8 +1,13 @@
 import { checkSetting, isSchemaCurrent } from '@sched/core/adapter';
 import type { MongoCollectionLike, MongoDatabaseLike, MongoDocument } from './client.js';
-import { Pending } from './documents.js';
 import type { Settings } from './options.js';
-import type { Collections } from './session.js';
+
+/** Where the tasks are, what is kept of their runs, and the one document of all that share them. */
+export interface Collections {
+  readonly tasks: MongoCollectionLike;
+  readonly history: MongoCollectionLike;
+  readonly meta: MongoCollectionLike;
+}
 
 /** The version of the collections and their contents that this code reads and writes. */
 const schemaVersion = 1;
@@ -13,8 +18,28 @@ export const stateId = 'state';
 /** Before every moment there is. Says so to servers that choose an index by what a filter implies. */
 export const minWakeAt = -9e15;
 
+/** What is left to be done about a document of a task, where there is something. */
+export const Pending = { other: 1, spawn: 2 } as const;
+
 /** How often it is tried again when several create the collections at the same moment. */
 const tries = 10;
+
+/** What comes out is what went in, whatever the user's client is set to. */
+const plain = {
+  ...{ promoteLongs: true, promoteValues: true, promoteBuffers: false, useBigInt64: false },
+  ...{ raw: false, bsonRegExp: false, ignoreUndefined: false, serializeFunctions: false },
+  readPreference: 'primary',
+};
+
+export function collectionsOf(database: MongoDatabaseLike, settings: Settings): Collections {
+  const { collection, writeConcern } = settings;
+  const options = { ...plain, readConcern: { level: 'local' }, writeConcern };
+  return {
+    tasks: database.collection(collection, options),
+    history: database.collection(`${collection}.history`, options),
+    meta: database.collection(`${collection}.meta`, options),
+  };
+}
 
 /**
  * Brings the schema to {@link schemaVersion}, or finds it there.
@@ -41,14 +66,11 @@ export async function migrate(
 }
 
 async function isCurrent({ meta }: Collections, settings: Settings): Promise<boolean> {
-  const { collection } = settings;
+  const { collection, migrate } = settings;
   const [state] = await meta.find({ _id: stateId }).toArray();
   return isSchemaCurrent({
-    what: `The collections ${collection} and ${collection}.*`,
-    adapter: '@sched/mongo',
-    found: state?.schema ?? 0,
-    known: schemaVersion,
-    migrate: settings.migrate,
+    ...{ what: `The collections ${collection} and ${collection}.*`, adapter: '@sched/mongo' },
+    ...{ found: state?.schema ?? 0, known: schemaVersion, migrate },
     settings: 'database and collection',
   });
 }
@@ -63,16 +85,19 @@ async function checkCollation(database: MongoDatabaseLike, { collection }: Setti
 }
 
 async function create({ tasks, history, meta }: Collections): Promise<void> {
-  const index = (collection: MongoCollectionLike, name: string, keys: MongoDocument, only = {}) =>
-    collection.createIndex(keys, { name, ...only });
   const where = (partialFilterExpression: MongoDocument) => ({ partialFilterExpression });
-  const due = { wakeAt: { $gte: minWakeAt } };
-  await index(tasks, 'due', { queue: 1, wakeAt: 1 }, where(due));
-  await index(tasks, 'group', { group: 1, _id: 1 }, where({ group: { $exists: true } }));
-  await index(tasks, 'pending', { pending: 1 }, where({ pending: { $gte: Pending.other } }));
-  await index(history, 'newest', { '_id.task': 1, at: -1, seq: -1 });
-  await index(history, 'oldest', { at: 1 });
-  await index(history, 'tasks', { tasks: 1 }, where({ tasks: { $exists: true } }));
+  const indexes: [MongoCollectionLike, name: string, keys: MongoDocument, only?: MongoDocument][] =
+    [
+      [tasks, 'due', { queue: 1, wakeAt: 1 }, where({ wakeAt: { $gte: minWakeAt } })],
+      [tasks, 'group', { group: 1, _id: 1 }, where({ group: { $exists: true } })],
+      [tasks, 'pending', { pending: 1 }, where({ pending: { $gte: Pending.other } })],
+      [history, 'newest', { '_id.task': 1, at: -1, seq: -1 }],
+      [history, 'oldest', { at: 1 }],
+      [history, 'tasks', { tasks: 1 }, where({ tasks: { $exists: true } })],
+    ];
+  for (const [collection, name, keys, only] of indexes) {
+    await collection.createIndex(keys, { name, ...only });
+  }
   // Not at 0: should it be lost, tokens go on growing all the same.
   const state = { schema: schemaVersion, counter: Date.now() * 1000 };
   await meta.updateMany({ _id: stateId }, { $setOnInsert: state }, { upsert: true });

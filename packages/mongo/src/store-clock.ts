@@ -1,18 +1,18 @@
+import type { Collection } from './collection.js';
 import { stateId } from './schema.js';
-import type { Session } from './session.js';
 
 /** How much further than expected the server's clock may be, in milliseconds. */
 const slackMs = 1000;
 
 /** The store's time: the injected clock's, or else the server's. */
 export class StoreClock {
-  readonly #session: Session;
+  readonly #meta: Collection;
   readonly #given: (() => number) | undefined;
   /** The server's time less this process's own, when it was asked last. */
   #offset: number | undefined;
 
-  constructor(session: Session, given: (() => number) | undefined) {
-    this.#session = session;
+  constructor(meta: Collection, given: (() => number) | undefined) {
+    this.#meta = meta;
     this.#given = given;
   }
 
@@ -27,9 +27,10 @@ export class StoreClock {
 
   async now(): Promise<number> {
     if (this.#given) return this.#given();
-    const { meta, run } = this.#session;
     const pipeline = [{ $match: { _id: stateId } }, { $project: { now: { $toLong: '$$NOW' } } }];
-    const [state] = await run((options) => meta.aggregate(pipeline, options).toArray());
+    const [state] = await this.#meta.call((meta, options) =>
+      meta.aggregate(pipeline, options).toArray(),
+    );
     const now: number = state?.now;
     this.#offset = now - performance.now();
     return now;

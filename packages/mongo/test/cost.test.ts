@@ -3,7 +3,7 @@ import { claimAll, leaseOf, record, records, settlement } from '@sched-tooling/a
 import { describeOn, describeOnEach } from '@sched-tooling/services';
 import type { Document } from 'mongodb';
 import { expect, test } from 'vitest';
-import { Pending } from '../src/documents.js';
+import { Pending } from '../src/schema.js';
 import type { Command } from './support.js';
 import { servers, watched, workbench } from './support.js';
 

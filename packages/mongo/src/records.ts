@@ -1,30 +1,22 @@
-import type { HistoryEntry, NewTaskRecord, Settlement, TaskRecord, TaskStatus } from '@sched/core';
+import type {
+  HistoryEntry,
+  NewTaskRecord,
+  TaskFilter,
+  TaskRecord,
+  TaskSelector,
+  TaskStatus,
+} from '@sched/core';
+import type { Sized } from '@sched/core/adapter';
 import type { MongoDocument } from './client.js';
 
-/**
- * `removed`: gone, and kept only for what is in its outbox. `spawned`: not there yet, but about to come out of the
- * outbox of another task. No caller sees either.
- */
-type DocumentStatus = TaskStatus | 'removed' | 'spawned';
-
-/** What is left to be done about a document. */
-export const Pending = { other: 1, spawn: 2 } as const;
-
-/**
- * What a settlement adds beside its task, and is delivered later. It is written in one step with the task, into the
- * task's own document.
- */
+/** What a settlement adds beside its task. It is written in one step with the task, into its document. */
 export interface Parked {
-  /** The call that settled. */
+  /** Which settlement this is from: no other, not even a repeated one, has the same. */
   readonly by: string;
   readonly history: readonly HistoryEntry[];
-  /** There if its history is in the document of the call. */
-  readonly isShared?: true;
-  /** All that share the document of the call, which this is in. */
-  readonly shared?: readonly Pick<Settlement, 'id' | 'token' | 'revision' | 'history'>[];
   readonly spawn: readonly NewTaskRecord[];
-  /** The serials of the spawned tasks, null for ids that were there already. */
-  readonly chosen?: readonly (number | null)[];
+  /** The serials of the documents that the spawned tasks are, once that is decided. */
+  readonly chosen?: readonly number[];
 }
 
 /** A task as it is stored. */
@@ -35,7 +27,11 @@ export interface TaskDocument {
   readonly name: string;
   readonly queue: string;
   readonly group?: string;
-  readonly status: DocumentStatus;
+  /**
+   * `removed`: gone, and kept only for what is in its outbox. `spawned`: not there yet, but about to come out of the
+   * outbox of another task. No caller sees either.
+   */
+  readonly status: TaskStatus | 'removed' | 'spawned';
   readonly paused: boolean;
   readonly runAt: number | null;
   readonly body: string;
@@ -54,22 +50,31 @@ export interface TaskDocument {
   readonly wakeAt?: number;
   /** What settlements have added besides and has not been delivered yet. */
   readonly outbox?: readonly Parked[];
-  /** There while something is left to be done about this document: see {@link Pending}. */
+  /** There while something is left to be done about this document: see `Pending` of the schema. */
   readonly pending?: number;
   /** The call that released it last. */
   readonly releasedBy?: string;
-  /** What a `spawned` task is going to be, and in which outbox it comes from. */
+  /** What a `spawned` task is going to be, of which task, and by which of its settlements. */
   readonly becomes?: TaskStatus;
   readonly parent?: string;
   readonly by?: string;
 }
 
 /** The statuses of tasks that are there. */
-export const visible: readonly TaskStatus[] = ['scheduled', 'finished', 'failed'];
+const visible: readonly TaskStatus[] = ['scheduled', 'finished', 'failed'];
 
-/** What one command names, and what a document of 16 MiB holds beside what settlements leave in it. */
+/** Where there is a task for others to see. */
+export const there = { status: { $in: visible } };
+
+/** What the name of a field and its type take, generously, in characters. */
+const fieldSize = 30;
+
+/** What one command names and holds: in any script it has less than 16 MiB, like a document beside its outbox. */
 export const limits = {
   maxItems: 500,
+  maxSize: 4 * 1024 * 1024,
+  sizeOf: ({ ids, texts, bodies }: Sized) =>
+    [...ids, ...texts, ...bodies].reduce((sum, text) => sum + fieldSize + (text?.length ?? 0), 0),
   maxBodyBytes: 4 * 1024 * 1024,
   maxSettlementBytes: 12 * 1024 * 1024,
   maxTextBytes: 1000,
@@ -97,4 +102,25 @@ export function toRecord(document: MongoDocument): TaskRecord {
     ...{ id, name, queue, group, status: status as TaskStatus, paused, runAt, body, resumedAt },
     ...{ lease, deliveries, revision, wakeAt },
   };
+}
+
+/** The tasks that a listing means at this time. */
+export function matching(
+  { group, name, queue, status, paused, leased }: TaskFilter,
+  now: number,
+): MongoDocument {
+  const live = { $gt: now };
+  const values = Object.entries({ name, queue, status, paused });
+  return {
+    ...there,
+    ...Object.fromEntries(values.filter(([, value]) => value !== undefined)),
+    ...(leased === undefined ? {} : { expiresAt: leased ? live : { $not: live } }),
+    ...(group === undefined ? {} : { group: group ?? { $exists: false } }),
+  };
+}
+
+/** The tasks that a bulk call means. */
+export function selected(selector: TaskSelector): MongoDocument {
+  if ('ids' in selector) return { _id: { $in: selector.ids }, ...there };
+  return 'group' in selector ? { group: selector.group, ...there } : there;
 }
