@@ -48,6 +48,12 @@ export const errorCodes = {
   SCHED_STORE_UNSUPPORTED:
     'The data store, its server or the runtime does not support what was asked.',
   SCHED_STORE_CLOSED: 'The data store is not open.',
+  SCHED_REQUEST_INVALID: 'A request over HTTP is of a form that the API does not take.',
+  SCHED_CURSOR_INVALID: 'A cursor belongs to another list, or was not made by this API.',
+  SCHED_UNAUTHENTICATED: 'A request over HTTP does not say who it is from.',
+  SCHED_FORBIDDEN: 'A request over HTTP may not do what it asks, or comes from another site.',
+  SCHED_RATE_LIMITED: 'There were too many requests over HTTP, or too many streams are open.',
+  SCHED_INTERNAL: 'Code that was given to the HTTP API failed, or the API itself did.',
 } as const;
 
 /** A stable error code. */

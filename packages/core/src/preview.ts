@@ -5,20 +5,20 @@ import type { Trigger } from './trigger.js';
 import type { TriggerRegistry } from './trigger-registry.js';
 import { readWhen, triggerOf, type When, whenNames } from './when.js';
 
-/** The next `count` times at which a task with that id would run if it were declared at `from`. */
+/** The next `count` times at which a task with that id would run: see `preview` of the task client. */
 export function previewTimes(
   when: Trigger | When,
   count: number,
-  from: Time,
-  id: string,
+  options: { readonly from?: Time; readonly id?: string; readonly declaredAt?: Time },
   triggers: TriggerRegistry,
 ): Date[] {
+  const { from = Date.now(), id = '', declaredAt = from } = options;
   wholeNumber('count', count, 1);
   const start = parseTime(from, 'from');
   const isTrigger = typeof when === 'object' && when !== null && 'next' in when;
   const given = isTrigger ? { trigger: when } : checkMembers('when', when, whenNames);
   const trigger = triggerOf(readWhen(given, triggers) ?? { afterMs: 0 }, start);
-  const context = triggerContext(id, { declaredAt: start });
+  const context = triggerContext(id, { declaredAt: parseTime(declaredAt, 'declaredAt') });
   const schedule = new Schedule(trigger, context);
   const dates: Date[] = [];
   let nominal = firstOccurrence(trigger, context, start)?.nominal ?? null;

@@ -9,6 +9,7 @@ import {
   storeAll,
 } from './bulk.js';
 import { checkId, checkLabel, checkMembers, childIdBytes, invalid, wholeNumber } from './check.js';
+import type { TaskRecord } from './data-store.js';
 import { childOf } from './decisions/child.js';
 import { settled } from './decisions/decision.js';
 import type { Declaration, DeclarationContext, Draft, ScheduleOptions } from './declaration.js';
@@ -24,7 +25,7 @@ import type { StoreAccess } from './store-access.js';
 import type { TaskDefinition } from './task.js';
 import { describeEntry, describeTask, type RunInfo, type TaskInfo } from './task-info.js';
 import { TaskRecords } from './task-records.js';
-import type { Trigger } from './trigger.js';
+import type { Trigger, TriggerJson } from './trigger.js';
 import type { When } from './when.js';
 
 /** The declarations that `scheduleMany` and `sync` take. Each has the payload type of its own task. */
@@ -107,7 +108,7 @@ export class TaskClient {
     checkId(id, childIdBytes);
     const now = await this.#access.now();
     const record = await this.#records.get(id);
-    return record && describeTask(record, this.#context.codec, now);
+    return record && this.#describe(record, now);
   }
 
   /** The tasks that match. Reads them page by page during the iteration. */
@@ -134,7 +135,7 @@ export class TaskClient {
     const { tasks, next } = await this.#access.call('list', (store) =>
       store.list({ ...filter, limit, ...(after !== undefined && { after }) }),
     );
-    return { tasks: tasks.map((task) => describeTask(task, this.#context.codec, now)), next };
+    return { tasks: tasks.map((task) => this.#describe(task, now)), next };
   }
 
   /** How many tasks match. */
@@ -291,22 +292,31 @@ export class TaskClient {
   }
 
   /**
-   * The next `count` times at which a trigger would run if it were declared at `from`. Does not use a store.
+   * The next `count` times at which a trigger would run, at `from` or later. Does not use a store.
    *
    * @param options.from default now
    * @param options.id the id of the task, which determines the jitter
-   * @throws SchedError when the trigger, `count` or `from` is not valid
+   * @param options.declaredAt when the trigger was declared. Default `from`
+   * @throws SchedError when the trigger, `count` or a moment is not valid
    */
   preview(
     when: Trigger | When,
     count: number,
-    options: { readonly from?: Time; readonly id?: string } = {},
+    options: { readonly from?: Time; readonly id?: string; readonly declaredAt?: Time } = {},
   ): Date[] {
-    const { from = Date.now(), id = '' } = checkMembers('The options of preview', options, [
-      'from',
-      'id',
-    ]);
-    return previewTimes(when, count, from, id, this.#context.triggers);
+    checkMembers('The options of preview', options, ['from', 'id', 'declaredAt']);
+    return previewTimes(when, count, options, this.#context.triggers);
+  }
+
+  /**
+   * Reads a trigger back from its stored form, as `get` shows it. So the times of a task, beyond its next run, are
+   * `preview(readTrigger(task.trigger), 10, { from: task.runAt, id: task.id, declaredAt: task.declaredAt })`.
+   *
+   * @throws SchedError `SCHED_TRIGGER_UNKNOWN` when its kind is not registered with this scheduler, or what that kind
+   *   throws when it cannot be read
+   */
+  readTrigger(json: TriggerJson): Trigger {
+    return this.#context.triggers.parse(json);
   }
 
   /**
@@ -321,6 +331,11 @@ export class TaskClient {
     // Nothing is visible before the commit, and nothing tells when that happens.
     const context = { ...this.#context, wakeAt: lookSoon };
     return new TaskClient(context, this.#access.withTransaction(tx), true);
+  }
+
+  #describe(record: TaskRecord, now: number): TaskInfo {
+    const { codec, definitions } = this.#context;
+    return describeTask(record, codec, definitions.get(record.name), now);
   }
 
   readonly #onStored = ({ id, definition }: Draft, outcome: ScheduledTask['outcome']): void => {

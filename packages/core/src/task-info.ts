@@ -3,6 +3,7 @@
 import type { HistoryEntry, TaskRecord } from './data-store.js';
 import type { SchedError } from './errors.js';
 import { type PayloadCodec, readPayload } from './payload.js';
+import { defaultPolicies, type ResolvedPolicies } from './policies.js';
 import {
   type RunEntry,
   type RunError,
@@ -11,6 +12,7 @@ import {
   type SkipReason,
   type TaskBody,
 } from './record.js';
+import type { TaskDefinition } from './task.js';
 import type { TriggerJson } from './trigger.js';
 
 /**
@@ -60,6 +62,13 @@ export interface TaskInfo {
   readonly payload: unknown;
   /** The stored form of the trigger; null when the record cannot be read. */
   readonly trigger: TriggerJson | null;
+  /** When that trigger was declared, by the store's clock: an interval without an anchor counts from here. */
+  readonly declaredAt: Date | null;
+  /**
+   * The policies of its runs. Where the task's definition is not one of this scheduler's, only those that were given
+   * with the task itself: what the definition says of the others is not known here.
+   */
+  readonly policies: Partial<ResolvedPolicies>;
   /** When the task runs next, or since when it is due; null when it will not run again. Also set while paused. */
   readonly runAt: Date | null;
   /** The occurrence that the next run is for. */
@@ -78,6 +87,7 @@ export interface TaskInfo {
 export function describeTask(
   record: TaskRecord,
   codec: PayloadCodec | undefined,
+  definition: TaskDefinition | undefined,
   now: number,
 ): TaskInfo {
   const { id, name, queue, group, lease, runAt } = record;
@@ -88,7 +98,11 @@ export function describeTask(
     runAt: dateOf(runAt),
     lease: lease && { owner: lease.owner, expiresAt: new Date(lease.expiresAt) },
   };
-  const unread = { trigger: null, nominal: null, attempt: 1, lastRun: null, parent: null };
+  const known = definition && { ...defaultPolicies, ...definition.policies };
+  const unread = {
+    ...{ trigger: null, declaredAt: null, nominal: null, attempt: 1, lastRun: null, parent: null },
+    policies: { ...known },
+  };
   let body: TaskBody;
   try {
     body = readBody(record.body);
@@ -96,8 +110,13 @@ export function describeTask(
     return { ...envelope, ...unread, payload: undefined, error: error as SchedError };
   }
   const { trigger, nominal, attempt, last, parent = null } = body;
-  const lastRun = last ? describeRun(last) : null;
-  const read = { ...envelope, trigger, nominal: dateOf(nominal), attempt, lastRun, parent };
+  const read = {
+    ...{ ...envelope, trigger, attempt, parent },
+    declaredAt: dateOf(body.declaredAt),
+    policies: { ...known, ...body.policies },
+    nominal: dateOf(nominal),
+    lastRun: last ? describeRun(last) : null,
+  };
   try {
     return { ...read, payload: readPayload(body, codec), error: null };
   } catch (error) {

@@ -74,7 +74,7 @@ describe('the codes', () => {
   });
 
   test('are each used by some package', () => {
-    const source = ['core', 'memory', 'sqlite'].map(sourceOf).join('\n');
+    const source = ['core', 'memory', 'sqlite', 'http'].map(sourceOf).join('\n');
     expect(codes.filter((code) => !source.includes(`'${code}'`))).toEqual([]);
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  anyOf,
   at,
   cron,
   type Declaration,
@@ -10,6 +11,7 @@ import {
   type RunContext,
   type TaskSettings,
 } from '../src/index.js';
+import { defaultPolicies } from '../src/policies.js';
 import { readBody, writeBody } from '../src/record.js';
 import { logEvents } from './support/events.js';
 import { interceptStore } from './support/intercepted-store.js';
@@ -149,6 +151,31 @@ describe('list and count', () => {
   });
 });
 
+describe('the policies of a task', () => {
+  const strict = defineTask<unknown>('work', { timeout: '5s', retry: 1 });
+
+  test('are its own, those of its definition and the defaults, in this order', async () => {
+    const { scheduler } = createSetting();
+    await using it = scheduler({ tasks: [strict] });
+    await it.schedule(strict, { id: 'a', payload: null, in: '1h', retry: 7 });
+    const { timeoutMs } = strict.policies;
+    expect((await it.get('a'))?.policies).toEqual({
+      ...defaultPolicies,
+      timeoutMs,
+      retry: { ...defaultPolicies.retry, limit: 7 },
+    });
+  });
+
+  test('are only its own where its definition is not known', async () => {
+    const { scheduler } = createSetting();
+    await using it = scheduler({ tasks: [strict] });
+    await it.schedule(strict, { id: 'a', payload: null, in: '1h', keepFinished: true });
+    await using other = scheduler({ tasks: [] });
+    expect((await other.listPage()).tasks).toMatchObject([{ policies: { keepFinished: true } }]);
+    expect(Object.keys((await other.get('a'))?.policies ?? {})).toEqual(['keepFinished']);
+  });
+});
+
 describe('preview', () => {
   const { scheduler } = createSetting();
   const it = scheduler({ tasks: [work], triggers: [every, cron] });
@@ -181,8 +208,32 @@ describe('preview', () => {
     expect(ran).toEqual(expected);
   });
 
+  test('of a stored task continues its own schedule, not one that begins now', async () => {
+    const { scheduler, clock } = createSetting();
+    await using it = scheduler({ tasks: [work] });
+    const trigger = every({ months: 1 }, { limit: 3 });
+    await clock.advance('30d');
+    await it.schedule(work, { id: 'a', payload: null, trigger: anyOf(trigger) });
+    const task = await it.get('a');
+    if (!task?.trigger || !task.declaredAt) throw new Error('not stored');
+    const stored = it.readTrigger(task.trigger);
+    const { id, declaredAt } = task;
+    const expected = it.preview(trigger, 9, { from: declaredAt });
+    expect(expected.map((date) => date.toISOString().slice(0, 10))).toEqual([
+      ...['2030-02-28', '2030-03-31', '2030-04-30'],
+    ]);
+    expect(it.preview(stored, 9, { id, declaredAt, from: declaredAt })).toEqual(expected);
+    const [, ...others] = expected;
+    const from = task.runAt?.getTime() ?? 0;
+    expect(it.preview(stored, 9, { id, declaredAt, from: from + 1 })).toEqual(others);
+    expect(it.preview(stored, 9, { id, from: from + 1 })).not.toEqual(others);
+  });
+
   test('refuses what schedule refuses, and counts and times that are none', () => {
     for (const [act, code] of [
+      [() => it.preview({}, 1, { declaredAt: Number.NaN }), 'SCHED_TIME_INVALID'],
+      [() => it.readTrigger({ kind: 'tide' }), 'SCHED_TRIGGER_UNKNOWN'],
+      [() => it.readTrigger(null as never), 'SCHED_TRIGGER_INVALID'],
       [() => it.preview({ every: 0 }, 1), 'SCHED_DURATION_INVALID'],
       [() => it.preview({ in: 1, at: 1 }, 1), 'SCHED_ARGUMENT_INVALID'],
       [() => it.preview(every('5m'), Number.POSITIVE_INFINITY), 'SCHED_ARGUMENT_INVALID'],

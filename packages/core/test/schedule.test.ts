@@ -15,6 +15,7 @@ import {
   type TaskSettings,
   type Trigger,
 } from '../src/index.js';
+import { defaultPolicies } from '../src/policies.js';
 import { interceptStore, recordStore } from './support/intercepted-store.js';
 import { createSetting } from './support/setting.js';
 
@@ -47,6 +48,8 @@ describe('schedule', () => {
       isPaused: false,
       payload: { to: 'ada' },
       trigger: { kind: 'every', every: hourMs },
+      declaredAt: new Date(start),
+      policies: defaultPolicies,
       runAt: new Date(start + hourMs),
       nominal: new Date(start + hourMs),
       attempt: 1,
