@@ -66,6 +66,7 @@ export function typeProblems(blocks: CodeBlock[]): string[] {
     allowImportingTsExtensions: true,
     paths: {
       '@sched/core/*': [join(root, 'packages/core/dist/*/index.d.ts')],
+      '@sched/http/*': [join(root, 'packages/http/dist/*/index.d.ts')],
       '@sched/*': [join(root, 'packages/*/dist/index.d.ts')],
       // The database of the guide for authors of adapters.
       lmdb: [join(root, 'apps/example-adapter/node_modules/lmdb/index.d.ts')],

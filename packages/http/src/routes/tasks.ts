@@ -1,0 +1,163 @@
+import { defineTask, type ScheduleOptions } from '@sched/core';
+import * as v from 'valibot';
+import { audited } from '../audited.js';
+import { readCursor, writeCursor } from '../cursor.js';
+import { refuse } from '../problem.js';
+import { type Call, route } from '../route.js';
+import {
+  changesSchema,
+  cursorEntry,
+  defined,
+  filterOf,
+  filterQuery,
+  limitEntry,
+  newTaskSchema,
+  storeEntries,
+  storeQuery,
+  whenAndPolicies,
+} from '../schemas.js';
+import { occurrencesOf, occurrencesSchema, taskSchema, taskView } from '../views.js';
+
+const shownSchema = v.strictObject({ ...taskSchema.entries, occurrences: occurrencesSchema });
+
+export const listTasks = route({
+  method: 'GET',
+  path: '/tasks',
+  operation: 'listTasks',
+  summary:
+    'One page of the tasks that match. A page may be short, even empty, before the last one.',
+  may: 'read',
+  query: v.strictObject({
+    ...filterQuery.entries,
+    limit: limitEntry(500, 100),
+    cursor: cursorEntry,
+  }),
+  answer: v.strictObject({
+    tasks: v.array(taskSchema),
+    next: v.pipe(v.nullable(v.string()), v.description('The cursor of the next page.')),
+  }),
+  async handle({ client, query, redact }) {
+    const { store, limit = 100, cursor, ...given } = query;
+    const filter = filterOf(given);
+    const after = readCursor({ store, filter }, cursor);
+    const page = await client.listPage({ ...filter, limit, ...(after !== undefined && { after }) });
+    return {
+      tasks: page.tasks.map((task) => taskView(task, redact)),
+      next: writeCursor({ store, filter }, page.next),
+    };
+  },
+});
+
+export const countTasks = route({
+  method: 'GET',
+  path: '/count',
+  operation: 'countTasks',
+  summary: 'How many tasks match. Takes longer the more there are.',
+  may: 'read',
+  query: filterQuery,
+  answer: v.strictObject({ count: v.number() }),
+  async handle({ client, query: { store: _store, ...given } }) {
+    return { count: await client.count(filterOf(given)) };
+  },
+});
+
+export const createTask = route({
+  method: 'POST',
+  path: '/tasks',
+  operation: 'createTask',
+  summary: 'Schedules a task.',
+  may: 'admin',
+  query: storeQuery,
+  body: newTaskSchema,
+  answer: v.strictObject({
+    outcome: v.picklist(['created', 'updated', 'replaced', 'unchanged']),
+    task: v.nullable(shownSchema),
+  }),
+  status: 201,
+  async handle(call) {
+    const { client, body } = call;
+    const {
+      task,
+      id = crypto.randomUUID(),
+      payload,
+      queue,
+      group,
+      onConflict = 'error',
+      debounce,
+    } = body;
+    const { onConflict: _onConflict, debounce: _debounce, task: _task, id: _id, ...changes } = body;
+    const options = defined({
+      ...whenAndPolicies(client, changes),
+      ...{ id, payload, queue, group, debounce },
+      // What is put off has to exist: its id may be there already, and that is no conflict.
+      onConflict: debounce === undefined ? onConflict : undefined,
+    }) as ScheduleOptions<unknown>;
+    const { outcome } = await audited(call, id, () =>
+      client.schedule(defineTask<unknown>(task), options),
+    );
+    return { outcome, task: await show(call, id) };
+  },
+});
+
+export const getTask = route({
+  method: 'GET',
+  path: '/tasks/{id}',
+  operation: 'getTask',
+  summary: 'A task, and when it runs next.',
+  may: 'read',
+  query: v.strictObject({ ...storeEntries, occurrences: limitEntry(100, 10) }),
+  answer: shownSchema,
+  async handle(call) {
+    const task = await show(call, call.id, call.query.occurrences);
+    if (task) return task;
+    throw notFound(call.id);
+  },
+});
+
+export const updateTask = route({
+  method: 'PATCH',
+  path: '/tasks/{id}',
+  operation: 'updateTask',
+  summary: 'Changes a task. A run in progress goes on as it began.',
+  may: 'admin',
+  query: storeQuery,
+  body: changesSchema,
+  answer: v.nullable(shownSchema),
+  async handle(call) {
+    const { client, id, body } = call;
+    const { queue, group } = body;
+    const changes = {
+      ...defined({ ...whenAndPolicies(client, body), queue, group }),
+      ...('payload' in body && { payload: body.payload }),
+    };
+    await audited(call, id, () => client.update(id, changes));
+    return show(call, id);
+  },
+});
+
+export const removeTask = route({
+  method: 'DELETE',
+  path: '/tasks/{id}',
+  operation: 'removeTask',
+  summary: 'Removes a task, also while it runs. Its history stays.',
+  may: 'admin',
+  query: storeQuery,
+  answer: v.strictObject({ removed: v.literal(1) }),
+  async handle(call) {
+    const { client, id } = call;
+    await audited(call, id, async () => {
+      if ((await client.remove(id)) === 0) throw notFound(id);
+    });
+    return { removed: 1 as const };
+  },
+});
+
+async function show({ client, redact }: Call<unknown, unknown>, id: string, limit = 10) {
+  const task = await client.get(id);
+  if (!task) return null;
+  return { ...taskView(task, redact), occurrences: occurrencesOf(client, task, limit) };
+}
+
+export function notFound(id: string) {
+  return refuse('SCHED_TASK_NOT_FOUND', `There is no task with the id ${JSON.stringify(id)}.`);
+}
