@@ -68,11 +68,11 @@ async function answer(
   let body: unknown;
   if (route.method !== 'GET') {
     assertSameOrigin(request, origins);
-    rate.take(caller.who);
+    if (route.may !== 'read') rate.take(caller.who);
     body = await readJson(request, limits.bodyBytes);
   }
   const result = await call(route, context, { request, caller, id, params, body });
-  return result instanceof Response ? result : json(result, route.status);
+  return result instanceof Response ? result : json(result);
 }
 
 /** @throws SchedError `SCHED_REQUEST_INVALID` */

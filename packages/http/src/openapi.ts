@@ -3,10 +3,16 @@ import type { GenericSchema, ObjectEntries } from 'valibot';
 import type { Route } from './route.js';
 import { routes } from './routes/index.js';
 import { requestHeader } from './same-origin.js';
-import { runSchema, taskSchema } from './views.js';
+import { policiesSchema, runSchema, shownSchema, taskSchema, triggerSchema } from './views.js';
 
 /** Schemas that have a name of their own in the document. */
-const named = { Task: taskSchema, Run: runSchema };
+const named: Readonly<Record<string, GenericSchema>> = {
+  Task: taskSchema,
+  ShownTask: shownSchema,
+  Run: runSchema,
+  Trigger: triggerSchema,
+  Policies: policiesSchema,
+};
 
 let made: object | undefined;
 
@@ -71,7 +77,7 @@ function pathsOf(all: readonly Route[]): Record<string, Record<string, object>> 
 }
 
 function operationOf(route: Route): object {
-  const { operation, summary, may, method, path, query, body, answer, status } = route;
+  const { operation, summary, may, method, path, query, body, answer } = route;
   return {
     operationId: operation,
     summary,
@@ -90,7 +96,7 @@ function operationOf(route: Route): object {
       },
     }),
     responses: {
-      [status]: {
+      200: {
         description: 'Done.',
         content: answer
           ? { 'application/json': { schema: jsonSchema(answer) } }

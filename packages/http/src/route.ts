@@ -53,7 +53,6 @@ export interface Route {
   readonly body: BodySchema | undefined;
   /** The answer; absent where it is no JSON. */
   readonly answer: v.GenericSchema | undefined;
-  readonly status: number;
   /** Answers the request: with a value that is sent as JSON, or a response. */
   handle(call: Call): Promise<unknown>;
 }
@@ -63,7 +62,6 @@ interface RouteDraft<Q extends QuerySchema, B extends BodySchema, A extends v.Ge
   readonly query: Q;
   readonly body?: B;
   readonly answer?: A;
-  readonly status?: number;
   handle(call: Call<v.InferOutput<Q>, v.InferOutput<B>>): Promise<v.InferOutput<A> | Response>;
 }
 
@@ -73,8 +71,8 @@ export function route<
   B extends BodySchema = v.UndefinedSchema<undefined>,
   A extends v.GenericSchema = v.NeverSchema<undefined>,
 >(draft: RouteDraft<Q, B, A>): Route {
-  const { body, answer, status = 200, handle } = draft;
-  return { ...draft, body, answer, status, handle: handle as Route['handle'] };
+  const { body, answer, handle } = draft;
+  return { ...draft, body, answer, handle: handle as Route['handle'] };
 }
 
 /** What a request asks of a route. */

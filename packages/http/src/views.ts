@@ -109,6 +109,12 @@ export const occurrencesSchema = v.pipe(
   v.description('When it runs next. Null where the kind of its trigger is not known here.'),
 );
 
+/** A task that is shown by itself. */
+export const shownSchema = v.strictObject({
+  ...taskSchema.entries,
+  occurrences: occurrencesSchema,
+});
+
 /** One run of a task, or several occurrences that did not run, as JSON. */
 export type RunView = v.InferOutput<typeof runSchema>;
 /** A trigger as JSON: its stored form, and the same in words. */

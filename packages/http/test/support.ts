@@ -7,7 +7,9 @@ import { createScheduler, type DataStore, defineTask, type RunContext } from '@s
 import { type Api, type ApiOptions, type AuditEntry, type Caller, createApi } from '@sched/http';
 import { MemoryDataStore } from '@sched/memory';
 import { SqliteDataStore } from '@sched/sqlite';
-import { onTestFinished } from 'vitest';
+import * as v from 'valibot';
+import { expect, onTestFinished } from 'vitest';
+import { routes } from '../src/routes/index.js';
 
 /** Fails, waits or succeeds, as its payload says. */
 export const work = defineTask<unknown>('work', {
@@ -63,6 +65,16 @@ export interface Answer {
   readonly headers: Headers;
 }
 
+/** Every answer has the form that the document gives it. */
+function assertDocumented(method: string, path: string, body: unknown): void {
+  const route = routes.find(
+    (each) =>
+      each.method === method &&
+      new RegExp(`^${each.path.replace('{id}', '[^/]+')}(?:[?].*)?$`).test(path),
+  );
+  if (route?.answer) expect(v.safeParse(route.answer, body).issues).toBeUndefined();
+}
+
 /** Makes requests as a program with a token does. */
 export function caller(api: Api) {
   return async (
@@ -83,7 +95,11 @@ export function caller(api: Api) {
       }),
     );
     const text = await response.text();
-    return { status: response.status, headers: response.headers, body: JSON.parse(text || 'null') };
+    const { status } = response;
+    const answer = { status, headers: response.headers, body: JSON.parse(text || 'null') };
+    if (status === 200) assertDocumented(method, path, answer.body);
+    else expect(response.headers.get('content-type')).toBe('application/problem+json');
+    return answer;
   };
 }
 

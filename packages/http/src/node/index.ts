@@ -56,23 +56,31 @@ function requestOf(req: NodeRequest, signal: AbortSignal): Request | undefined {
     : target;
   if (!URL.canParse(url)) return undefined;
   const headers = new Headers();
+  const isParsed = isParsedBefore(req);
   for (const [name, values = []] of Object.entries(req.headersDistinct)) {
     for (const value of values) if (!name.startsWith(':')) headers.append(name, value);
   }
+  // What a body parser has read is not compressed any more.
+  if (isParsed) headers.delete('content-encoding');
   const method = req.method ?? 'GET';
   const hasBody = method !== 'GET' && method !== 'HEAD';
   return new Request(url, {
     ...{ method, headers, signal },
-    ...(hasBody && { body: bodyOf(req), duplex: 'half' }),
+    ...(hasBody && { body: isParsed ? parsedBody(req) : bodyOf(req), duplex: 'half' }),
   });
 }
 
-function bodyOf(req: NodeRequest): ReadableStream<Uint8Array> | string | Buffer | null {
-  // A body parser that came first has left nothing to read, but what it made of it.
-  if (req.readableEnded && req.body !== undefined) {
-    const { body } = req;
-    return typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-  }
+/** Whether a body parser that came first has left nothing to read but what it made of it. */
+function isParsedBefore({ readableEnded, body }: NodeRequest): boolean {
+  return readableEnded && body !== undefined;
+}
+
+function parsedBody({ body }: NodeRequest): string | Uint8Array<ArrayBuffer> {
+  if (typeof body === 'string') return body;
+  return Buffer.isBuffer(body) ? new Uint8Array(body) : JSON.stringify(body);
+}
+
+function bodyOf(req: NodeRequest): ReadableStream<Uint8Array> {
   let cleanUp = (): void => {};
   return new ReadableStream<Uint8Array>(
     {
@@ -117,9 +125,11 @@ async function send(response: Response, req: IncomingMessage, res: ServerRespons
   const cookies = headers.getSetCookie();
   if (cookies.length > 0) res.setHeader('set-cookie', cookies);
   // What is left of a body that nobody wants must not be taken for the next request.
-  if (!req.complete) res.setHeader('connection', 'close');
+  const isUnread = !req.complete;
+  if (isUnread) res.setHeader('connection', 'close');
   if (body === null || req.method === 'HEAD') {
     await body?.cancel();
+    if (isUnread) await drain(req);
     res.end();
     return;
   }
@@ -135,7 +145,24 @@ async function send(response: Response, req: IncomingMessage, res: ServerRespons
     if (!res.write(value)) await drained(res);
   }
   res.off('close', onClose);
+  if (isUnread) await drain(req);
   res.end();
+}
+
+/** How long to go on reading, for the sake of a client that does not look for the answer before it has sent all. */
+const drainMs = 5000;
+
+/** Reads what is left of a body, and throws it away: a connection that is closed before would take the answer along. */
+function drain(req: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, drainMs);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    if (req.complete || req.destroyed) done();
+    else req.on('end', done).on('close', done).on('error', done).resume();
+  });
 }
 
 function drained(res: ServerResponse): Promise<void> {

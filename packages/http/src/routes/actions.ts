@@ -1,12 +1,11 @@
 import type { TaskClient } from '@sched/core';
 import * as v from 'valibot';
-import { audited } from '../audited.js';
-import { type Call, type Route, route } from '../route.js';
+import { auditedExisting } from '../audited.js';
+import { type Route, route } from '../route.js';
 import { storeQuery } from '../schemas.js';
-import { notFound } from './tasks.js';
 
 /** Does something to a task. Gives whether that changed anything, or the id of a task that it created. */
-type Act = (client: TaskClient, id: string) => Promise<boolean | string>;
+export type Act = (client: TaskClient, id: string) => Promise<boolean | string>;
 
 /** What can be done to a task, one or many. */
 export const actions = {
@@ -37,17 +36,11 @@ function action(name: Exclude<Action, 'remove'>, summary: string): Route {
     }),
     async handle(call) {
       const { client, id } = call;
-      await assertExists(call);
       const act: Act = actions[name];
-      const result = await audited(call, id, () => act(client, id));
+      const result = await auditedExisting(call, () => act(client, id));
       return typeof result === 'string' ? { changed: true, childId: result } : { changed: result };
     },
   });
-}
-
-/** Pausing what is not there would change nothing, and say no word. */
-async function assertExists({ client, id }: Call): Promise<void> {
-  if (!(await client.get(id))) throw notFound(id);
 }
 
 export const taskActions = [

@@ -6,7 +6,7 @@ import { errorView, refuse } from '../problem.js';
 import { type Call, route } from '../route.js';
 import { scan } from '../scan.js';
 import { cursorEntry, filterOf, filterSchema, storeQuery, taskId } from '../schemas.js';
-import { type Action, actions } from './actions.js';
+import { type Act, type Action, actions } from './actions.js';
 
 /** How many tasks to change at once. */
 const atOnce = 10;
@@ -116,21 +116,34 @@ async function applied(call: BulkCall, action: Action) {
     failures: [] as { id: string; code: string; message: string }[],
   };
   const changedIds: string[] = [];
-  const change = async (id: string) => {
-    try {
-      if ((await actions[action](client, id)) === false) return;
-      results.changed++;
-      if (changedIds.length < told) changedIds.push(id);
-    } catch (error) {
-      // Whoever is in the way of one task is not in the way of the others; a store that fails is.
-      if (!isSchedError(error) || isOfStore(error.code)) throw error;
-      if (results.failures.length < told) results.failures.push({ id, ...errorView(error) });
-    }
+  const noteChanged = (ids: readonly string[]) => {
+    changedIds.push(...ids.slice(0, told - changedIds.length));
+  };
+  const noteFailure = (id: string, error: unknown) => {
+    // Whoever is in the way of one task is not in the way of the others; a store that fails is.
+    if (!isSchedError(error) || isOfStore(error.code)) throw error;
+    if (results.failures.length < told) results.failures.push({ id, ...errorView(error) });
   };
   const changeAll = async (ids: readonly string[]) => {
     results.matched += ids.length;
+    if (ids.length > 0 && (action === 'pause' || action === 'resume' || action === 'remove')) {
+      noteChanged(ids);
+      results.changed += await client[action](ids);
+      return;
+    }
+    const act: Act = actions[action];
     for (let start = 0; start < ids.length; start += atOnce) {
-      await settled(ids.slice(start, start + atOnce).map(change));
+      const some = ids.slice(start, start + atOnce);
+      // Waits for all, so that nothing is still under way when one of them ends this call.
+      const settled = await Promise.allSettled(some.map((id) => act(client, id)));
+      settled.forEach((result, index) => {
+        const id = some[index] ?? '';
+        if (result.status === 'rejected') noteFailure(id, result.reason);
+        else if (result.value !== false) {
+          results.changed++;
+          noteChanged([id]);
+        }
+      });
     }
   };
   let outcome = 'ok';
@@ -138,8 +151,10 @@ async function applied(call: BulkCall, action: Action) {
   try {
     if (body.ids) await changeAll([...new Set(body.ids)]);
     else {
-      const matches = ({ id: _id, ...task }: TaskInfo) =>
-        failure === undefined || failureOf({ id: _id, ...task }).key === failure;
+      // A run is a task, too. To run those that this very call has created would never end.
+      const matches = (task: TaskInfo) =>
+        (failure === undefined || failureOf(task).key === failure) &&
+        (action !== 'run' || task.parent === null);
       const take = (tasks: readonly TaskInfo[]) =>
         changeAll(tasks.filter(matches).map(({ id }) => id));
       const from = readCursor(listing, body.cursor);
@@ -162,13 +177,6 @@ async function applied(call: BulkCall, action: Action) {
   }
   const cursor = writeCursor(listing, next);
   return { dryRun: false, ...results, isComplete: next === null, next: cursor };
-}
-
-/** Waits for all, so that nothing is still under way when the first failure is thrown. */
-async function settled(changes: readonly Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(changes)) {
-    if (result.status === 'rejected') throw result.reason;
-  }
 }
 
 function readFilter(filter: Bulk['filter']): { failure: string | undefined; wanted: ListFilter } {

@@ -1,9 +1,9 @@
 import { at, cron, every, type TaskClient, type Trigger, type When } from '@sched/core';
 import * as v from 'valibot';
+import { notFound } from '../audited.js';
 import { route } from '../route.js';
 import { defined, limitEntry, readTrigger, storeQuery, taskId, whenSchema } from '../schemas.js';
 import { occurrencesOf, occurrencesSchema, triggerSchema, triggerView } from '../views.js';
-import { notFound } from './tasks.js';
 
 const moment = v.pipe(v.string(), v.isoTimestamp());
 const previewSchema = v.strictObject({

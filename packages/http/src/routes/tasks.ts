@@ -1,8 +1,7 @@
 import { defineTask, type ScheduleOptions } from '@sched/core';
 import * as v from 'valibot';
-import { audited } from '../audited.js';
+import { audited, auditedExisting, notFound } from '../audited.js';
 import { readCursor, writeCursor } from '../cursor.js';
-import { refuse } from '../problem.js';
 import { type Call, route } from '../route.js';
 import {
   changesSchema,
@@ -16,9 +15,7 @@ import {
   storeQuery,
   whenAndPolicies,
 } from '../schemas.js';
-import { occurrencesOf, occurrencesSchema, taskSchema, taskView } from '../views.js';
-
-const shownSchema = v.strictObject({ ...taskSchema.entries, occurrences: occurrencesSchema });
+import { occurrencesOf, shownSchema, taskSchema, taskView } from '../views.js';
 
 export const listTasks = route({
   method: 'GET',
@@ -73,29 +70,22 @@ export const createTask = route({
     outcome: v.picklist(['created', 'updated', 'replaced', 'unchanged']),
     task: v.nullable(shownSchema),
   }),
-  status: 201,
   async handle(call) {
     const { client, body } = call;
-    const {
-      task,
-      id = crypto.randomUUID(),
-      payload,
-      queue,
-      group,
-      onConflict = 'error',
-      debounce,
-    } = body;
-    const { onConflict: _onConflict, debounce: _debounce, task: _task, id: _id, ...changes } = body;
+    const { task, id, payload, queue, group, onConflict = 'error', debounce, ...when } = body;
     const options = defined({
-      ...whenAndPolicies(client, changes),
+      ...whenAndPolicies(client, when),
       ...{ id, payload, queue, group, debounce },
-      // What is put off has to exist: its id may be there already, and that is no conflict.
+      // What is put off may well be there already, and core refuses the two together.
       onConflict: debounce === undefined ? onConflict : undefined,
     }) as ScheduleOptions<unknown>;
-    const { outcome } = await audited(call, id, () =>
-      client.schedule(defineTask<unknown>(task), options),
+    const scheduled = await audited(
+      call,
+      id ?? null,
+      () => client.schedule(defineTask<unknown>(task), options),
+      (result) => result.id,
     );
-    return { outcome, task: await show(call, id) };
+    return { outcome: scheduled.outcome, task: await show(call, scheduled.id) };
   },
 });
 
@@ -130,7 +120,7 @@ export const updateTask = route({
       ...defined({ ...whenAndPolicies(client, body), queue, group }),
       ...('payload' in body && { payload: body.payload }),
     };
-    await audited(call, id, () => client.update(id, changes));
+    await auditedExisting(call, () => client.update(id, changes));
     return show(call, id);
   },
 });
@@ -145,9 +135,7 @@ export const removeTask = route({
   answer: v.strictObject({ removed: v.literal(1) }),
   async handle(call) {
     const { client, id } = call;
-    await audited(call, id, async () => {
-      if ((await client.remove(id)) === 0) throw notFound(id);
-    });
+    await auditedExisting(call, () => client.remove(id));
     return { removed: 1 as const };
   },
 });
@@ -156,8 +144,4 @@ async function show({ client, redact }: Call<unknown, unknown>, id: string, limi
   const task = await client.get(id);
   if (!task) return null;
   return { ...taskView(task, redact), occurrences: occurrencesOf(client, task, limit) };
-}
-
-export function notFound(id: string) {
-  return refuse('SCHED_TASK_NOT_FOUND', `There is no task with the id ${JSON.stringify(id)}.`);
 }
