@@ -75,7 +75,9 @@ function isParsedBefore({ readableEnded, body }: NodeRequest): boolean {
   return readableEnded && body !== undefined;
 }
 
-function parsedBody({ body }: NodeRequest): string | Uint8Array<ArrayBuffer> {
+function parsedBody({ body, headers }: NodeRequest): string | Uint8Array<ArrayBuffer> | null {
+  // Some parsers make an empty object of nothing.
+  if (headers['content-length'] === '0') return null;
   if (typeof body === 'string') return body;
   return Buffer.isBuffer(body) ? new Uint8Array(body) : JSON.stringify(body);
 }
