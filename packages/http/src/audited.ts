@@ -15,7 +15,7 @@ export async function audited<T>(
   change: () => Promise<T>,
   idOf: (result: T) => string | null = () => id,
 ): Promise<T> {
-  const { audit, caller, operation, store } = call;
+  const { audit, caller, operation, store, events } = call;
   const before = await look(call, id);
   let outcome = 'ok';
   let changedId = id;
@@ -38,6 +38,7 @@ export async function audited<T>(
       outcome,
     };
     await audit.write(caller, entry);
+    events.announce('changed', { action: operation, id: changedId, store: entry.store }, store);
   }
 }
 

@@ -88,6 +88,11 @@ export class EventHub {
     );
   }
 
+  /** Tells the readers, if there are any, of what no scheduler tells. */
+  announce(name: string, data: object, store: string | undefined): void {
+    if (this.#stopListening) this.#publish(name, viewOf(data), store);
+  }
+
   /** Ends all streams. */
   close(): void {
     for (const reader of this.#readers) this.#end(reader);

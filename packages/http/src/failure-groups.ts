@@ -26,6 +26,6 @@ function withoutDetails(message: string): string {
     .slice(0, 500)
     .replace(/[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/gi, '…')
     .replace(/"[^"]*"|'[^']*'|`[^`]*`/g, '…')
-    .replace(/\b(?:0x)?[0-9a-f]*\d[0-9a-f]*\b/gi, '…')
+    .replace(/\b(?:0x)?[0-9a-f]+\b/gi, (word) => (/\d/.test(word) ? '…' : word))
     .slice(0, 200);
 }

@@ -81,11 +81,16 @@ test('payloads pass redact before anybody sees them, wherever they are shown', a
   const shown = { card: '***', sum: 7 };
   expect((await call('GET', '/tasks/a')).body.payload).toEqual(shown);
   expect((await call('POST', '/tasks/a/pause')).status).toBe(200);
-  const list = (await call('GET', '/tasks')).body.tasks;
+  const list = (await call('GET', '/tasks?payloads=true')).body.tasks;
   expect(list.find(({ id }: { id: string }) => id === 'a').payload).toEqual(shown);
   const broken = list.find(({ id }: { id: string }) => id === 'b');
   expect([broken.payload, broken.payloadWithheld]).toEqual([undefined, true]);
   expect(entries).toMatchObject([{ before: { payload: shown }, after: { payload: shown } }]);
+  const brief = (await call('GET', '/tasks')).body.tasks;
+  expect(brief.map(({ payload }: { payload?: unknown }) => payload)).toEqual([
+    undefined,
+    undefined,
+  ]);
   expect(JSON.stringify([list, entries])).not.toContain('4111');
   expect(seen[0]).toEqual({ id: 'a', name: 'work', queue: 'default', group: null });
 });

@@ -59,6 +59,20 @@ test('a stream tells what happens, from when it was opened', async () => {
   await close();
 });
 
+test('a stream tells of changes that are made through the API, of which a scheduler tells nothing', async () => {
+  const { api, call } = setting();
+  await call('POST', '/tasks', { task: 'work', id: 'a', in: '1h' });
+  const { next } = await open(api);
+  await next();
+  await call('PATCH', '/tasks/a', { queue: 'slow' });
+  expect(await next()).toMatchObject({
+    event: 'changed',
+    data: { action: 'updateTask', id: 'a', store: null },
+  });
+  await call('POST', '/bulk', { action: 'retry', ids: ['a'], dryRun: false });
+  expect(await next()).toMatchObject({ event: 'changed', data: { action: 'changeTasks:retry' } });
+});
+
 test('a stream of one store is about that store', async () => {
   const { api, scheduler } = setting({
     store: { a: new MemoryDataStore(), b: new MemoryDataStore() },

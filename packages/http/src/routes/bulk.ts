@@ -107,7 +107,7 @@ async function counted({ client, body, limits }: BulkCall) {
 }
 
 async function applied(call: BulkCall, action: Action) {
-  const { client, body, limits, audit, caller, operation } = call;
+  const { client, body, limits, audit, caller, operation, events } = call;
   const { failure, wanted } = readFilter(body.filter);
   const listing = { store: call.store, filter: { ...wanted, failure } };
   const results = {
@@ -164,16 +164,16 @@ async function applied(call: BulkCall, action: Action) {
     outcome = isSchedError(error) ? error.code : 'SCHED_INTERNAL';
     throw error;
   } finally {
+    const common = { action: `${operation}:${action}`, store: call.store ?? null, id: null };
     await audit.write(caller, {
-      action: `${operation}:${action}`,
-      store: call.store ?? null,
-      id: null,
+      ...common,
       selection: { ...(body.filter && { filter: body.filter }), ids: changedIds },
       changed: results.changed,
       before: null,
       after: null,
       outcome,
     });
+    events.announce('changed', common, call.store);
   }
   const cursor = writeCursor(listing, next);
   return { dryRun: false, ...results, isComplete: next === null, next: cursor };

@@ -7,7 +7,7 @@ export const events = route({
   path: '/events',
   operation: 'streamEvents',
   summary:
-    'What happens in the scheduler of this process, as server-sent events: those of @sched/core by their names; `hello` at first; `reset` where events were missed and lists have to be read anew; `more` with the numbers of those that were too many to send.',
+    'What happens in the scheduler of this process, as server-sent events: those of @sched/core by their names; `changed` for each change made through this process; `hello` at first; `reset` where events were missed and lists have to be read anew; `more` with the numbers of those that were too many to send.',
   may: 'read',
   query: storeQuery,
   async handle({ caller, store, request, events }) {

@@ -28,18 +28,24 @@ export const listTasks = route({
     ...filterQuery.entries,
     limit: limitEntry(500, 100),
     cursor: cursorEntry,
+    payloads: v.pipe(
+      v.optional(v.boolean()),
+      v.description('Whether to send payloads, too, which may be large. Default false.'),
+    ),
   }),
   answer: v.strictObject({
     tasks: v.array(taskSchema),
     next: v.pipe(v.nullable(v.string()), v.description('The cursor of the next page.')),
   }),
   async handle({ client, query, redact }) {
-    const { store, limit = 100, cursor, ...given } = query;
+    const { store, limit = 100, cursor, payloads = false, ...given } = query;
     const filter = filterOf(given);
     const after = readCursor({ store, filter }, cursor);
     const page = await client.listPage({ ...filter, limit, ...(after !== undefined && { after }) });
     return {
-      tasks: page.tasks.map((task) => taskView(task, redact)),
+      tasks: page.tasks.map((task) =>
+        taskView(payloads ? task : { ...task, payload: undefined }, redact),
+      ),
       next: writeCursor({ store, filter }, page.next),
     };
   },
