@@ -18,7 +18,7 @@ export default defineConfig({
   resolve: {
     // As `paths` in tooling/tsconfig: inside the workspace a package means its source.
     alias: [
-      { find: /^@sched\/core\/(.+)$/, replacement: `${packages}/core/src/$1/index.ts` },
+      { find: /^@sched\/([^/]+)\/(.+)$/, replacement: `${packages}/$1/src/$2/index.ts` },
       { find: /^@sched\/([^/]+)$/, replacement: `${packages}/$1/src/index.ts` },
     ],
   },

@@ -6,6 +6,7 @@ import {
   type Scheduler,
   type TaskSettings,
 } from '../src/index.js';
+import { resolvePolicies } from '../src/policies.js';
 import { readBody } from '../src/record.js';
 import {
   createScene,
@@ -72,8 +73,9 @@ describe.each(situations)('declared again while it is $what', (situation) => {
     ]) {
       const { outcome } = await client.schedule(task, { payload: 'old', ...options, ...changed });
       expect(outcome).toBe('updated');
-      const { retry: _retry, ...effect } = changed;
-      expect(await client.get('a')).toEqual({ ...before, ...effect });
+      const { retry, ...effect } = changed;
+      const policies = { ...before?.policies, ...resolvePolicies({ retry }) };
+      expect(await client.get('a')).toEqual({ ...before, ...effect, policies });
     }
   });
 
@@ -180,8 +182,13 @@ describe.each(situations)('updated while it is $what', (situation) => {
     await change({ queue: 'fast' }, { queue: 'fast' });
     await change({ group: 'g' }, { group: 'g' });
     await change({ group: null }, { group: null });
-    await change({ retry: 2, timeout: '1m', overlap: 'queueAll' }, {});
-    await change({ catchUp: 'all', maxDeliveries: 9, keepFinished: true }, {});
+    for (const policies of [
+      { retry: 2, timeout: '1m', overlap: 'queueAll' },
+      { catchUp: 'all', maxDeliveries: 9, keepFinished: true },
+    ] as const) {
+      const effect = { policies: { ...expected?.policies, ...resolvePolicies(policies) } };
+      await change(policies, effect);
+    }
     const [record] = await scene.store.get(['a']);
     expect(readBody(record?.body ?? '').policies).toMatchObject({
       retry: { limit: 2 },

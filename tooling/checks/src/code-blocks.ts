@@ -66,7 +66,10 @@ export function typeProblems(blocks: CodeBlock[]): string[] {
     allowImportingTsExtensions: true,
     paths: {
       '@sched/core/*': [join(root, 'packages/core/dist/*/index.d.ts')],
+      '@sched/http/*': [join(root, 'packages/http/dist/*/index.d.ts')],
       '@sched/*': [join(root, 'packages/*/dist/index.d.ts')],
+      // The frameworks that the HTTP API is mounted in.
+      ...Object.fromEntries(frameworks.map((name) => [name, typesOf(name)])),
       // The database of the guide for authors of adapters.
       lmdb: [join(root, 'apps/example-adapter/node_modules/lmdb/index.d.ts')],
     },
@@ -90,6 +93,25 @@ export function typeProblems(blocks: CodeBlock[]): string[] {
     const line = block.line + file.getLineAndCharacterOfPosition(start).line + 1;
     return `${relative(root, block.file)}:${line} ${message}`;
   });
+}
+
+const frameworks = ['express', 'fastify', 'hono', 'koa', '@nestjs/common', '@nestjs/core'];
+
+/** Where the types of a module are that only the tests of the HTTP API have. */
+function typesOf(name: string): string[] {
+  const from = join(root, 'packages/http/test/frameworks.test.ts');
+  const mode = ts.ModuleKind.ESNext;
+  const options = readBaseOptions();
+  const { resolvedModule } = ts.resolveModuleName(
+    name,
+    from,
+    options,
+    ts.sys,
+    undefined,
+    undefined,
+    mode,
+  );
+  return resolvedModule ? [resolvedModule.resolvedFileName] : [];
 }
 
 function readBaseOptions(): ts.CompilerOptions {

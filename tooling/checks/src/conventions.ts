@@ -63,5 +63,8 @@ export const commands: Record<string, { files: string[] }> = {
   'create-sched-adapter': { files: ['dist', 'templates'] },
 };
 
+/** The published packages that are over core's public API, and hold no data store. */
+export const libraries: readonly string[] = ['http'];
+
 /** The longest conformance test, in lines: it names the store and nothing else. */
 export const conformanceTestLines = 19;

@@ -8,6 +8,7 @@ import {
   core,
   fields,
   files,
+  libraries,
   scripts,
   texts,
 } from './conventions.ts';
@@ -35,7 +36,8 @@ export function shapeProblems({ id, folder, manifest }: Package): string[] {
   for (const [path, text] of Object.entries(texts)) {
     if (has(path) && read(path) !== text) problems.push(`${path} is not the shared preset alone`);
   }
-  return id === core || commands[id] ? problems : [...problems, ...adapterProblems(id, has, read)];
+  const hasNoStore = id === core || commands[id] !== undefined || libraries.includes(id);
+  return hasNoStore ? problems : [...problems, ...adapterProblems(id, has, read)];
 }
 
 function adapterProblems(

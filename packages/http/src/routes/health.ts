@@ -1,0 +1,63 @@
+import * as v from 'valibot';
+import { errorView } from '../problem.js';
+import { route } from '../route.js';
+
+const moment = v.pipe(v.string(), v.isoTimestamp());
+
+export const health = route({
+  method: 'GET',
+  path: '/health',
+  operation: 'getHealth',
+  summary:
+    'How the scheduler of this process and its stores are doing, and what runs in this process.',
+  may: 'read',
+  query: v.strictObject({}),
+  answer: v.strictObject({
+    state: v.pipe(
+      v.picklist(['idle', 'running', 'stopping', 'stopped']),
+      v.description('`idle`: it has not been started, and runs nothing.'),
+    ),
+    owner: v.string(),
+    running: v.number(),
+    waiting: v.number(),
+    settling: v.number(),
+    runs: v.array(
+      v.strictObject({
+        id: v.string(),
+        name: v.string(),
+        store: v.string(),
+        queue: v.string(),
+        nominal: moment,
+        attempt: v.number(),
+        token: v.number(),
+        startedAt: moment,
+      }),
+    ),
+    stores: v.array(
+      v.strictObject({
+        alias: v.string(),
+        name: v.string(),
+        isUp: v.boolean(),
+        latencyMs: v.number(),
+        clockOffsetMs: v.nullable(v.number()),
+        error: v.nullable(v.strictObject({ code: v.string(), message: v.string() })),
+      }),
+    ),
+  }),
+  async handle({ scheduler }) {
+    const { runs, stores, ...rest } = await scheduler.health();
+    return {
+      ...rest,
+      runs: runs.map((run) => ({
+        ...run,
+        nominal: run.nominal.toISOString(),
+        startedAt: run.startedAt.toISOString(),
+      })),
+      stores: Object.entries(stores).map(([alias, { error, ...report }]) => ({
+        alias,
+        ...report,
+        error: error && errorView(error),
+      })),
+    };
+  },
+});

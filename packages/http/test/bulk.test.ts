@@ -1,0 +1,142 @@
+import { MemoryDataStore } from '@sched/memory';
+import { describe, expect, test } from 'vitest';
+import { setting, sqliteStore, until, work } from './support.js';
+
+/** Tasks that fail, of two kinds, and two that do not. */
+async function filled(store = new MemoryDataStore() as never) {
+  const it = setting({ store });
+  const { scheduler } = it;
+  for (const id of ['a', 'b', 'c']) {
+    await scheduler.schedule(work, { id, payload: { fail: `no order ${id.charCodeAt(0)}` } });
+  }
+  await scheduler.schedule(work, { id: 'd', payload: { fail: 'not at all' } });
+  for (const id of ['e', 'f']) {
+    await scheduler.schedule(work, { id, payload: null, in: '1h', group: 'g' });
+  }
+  await scheduler.start();
+  await until(
+    () => scheduler.count({ state: 'failed' }),
+    (count) => count === 4,
+  );
+  return it;
+}
+
+describe('an action on many', () => {
+  test('only counts, unless it is told to act', async () => {
+    const { call, scheduler, entries } = await filled(sqliteStore() as never);
+    expect((await call('POST', '/bulk', { action: 'pause', filter: { group: 'g' } })).body).toEqual(
+      {
+        ...{ dryRun: true, matched: 2, isComplete: true, changed: 0, failures: [], next: null },
+      },
+    );
+    expect(
+      (await call('POST', '/bulk', { action: 'remove', ids: ['a', 'a', 'zz'] })).body,
+    ).toMatchObject({ dryRun: true, matched: 1 });
+    expect(await scheduler.count()).toBe(6);
+    expect(entries).toEqual([]);
+  });
+
+  test('by a filter needs the number that was counted, and does nothing where more match', async () => {
+    const { call, scheduler } = await filled();
+    const order = { action: 'pause', filter: { group: 'g' }, dryRun: false };
+    expect(await call('POST', '/bulk', order)).toMatchObject({
+      status: 400,
+      body: { code: 'SCHED_ARGUMENT_INVALID', detail: expect.stringContaining('atMost') },
+    });
+    expect(await call('POST', '/bulk', { ...order, atMost: 1 })).toMatchObject({
+      status: 409,
+      body: { details: { matched: 2, atMost: 1 } },
+    });
+    expect(await scheduler.count({ paused: true })).toBe(0);
+    expect((await call('POST', '/bulk', { ...order, atMost: 2 })).body).toMatchObject({
+      ...{ dryRun: false, matched: 2, changed: 2, isComplete: true },
+    });
+    expect(await scheduler.count({ paused: true })).toBe(2);
+    const resume = { ...order, action: 'resume', atMost: 2 };
+    expect((await call('POST', '/bulk', resume)).body).toMatchObject({ changed: 2 });
+  });
+
+  test('by ids tells of those that it could not do, and does the others', async () => {
+    const { call, entries } = await filled();
+    const order = { action: 'retry', ids: ['a', 'e', 'nobody'], dryRun: false };
+    expect((await call('POST', '/bulk', order)).body).toMatchObject({
+      ...{ matched: 3, changed: 1 },
+      failures: [
+        { id: 'e', code: 'SCHED_TASK_STATE' },
+        { id: 'nobody', code: 'SCHED_TASK_NOT_FOUND' },
+      ],
+    });
+    expect(entries).toMatchObject([
+      { action: 'changeTasks:retry', changed: 1, selection: { ids: ['a'] }, outcome: 'ok' },
+    ]);
+  });
+
+  test('goes on where it stopped, when there are more than one request looks at', async () => {
+    const { scheduler, call } = setting({ options: { limits: { tasksPerRequest: 2 } } });
+    const declared = Array.from({ length: 5 }, () => ({ task: work, payload: null, in: '1h' }));
+    await scheduler.scheduleMany(declared);
+    const order = { action: 'remove', filter: { name: 'work' }, dryRun: false };
+    const changed: number[] = [];
+    let more: object = { atMost: 5 };
+    for (;;) {
+      const { body } = await call('POST', '/bulk', { ...order, ...more });
+      changed.push(body.changed);
+      if (body.isComplete) break;
+      more = { cursor: body.next };
+    }
+    expect(changed).toEqual([2, 2, 1]);
+    expect(await scheduler.count()).toBe(0);
+  });
+
+  test('to run does not run the runs that it has made', async () => {
+    const { scheduler, call } = setting({ store: sqliteStore() });
+    for (const id of ['a', 'b']) await scheduler.schedule(work, { id, payload: null, in: '1h' });
+    const order = { action: 'run', filter: { name: 'work' }, dryRun: false, atMost: 2 };
+    expect((await call('POST', '/bulk', order)).body.changed).toBe(2);
+    expect((await call('POST', '/bulk', { ...order, atMost: 9 })).body.changed).toBe(2);
+    expect(await scheduler.count()).toBe(6);
+  });
+});
+
+describe('failures', () => {
+  test('are grouped by their error, and retried or removed by the group', async () => {
+    const { call, scheduler } = await filled();
+    const { body } = await call('GET', '/failures');
+    expect(body).toMatchObject({
+      isComplete: true,
+      failures: [
+        { name: 'work', error: { name: 'TypeError', message: 'no order …' }, count: 3 },
+        { name: 'work', error: { message: 'not at all' }, count: 1, ids: ['d'] },
+      ],
+    });
+    const [{ key, newest, ids }] = body.failures;
+    expect([Date.parse(newest) > 0, ids.sort()]).toEqual([true, ['a', 'b', 'c']]);
+
+    const order = { action: 'remove', filter: { failure: key } };
+    expect((await call('POST', '/bulk', order)).body).toMatchObject({ matched: 3 });
+    const done = await call('POST', '/bulk', { ...order, dryRun: false, atMost: 3 });
+    expect(done.body).toMatchObject({ changed: 3, matched: 3 });
+    expect(await scheduler.count({ state: 'failed' })).toBe(1);
+    expect(await scheduler.count()).toBe(3);
+  });
+
+  test('are counted as far as one request may look', async () => {
+    const { api: _api, scheduler, call } = await filled();
+    expect((await call('GET', '/failures?group=g')).body).toEqual({
+      failures: [],
+      isComplete: true,
+    });
+    const { createApi } = await import('@sched/http');
+    const { caller } = await import('./support.js');
+    const small = createApi({
+      scheduler,
+      basePath: '/sched',
+      authorize: () => ({ who: 'ada', may: 'read' }),
+      limits: { tasksPerRequest: 2 },
+    });
+    const { body } = await caller(small)('GET', '/failures');
+    const counts = body.failures.map(({ count }: { count: number }) => count);
+    expect(counts.reduce((sum: number, count: number) => sum + count, 0)).toBe(2);
+    expect(body.isComplete).toBe(false);
+  });
+});
