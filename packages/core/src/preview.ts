@@ -5,11 +5,12 @@ import type { Trigger } from './trigger.js';
 import type { TriggerRegistry } from './trigger-registry.js';
 import { readWhen, triggerOf, type When, whenNames } from './when.js';
 
-/** The next `count` times at which a task with that id would run if it were declared at `from`. */
+/** The next `count` times from `from` on at which a task with that id would run if it were declared at `declaredAt`. */
 export function previewTimes(
   when: Trigger | When,
   count: number,
   from: Time,
+  declaredAt: Time,
   id: string,
   triggers: TriggerRegistry,
 ): Date[] {
@@ -18,7 +19,7 @@ export function previewTimes(
   const isTrigger = typeof when === 'object' && when !== null && 'next' in when;
   const given = isTrigger ? { trigger: when } : checkMembers('when', when, whenNames);
   const trigger = triggerOf(readWhen(given, triggers) ?? { afterMs: 0 }, start);
-  const context = triggerContext(id, { declaredAt: start });
+  const context = triggerContext(id, { declaredAt: parseTime(declaredAt, 'declaredAt') });
   const schedule = new Schedule(trigger, context);
   const dates: Date[] = [];
   let nominal = firstOccurrence(trigger, context, start)?.nominal ?? null;

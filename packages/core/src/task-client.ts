@@ -291,22 +291,25 @@ export class TaskClient {
   }
 
   /**
-   * The next `count` times at which a trigger would run if it were declared at `from`. Does not use a store.
+   * The next `count` times from `from` on at which a trigger would run. Does not use a store.
    *
    * @param options.from default now
+   * @param options.declaredAt since when the trigger has been that of the task, from which an interval without a start
+   *   counts. Default `from`
    * @param options.id the id of the task, which determines the jitter
-   * @throws SchedError when the trigger, `count` or `from` is not valid
+   * @throws SchedError when the trigger, `count` or a time is not valid
    */
   preview(
     when: Trigger | When,
     count: number,
-    options: { readonly from?: Time; readonly id?: string } = {},
+    options: { readonly from?: Time; readonly declaredAt?: Time; readonly id?: string } = {},
   ): Date[] {
-    const { from = Date.now(), id = '' } = checkMembers('The options of preview', options, [
-      'from',
-      'id',
-    ]);
-    return previewTimes(when, count, from, id, this.#context.triggers);
+    const {
+      from = Date.now(),
+      declaredAt = from,
+      id = '',
+    } = checkMembers('The options of preview', options, ['from', 'declaredAt', 'id']);
+    return previewTimes(when, count, from, declaredAt, id, this.#context.triggers);
   }
 
   /**

@@ -60,6 +60,8 @@ export interface TaskInfo {
   readonly payload: unknown;
   /** The stored form of the trigger; null when the record cannot be read. */
   readonly trigger: TriggerJson | null;
+  /** Since when the trigger has been that of the task, by the store's clock; null when the record cannot be read. */
+  readonly declaredAt: Date | null;
   /** When the task runs next, or since when it is due; null when it will not run again. Also set while paused. */
   readonly runAt: Date | null;
   /** The occurrence that the next run is for. */
@@ -88,7 +90,14 @@ export function describeTask(
     runAt: dateOf(runAt),
     lease: lease && { owner: lease.owner, expiresAt: new Date(lease.expiresAt) },
   };
-  const unread = { trigger: null, nominal: null, attempt: 1, lastRun: null, parent: null };
+  const unread = {
+    trigger: null,
+    declaredAt: null,
+    nominal: null,
+    attempt: 1,
+    lastRun: null,
+    parent: null,
+  };
   let body: TaskBody;
   try {
     body = readBody(record.body);
@@ -96,8 +105,10 @@ export function describeTask(
     return { ...envelope, ...unread, payload: undefined, error: error as SchedError };
   }
   const { trigger, nominal, attempt, last, parent = null } = body;
+  const declaredAt = new Date(body.declaredAt);
   const lastRun = last ? describeRun(last) : null;
-  const read = { ...envelope, trigger, nominal: dateOf(nominal), attempt, lastRun, parent };
+  const schedule = { trigger, declaredAt, nominal: dateOf(nominal), attempt };
+  const read = { ...envelope, ...schedule, lastRun, parent };
   try {
     return { ...read, payload: readPayload(body, codec), error: null };
   } catch (error) {

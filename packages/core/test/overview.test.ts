@@ -181,6 +181,22 @@ describe('preview', () => {
     expect(ran).toEqual(expected);
   });
 
+  test('goes on from any moment with the schedule that a stored task has', async () => {
+    const { scheduler, clock } = createSetting();
+    const task = defineTask('t');
+    await using other = scheduler({ tasks: [task] });
+    const trigger = every({ months: 1 });
+    // On the 31st of January: what counts from the 28th of February would be on the 28th of March.
+    await clock.advance(30 * 24 * 60 * 60_000);
+    await other.schedule(task, { id: 'a', trigger });
+    const { declaredAt } = (await other.get('a')) ?? {};
+    expect(declaredAt).toEqual(new Date(clock.now()));
+    const [first, ...rest] = other.preview(trigger, 4, { id: 'a', from: clock.now() });
+    const later = { id: 'a', from: (first?.getTime() ?? 0) + 1 };
+    expect(other.preview(trigger, 3, { ...later, declaredAt: clock.now() })).toEqual(rest);
+    expect(other.preview(trigger, 3, later)).not.toEqual(rest);
+  });
+
   test('refuses what schedule refuses, and counts and times that are none', () => {
     for (const [act, code] of [
       [() => it.preview({ every: 0 }, 1), 'SCHED_DURATION_INVALID'],
@@ -189,6 +205,7 @@ describe('preview', () => {
       [() => it.preview(every('5m'), Number.NaN), 'SCHED_ARGUMENT_INVALID'],
       [() => it.preview(every('5m'), 0), 'SCHED_ARGUMENT_INVALID'],
       [() => it.preview(every('5m'), 1, { from: new Date(Number.NaN) }), 'SCHED_TIME_INVALID'],
+      [() => it.preview(every('5m'), 1, { declaredAt: 'yesterday' }), 'SCHED_TIME_INVALID'],
     ] as const) {
       expect(act).toThrow(expect.objectContaining({ code }));
     }

@@ -43,7 +43,7 @@ const success: RunInfo = {
 const task: TaskInfo = {
   ...{ id: 't', name: 'work', queue: 'default', group: null, isPaused: false, payload: {} },
   ...{ trigger: null, runAt: null, nominal: null, attempt: 1, lastRun: null, parent: null },
-  ...{ error: null, state: 'finished', lease: null },
+  ...{ error: null, state: 'finished', lease: null, declaredAt: null },
 };
 
 test('nothing is said against a task that ran, was recorded and is kept', () => {
