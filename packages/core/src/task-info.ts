@@ -104,11 +104,10 @@ export function describeTask(
   } catch (error) {
     return { ...envelope, ...unread, payload: undefined, error: error as SchedError };
   }
-  const { trigger, nominal, attempt, last, parent = null } = body;
-  const declaredAt = new Date(body.declaredAt);
+  const { trigger, declaredAt, nominal, attempt, last, parent = null } = body;
+  const dates = { declaredAt: dateOf(declaredAt), nominal: dateOf(nominal) };
   const lastRun = last ? describeRun(last) : null;
-  const schedule = { trigger, declaredAt, nominal: dateOf(nominal), attempt };
-  const read = { ...envelope, ...schedule, lastRun, parent };
+  const read = { ...envelope, trigger, ...dates, attempt, lastRun, parent };
   try {
     return { ...read, payload: readPayload(body, codec), error: null };
   } catch (error) {

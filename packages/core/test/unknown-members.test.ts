@@ -139,7 +139,7 @@ const calls: Record<string, [message: RegExp, call: (it: Scheduler) => unknown]>
     (it) => it.preview({ evry: '5m' } as object, 1),
   ],
   'preview(…, { after })': [
-    /^The options of preview must not have a member "after"\. It may have: from, id\./,
+    /^The options of preview must not have a member "after"\. It may have: from, declaredAt, id\./,
     (it) => it.preview({ every: '5m' }, 1, { after: 0 } as object),
   ],
   'stop({ timeout })': [

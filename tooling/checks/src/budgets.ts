@@ -29,7 +29,7 @@ export const budgets: Budget[] = [
     // It has every, cron and their time zones in it, 5 kB of this, so that schedule(task, { cron })
     // works in every process without naming the kind. Whoever schedules with them has them in the
     // bundle anyway.
-    maxBytes: 31_000,
+    maxBytes: 31_100,
   },
   {
     what: 'one trigger: every',
