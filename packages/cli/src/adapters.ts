@@ -2,16 +2,11 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { DataStore } from '@sched/core';
+import type { SchemaSql } from '@sched/core/adapter';
 import { Failure, UsageError } from './errors.js';
 
 /** Options of a data store. */
 export type StoreOptions = Readonly<Record<string, unknown>>;
-
-/** The statements for a database whose users may not create anything, as the adapters for SQL give them. */
-export interface SchemaSql {
-  readonly create: readonly string[];
-  readonly grants: Readonly<Record<string, readonly string[]>>;
-}
 
 /** What is used of an adapter's package. */
 export interface AdapterModule {

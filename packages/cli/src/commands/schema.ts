@@ -43,7 +43,7 @@ const printSchema: CreateCommand = (cli: Cli) =>
         ...(user !== undefined && { user }),
         ...(/^mariadb:/i.test(url) && { server: 'MariaDB' }),
       });
-      const granted = user === undefined ? [] : (grants[mode] ?? []);
+      const granted = user === undefined ? [] : grants[mode];
       const statements = [...create, ...granted];
       cli.out.show({ create, grants: granted }, () =>
         statements.map((statement) => `${statement.trim().replace(/;$/, '')};`).join('\n\n'),
