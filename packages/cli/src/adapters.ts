@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { DataStore } from '@sched/core';
 import type { SchemaSql } from '@sched/core/adapter';
@@ -24,7 +24,8 @@ interface Adapter {
   readonly protocols: readonly string[];
   /** What a URL looks like. */
   readonly example: string;
-  readonly options: (url: string) => StoreOptions;
+  /** @param cwd the folder that paths are relative to */
+  readonly options: (url: string, cwd: string) => StoreOptions;
 }
 
 const byUrl = (url: string) => ({ url });
@@ -36,7 +37,7 @@ const adapters: readonly Adapter[] = [
     store: 'SqliteDataStore',
     protocols: ['sqlite:', 'file:'],
     example: 'sqlite:tasks.db',
-    options: (url) => ({ path: pathOf(url) }),
+    options: (url, cwd) => ({ path: resolve(cwd, pathOf(url)) }),
   },
   {
     ...{ package: '@sched/postgres', driver: 'pg', store: 'PostgresDataStore' },
@@ -87,9 +88,15 @@ export interface StoreTarget {
  *
  * @param option where the URL comes from
  * @param extra options of the data store, beside those that the URL makes
+ * @param cwd the folder that paths are relative to
  * @throws UsageError when there is none
  */
-export function findTarget(option: string, url: string, extra: StoreOptions): StoreTarget {
+export function findTarget(
+  option: string,
+  url: string,
+  extra: StoreOptions,
+  cwd: string,
+): StoreTarget {
   // A single letter before the colon is a drive.
   const protocol = /^[a-z][a-z\d+.-]+:/i.exec(url)?.[0].toLowerCase() ?? 'file:';
   if (protocol === 'memory:') {
@@ -101,7 +108,7 @@ export function findTarget(option: string, url: string, extra: StoreOptions): St
   if (!adapter || url === '') {
     throw new UsageError(`${option} must be the URL of a data store, such as ${examples()}.`);
   }
-  const options = { ...adapter.options(url), ...extra };
+  const options = { ...adapter.options(url, cwd), ...extra };
   return { adapter, url, options, place: placeOf(protocol, url, options) };
 }
 

@@ -7,6 +7,7 @@ import { Failure, UsageError } from './errors.js';
 import type { Io } from './io.js';
 import { Output } from './output.js';
 import { redactor } from './redact.js';
+import { asParameters } from './store-options.js';
 import { combinations } from './when-text.js';
 
 /** The options that every command has. */
@@ -42,8 +43,10 @@ interface Opening {
   readonly onWarning?: (warning: { readonly message: string }) => void;
 }
 
-/** Where the store of a command is: at a URL, or in a configuration. */
-export type Source = { readonly target: StoreTarget } | { readonly config: Config };
+/** Where the store of a command is: at a URL, or in a configuration; and what else that says. */
+export type Source =
+  | { readonly target: StoreTarget; readonly config?: Config }
+  | { readonly target?: undefined; readonly config: Config };
 
 /** What commands have in common. One is made for each call of `main`. */
 export class Cli {
@@ -74,7 +77,7 @@ export class Cli {
   get #redact(): (text: string) => string {
     const { store = '', option = {} } = this.options;
     const values = Object.values(this.io.env).filter((value) => value?.includes('://'));
-    const given = Object.entries(option).map(([name, value]) => `?${name}=${value}`);
+    const given = asParameters(option);
     return redactor([store, ...this.#secrets, ...given, ...(values as string[])]);
   }
 
@@ -84,9 +87,11 @@ export class Cli {
   async source(): Promise<Source> {
     const { store, config: path, option = {} } = this.options;
     const { cwd, env } = this.io;
-    if (store !== undefined) return { target: findTarget('--store', store, option) };
-    if (path !== undefined) return { config: await loadConfig(cwd, path) };
-    if (env.SCHED_STORE) return { target: findTarget('SCHED_STORE', env.SCHED_STORE, option) };
+    const config = path === undefined ? {} : { config: await loadConfig(cwd, path) };
+    if (store !== undefined)
+      return { target: findTarget('--store', store, option, cwd), ...config };
+    if (config.config) return config;
+    if (env.SCHED_STORE) return { target: findTarget('SCHED_STORE', env.SCHED_STORE, option, cwd) };
     const found = findConfig(cwd);
     if (found) return { config: await loadConfig(cwd, found) };
     throw new UsageError(
@@ -96,8 +101,8 @@ export class Cli {
 
   /** Another store than that of the command, by its URL. */
   target(option: string, url: string, options: StoreOptions): StoreTarget {
-    this.#secrets.push(url, ...Object.entries(options).map(([name, value]) => `?${name}=${value}`));
-    return findTarget(option, url, options);
+    this.#secrets.push(url, ...asParameters(options));
+    return findTarget(option, url, options, this.io.cwd);
   }
 
   /** Makes the store of a source. It is not open yet. */
@@ -105,7 +110,7 @@ export class Cli {
     source: Source,
     { migrate = false, onWarning = () => {} }: Opening = {},
   ): Promise<{ readonly store: DataStore; readonly place: string }> {
-    if ('target' in source) {
+    if (source.target) {
       const { target } = source;
       const isRedis = target.adapter.package === '@sched/redis';
       const more = { migrate, ...(isRedis && { onWarning }) };
@@ -123,14 +128,14 @@ export class Cli {
     opening: Opening = {},
   ): Promise<T> {
     const { store, place } = await this.create(source, opening);
-    const given: Partial<SchedulerOptions> = 'config' in source ? source.config.options : {};
+    const given: Partial<SchedulerOptions> = source.config?.options ?? {};
     const triggers = [...combinations, ...(given.triggers ?? [])];
     const make = (tasks: readonly TaskDefinition[]) =>
       createScheduler({ ...given, store, tasks, triggers });
     const { tasks } = given;
     const client = make(tasks ?? []);
     await store.open().catch((error: unknown) => {
-      if (!isSchedError(error, 'SCHED_STORE_SCHEMA') || 'config' in source) throw error;
+      if (!isSchedError(error, 'SCHED_STORE_SCHEMA') || !source.target) throw error;
       const advice = 'To create or upgrade it: sched schema apply.';
       throw new Failure(`${error.message} ${advice}`, { code: error.code, cause: error });
     });

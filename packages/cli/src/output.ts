@@ -35,7 +35,7 @@ export class Output {
 
   /** Writes a value as JSON, or else what it is to people. */
   show(value: unknown, text: () => string): void {
-    if (this.isJson) this.raw(`${JSON.stringify(value, plain, 2)}\n`);
+    if (this.isJson) this.raw(`${toJson(value, 2)}\n`);
     else this.raw(`${this.#redact(text())}\n`);
   }
 
@@ -95,6 +95,11 @@ export class Output {
       .map((line) => line.trimEnd())
       .join('\n');
   }
+}
+
+/** A value as JSON; undefined where it is none. */
+export function toJson(value: unknown, indent?: number): string | undefined {
+  return JSON.stringify(value, plain, indent);
 }
 
 /** For values that JSON does not know; a codec may give any. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Command, Option } from '@commander-js/extra-typings';
 import { copyTasks } from '@sched/core';
+import type { StoreTarget } from '../adapters.js';
 import type { Source } from '../cli.js';
 import type { CreateCommand } from '../command.js';
 import { reportCopied } from '../copied.js';
@@ -39,7 +40,7 @@ export const copy: CreateCommand = (cli) =>
       });
     });
 
-function isSame(source: Source, { adapter, options }: { adapter: unknown; options: object }) {
-  if (!('target' in source)) return false;
-  return source.target.adapter === adapter && isDeepStrictEqual(source.target.options, options);
+function isSame(source: Source, { adapter, options }: StoreTarget) {
+  const { target } = source;
+  return target?.adapter === adapter && isDeepStrictEqual(target.options, options);
 }

@@ -25,7 +25,7 @@ const printSchema: CreateCommand = (cli: Cli) =>
     )
     .action(async ({ user, mode }) => {
       const source = await cli.source();
-      if (!('target' in source)) {
+      if (!source.target) {
         throw new UsageError('Which kind of database? Give --store, as in --store postgres:');
       }
       const { adapter, options, url } = source.target;

@@ -1,5 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 import { type CreateCommand, count, zoneHelp } from '../command.js';
+import { toJson } from '../output.js';
 import { errorText, existing, outcomeText, stateText, upcoming } from '../tasks.js';
 import { Times } from '../times.js';
 import { describeTrigger } from '../when-text.js';
@@ -19,7 +20,6 @@ export const show: CreateCommand = (cli) =>
         const { out } = cli;
         out.show({ ...task, next: runs }, () => {
           const { lastRun, lease, error } = task;
-          const payload = JSON.stringify(task.payload, null, 2);
           return out.details({
             ...{ id: task.id, name: task.name, state: stateText(task, out), queue: task.queue },
             ...{ group: task.group ?? undefined, parent: task.parent ?? undefined },
@@ -34,7 +34,7 @@ export const show: CreateCommand = (cli) =>
               : undefined,
             'last error': (lastRun && errorText(lastRun, 500)) || undefined,
             unreadable: error ? `${error.code}: ${error.message}` : undefined,
-            payload: payload?.replace(/\s*\n\s*/g, ' '),
+            payload: toJson(task.payload),
             next: runs.length === 0 ? 'never' : times.both(runs[0] ?? null),
             ...Object.fromEntries(
               runs.slice(1).map((run, i) => [' '.repeat(i + 1), times.both(run)]),
