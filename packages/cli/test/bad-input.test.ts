@@ -1,11 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { database, folder, sched } from './support.js';
-
-const cli = fileURLToPath(new URL('../dist/index.js', import.meta.url));
 
 describe('what is typed wrong ends with 2, and one line that says what', () => {
   test.for<[what: string, args: string[], said: string]>([
@@ -104,21 +100,6 @@ describe('which store', () => {
     expect(code).toBe(1);
     expect(stderr).toContain('To create or upgrade it: sched schema apply.');
     expect(existsSync(join(cwd, 'misspelt.db'))).toBe(false);
-  });
-
-  test('an adapter that is not installed is named, with what installs it', () => {
-    // Beside the built command there are all of them, so it runs as if there were none.
-    const hook = `data:text/javascript,import{registerHooks}from'node:module';registerHooks({resolve(s,c,n){if(/^@sched\\/postgres|packages.postgres/.test(s)){throw Object.assign(new Error('Cannot find package'),{code:'ERR_MODULE_NOT_FOUND'})}return n(s,c)}})`;
-    const { status, stderr } = spawnSync(
-      process.execPath,
-      ['--import', hook, cli, '--store', 'postgres://u:hunter2@127.0.0.1:1/db', 'list'],
-      { encoding: 'utf8', cwd: folder() },
-    );
-    expect(status).toBe(1);
-    expect(stderr).toContain('SCHED_STORE_CONFIG: A store of this kind needs @sched/postgres');
-    expect(stderr).toContain('npm install @sched/postgres pg.');
-    expect(stderr).toContain('npx -p @sched/cli -p @sched/postgres -p pg sched');
-    expect(stderr).not.toContain('hunter2');
   });
 });
 

@@ -91,11 +91,12 @@ function testCommands(createPlaces: () => readonly [Place, Place]) {
     expect(findings.filter(({ level }) => level === 'problem')).toEqual([]);
     expect(await run('--yes', 'cancel', 'bad')).toMatchObject({ code: 1, stderr: '' });
 
-    // To another place on the same server, and by way of a file to a third.
+    // To another place on the same server; and by way of a file, for one that is no longer there.
     const to = ['--store', target, ...flags('-o', targetOptions)];
     await sched([...to, 'schema', 'apply'], { cwd });
     const copied = await json('copy', '--to', target, ...flags('--to-option', targetOptions));
-    expect(copied).toMatchObject({ isComplete: false, left: 1, inserted: 1 });
+    expect(copied).toMatchObject({ isComplete: true, inserted: 2 });
+    await sched([...to, '--yes', 'remove', 'daily'], { cwd });
     expect((await run('export', '--history', '--file', 'x.jsonl')).code).toBe(0);
     const imported = await sched(['--json', ...to, 'import', 'x.jsonl'], { cwd });
     expect(imported).toMatchObject({ code: 0, stderr: '' });

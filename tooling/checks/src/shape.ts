@@ -19,11 +19,13 @@ export function shapeProblems({ id, folder, manifest }: Package): string[] {
   const has = (path: string) => existsSync(join(folder, path));
   const read = (path: string) => readFileSync(join(folder, path), 'utf8');
 
-  const name = commands[id] ? id : `@sched/${id}`;
+  const command = commands[id];
+  const name = command?.name ?? `@sched/${id}`;
+  const expectedFields = { ...fields, ...(command && { files: command.files }), scripts };
   if (manifest.name !== name) {
     problems.push(`package.json: the name is ${manifest.name}, not ${name}`);
   }
-  for (const [field, expected] of Object.entries({ ...fields, ...commands[id], scripts })) {
+  for (const [field, expected] of Object.entries(expectedFields)) {
     const actual = Object.entries(manifest).find(([key]) => key === field)?.[1];
     if (!isDeepStrictEqual(actual, expected)) {
       problems.push(`package.json: ${field} is not ${JSON.stringify(expected)}`);
@@ -35,7 +37,7 @@ export function shapeProblems({ id, folder, manifest }: Package): string[] {
   for (const [path, text] of Object.entries(texts)) {
     if (has(path) && read(path) !== text) problems.push(`${path} is not the shared preset alone`);
   }
-  return id === core || commands[id] ? problems : [...problems, ...adapterProblems(id, has, read)];
+  return id === core || command ? problems : [...problems, ...adapterProblems(id, has, read)];
 }
 
 function adapterProblems(
