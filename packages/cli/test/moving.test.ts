@@ -145,10 +145,18 @@ describe('an export that is not one', () => {
     ['a list', [header, '[]'], 'Line 2 must be an object, not an array.'],
   ])('%s: is refused by its line, and nothing is changed', async ([, lines, said]) => {
     const it = await database();
-    writeFileSync(join(it.cwd, 'x.jsonl'), [header, line({ id: 'first' })].join('\n'));
     writeFileSync(join(it.cwd, 'bad.jsonl'), lines.join('\n'));
     const { code, stderr } = await it.run(['import', 'bad.jsonl']);
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(said) });
+    expect(await it.json('list')).toMatchObject({ tasks: [] });
+  });
+
+  test('that is bad behind more than fits into memory: nothing of it is taken', async () => {
+    const it = await database();
+    const body = JSON.stringify({ text: 'x'.repeat(9_000_000) });
+    const lines = [header, line({ id: 'a', body }), line({ id: 'b', body }), 'hello'];
+    writeFileSync(join(it.cwd, 'bad.jsonl'), lines.join('\n'));
+    expect((await it.run(['import', 'bad.jsonl'])).stderr).toContain('Line 4 is not JSON.');
     expect(await it.json('list')).toMatchObject({ tasks: [] });
   });
 

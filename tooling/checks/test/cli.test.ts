@@ -1,7 +1,7 @@
-import { cpSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { command } from '../src/command.ts';
 import { pack } from '../src/pack.ts';
 import { scratchFolder } from '../src/scratch.ts';
 import { publicPackage } from '../src/workspace.ts';
@@ -22,8 +22,14 @@ function install(...ids: readonly string[]): string {
   return dirname(modules);
 }
 
-const sched = (folder: string, ...args: readonly string[]) =>
-  command('node', [join(folder, 'node_modules/@sched/cli/dist/index.js'), ...args], folder);
+/** Runs the command as it is installed there, and finds nothing but what is. */
+function sched(folder: string, ...args: readonly string[]) {
+  const file = join(folder, 'node_modules/@sched/cli/dist/index.js');
+  const env = { ...process.env, NODE_PATH: '' };
+  const options = { cwd: folder, env, encoding: 'utf8' } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [file, ...args], options);
+  return { exitCode: status, output: stdout + stderr };
+}
 
 test('the packed command works with the packed adapter beside it', () => {
   const folder = install('cli', 'core', 'memory', 'sqlite');
@@ -40,5 +46,4 @@ test('without its adapter it says what to install', () => {
   expect(exitCode).toBe(1);
   expect(output).toContain('npm install @sched/mysql mysql2.');
   expect(output).not.toContain('hunter2');
-  expect(existsSync(join(folder, 'node_modules/@sched/mysql'))).toBe(false);
 });
