@@ -66,6 +66,17 @@ describe('what is typed wrong ends with 2, and one line that says what', () => {
   });
 });
 
+test('help and the version are no failure, and no command is one', async () => {
+  for (const args of [['--help'], ['list', '--help']]) {
+    const { code, stdout, stderr } = await sched(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^Usage: sched .*Options:/s);
+    expect(stdout).toContain('--store <url>');
+  }
+  expect(await sched(['--version'])).toMatchObject({ code: 0, stdout: '0.0.0\n' });
+  expect(await sched([])).toMatchObject({ code: 2, stdout: '' });
+});
+
 describe('which store', () => {
   test('is asked for where none is named', async () => {
     const { code, stderr } = await sched(['list'], { cwd: folder() });
@@ -144,7 +155,7 @@ describe('a password', () => {
         'list',
       ],
     ],
-    ['in a parameter', ['--store', 'oracle://host?password=hunter2', 'list']],
+    ['in a parameter', ['oracle://host?password=hunter2']],
   ])('%s is in no error', async ([, args]) => {
     const { code, stdout, stderr } = await sched(args, { cwd: folder() });
     expect(code).toBeGreaterThan(0);

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { createScheduler, defineTask, PermanentError } from '@sched/core';
 import type { RunningService } from '@sched-tooling/services';
-import { describeOnEach } from '@sched-tooling/services';
+import { describeOn, describeOnEach } from '@sched-tooling/services';
+import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { createStore, findTarget } from '../src/adapters.js';
 import { pair } from '../src/store-options.js';
@@ -119,3 +120,32 @@ await describeOnEach(
   'the command',
   (server) => testCommands(() => [placeOn(server), placeOn(server)]),
 );
+
+await describeOn('postgres', 'a user who may create nothing', ({ url }) => {
+  test('has what an administrator was told to run, and is told what is not granted', async () => {
+    const [schema, user] = [freshName(), freshName()];
+    const options = ['-o', `schema=${schema}`];
+    const args = ['--store', 'postgres:', ...options, 'schema', 'print', '--user', user];
+    const { stdout } = await sched([...args, '--mode', 'read']);
+    const administrator = new pg.Client(url);
+    await administrator.connect();
+    await administrator.query(`CREATE ROLE ${user} LOGIN PASSWORD 'hunter2'; ${stdout}`);
+    const own = Object.assign(new URL(url), { username: user, password: 'hunter2' }).href;
+    const run = (...rest: string[]) => sched(['--store', own, ...options, ...rest]);
+
+    expect(await run('list')).toEqual({ code: 0, stdout: 'No tasks.\n', stderr: '' });
+    const added = await run('add', 'x', 'now');
+    expect(added).toMatchObject({ code: 1, stderr: expect.stringContaining('denied') });
+    const { code, stdout: findings } = await run('doctor');
+    expect(code).toBe(1);
+    for (const what of ['change tasks', 'pause tasks', 'remove tasks', 'claim tasks']) {
+      expect(findings).toContain(`Cannot ${what}: SCHED_STORE_`);
+    }
+    expect(findings).not.toContain('Cannot list');
+    expect(added.stderr + findings).not.toContain('hunter2');
+    await administrator.query(
+      `DROP OWNED BY ${user}; DROP ROLE ${user}; DROP SCHEMA ${schema} CASCADE`,
+    );
+    await administrator.end();
+  });
+});
