@@ -330,7 +330,8 @@ export class TaskClient {
    *
    * @param options.from default now
    * @param options.id the id of the task, which determines the jitter
-   * @param options.declaredAt when the trigger was declared. Default `from`
+   * @param options.declaredAt since when the trigger has been that of the task, from which an interval without a start
+   *   counts. Default `from`
    * @throws SchedError when the trigger, `count` or a moment is not valid
    */
   preview(

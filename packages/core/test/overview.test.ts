@@ -229,6 +229,22 @@ describe('preview', () => {
     expect(it.preview(stored, 9, { id, from: from + 1 })).not.toEqual(others);
   });
 
+  test('goes on from any moment with the schedule that a stored task has', async () => {
+    const { scheduler, clock } = createSetting();
+    const task = defineTask('t');
+    await using other = scheduler({ tasks: [task] });
+    const trigger = every({ months: 1 });
+    // On the 31st of January: what counts from the 28th of February would be on the 28th of March.
+    await clock.advance(30 * 24 * 60 * 60_000);
+    await other.schedule(task, { id: 'a', trigger });
+    const { declaredAt } = (await other.get('a')) ?? {};
+    expect(declaredAt).toEqual(new Date(clock.now()));
+    const [first, ...rest] = other.preview(trigger, 4, { id: 'a', from: clock.now() });
+    const later = { id: 'a', from: (first?.getTime() ?? 0) + 1 };
+    expect(other.preview(trigger, 3, { ...later, declaredAt: clock.now() })).toEqual(rest);
+    expect(other.preview(trigger, 3, later)).not.toEqual(rest);
+  });
+
   test('refuses what schedule refuses, and counts and times that are none', () => {
     for (const [act, code] of [
       [() => it.preview({}, 1, { declaredAt: Number.NaN }), 'SCHED_TIME_INVALID'],
@@ -240,6 +256,7 @@ describe('preview', () => {
       [() => it.preview(every('5m'), Number.NaN), 'SCHED_ARGUMENT_INVALID'],
       [() => it.preview(every('5m'), 0), 'SCHED_ARGUMENT_INVALID'],
       [() => it.preview(every('5m'), 1, { from: new Date(Number.NaN) }), 'SCHED_TIME_INVALID'],
+      [() => it.preview(every('5m'), 1, { declaredAt: 'yesterday' }), 'SCHED_TIME_INVALID'],
     ] as const) {
       expect(act).toThrow(expect.objectContaining({ code }));
     }

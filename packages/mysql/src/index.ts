@@ -13,3 +13,4 @@ export type {
   MysqlPoolOptions,
   MysqlUrlOptions,
 } from './options.js';
+export { schemaSql } from './schema-sql.js';

@@ -16,10 +16,12 @@ export const textOptions = {
   MariaDB: 'CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin',
 };
 
-/** The tables but the first, in the order in which they are made. */
-function tables(p: string, text: string): readonly string[] {
+/** What creates the tables. Each can be made again, and the version is written last. */
+export function statements(p: string, text: string): readonly string[] {
   const options = `ENGINE = InnoDB ROW_FORMAT = DYNAMIC ${text}`;
   return [
+    `CREATE TABLE IF NOT EXISTS ${p}_meta (name VARCHAR(20) NOT NULL PRIMARY KEY, value BIGINT NOT NULL)
+     ENGINE = InnoDB ${text}`,
     `CREATE TABLE IF NOT EXISTS ${p}_counter (n BIGINT AUTO_INCREMENT PRIMARY KEY) ${options}`,
     `CREATE TABLE IF NOT EXISTS ${p}_tasks (
       id VARCHAR(300) NOT NULL PRIMARY KEY,
@@ -52,6 +54,8 @@ function tables(p: string, text: string): readonly string[] {
       UNIQUE KEY ${p}_entry (task_id, id),
       KEY ${p}_newest (task_id, at, seq)
     ) ${options}`,
+    `INSERT INTO ${p}_meta (name, value) VALUES ('schema', ${schemaVersion})
+     ON DUPLICATE KEY UPDATE value = ${schemaVersion}`,
   ];
 }
 
@@ -78,22 +82,10 @@ export async function migrate(
       );
     }
     if (await isCurrent(connection, settings)) return;
-    await create(run, settings.namespace, text);
+    for (const sql of statements(settings.namespace, text)) await run(sql);
   } finally {
     await run(`DO RELEASE_LOCK(${name})`);
   }
-}
-
-async function create(run: (sql: string) => Promise<unknown>, p: string, text: string) {
-  await run(
-    `CREATE TABLE IF NOT EXISTS ${p}_meta (name VARCHAR(20) NOT NULL PRIMARY KEY, value BIGINT NOT NULL)
-     ENGINE = InnoDB ${text}`,
-  );
-  for (const table of tables(p, text)) await run(table);
-  await run(
-    `INSERT INTO ${p}_meta (name, value) VALUES ('schema', ${schemaVersion})
-     ON DUPLICATE KEY UPDATE value = ${schemaVersion}`,
-  );
 }
 
 async function isCurrent(connection: MysqlConnection, settings: Settings): Promise<boolean> {

@@ -13,3 +13,4 @@ export type {
   PostgresUrlOptions,
 } from './options.js';
 export { PostgresDataStore } from './postgres-data-store.js';
+export { schemaSql } from './schema-sql.js';

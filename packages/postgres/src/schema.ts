@@ -25,7 +25,7 @@ export const timeOr = (given: string) =>
  * @param p what the names of tables, sequence and functions begin with, schema included
  * @param n the same without the schema, for indexes
  */
-function steps(p: string, n: string): readonly string[] {
+export function steps(p: string, n: string): readonly string[] {
   const planned = ['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin', 'sort']
     .map((node) => `SET enable_${node} = off`)
     .join(' ');

@@ -4,4 +4,5 @@ export type {
   SqliteDataStoreOptions,
   SqlitePathOptions,
 } from './options.js';
+export { schemaSql } from './schema-sql.js';
 export { SqliteDataStore } from './sqlite-data-store.js';

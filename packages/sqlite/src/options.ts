@@ -48,17 +48,25 @@ export function readOptions(options: SqliteDataStoreOptions) {
     ...{ namespace: 'sched', migrate: true, busyTimeoutMs: 5000 },
   });
   const { namespace, synchronous = 'full', busyTimeoutMs } = settings;
+  const tablePrefix = tablePrefixOf(namespace);
+  checkName('synchronous', synchronous, /^(full|normal)$/, "'full' or 'normal'");
+  checkWhole('busyTimeoutMs', busyTimeoutMs, 0);
+  return { ...settings, synchronous, tablePrefix, source: readSource(options) };
+}
+
+/**
+ * The namespace as the names of the tables begin with it.
+ *
+ * @throws SchedError `SCHED_STORE_CONFIG` when it cannot be
+ */
+export function tablePrefixOf(namespace: string): string {
   checkName(
     'namespace',
     namespace,
     /^(?!sqlite(_|$))[a-z_][a-z0-9_]{0,30}$/,
     '1 to 31 of a-z, 0-9 and _, and begin neither with a digit nor with sqlite_',
   );
-  checkName('synchronous', synchronous, /^(full|normal)$/, "'full' or 'normal'");
-  checkWhole('busyTimeoutMs', busyTimeoutMs, 0);
-  /** The namespace as the names of the tables begin with it. */
-  const tablePrefix = `${namespace}_`;
-  return { ...settings, synchronous, tablePrefix, source: readSource(options) };
+  return `${namespace}_`;
 }
 
 /** The options with their defaults, checked. */

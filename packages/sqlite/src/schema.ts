@@ -5,7 +5,7 @@ import type { Session } from './session.js';
 export const schemaVersion = 1;
 
 /** What leads from each version to the next; the first entry starts from nothing. Entries never change once released. */
-function steps(prefix: string): readonly string[] {
+export function steps(prefix: string): readonly string[] {
   return [
     `
     CREATE TABLE ${prefix}meta (

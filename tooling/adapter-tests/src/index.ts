@@ -4,6 +4,7 @@ export { testConformance } from './conformance.js';
 export { failure } from './failure.js';
 export type { CutTarget } from './faults.js';
 export { testCutCalls } from './faults.js';
+export { type Mode, useAs } from './grants.js';
 export { hostileTexts, testHostileTexts } from './hostile-texts.js';
 export { testOptionNames } from './option-names.js';
 export type { Patch } from './patches.js';

@@ -58,13 +58,25 @@ export const adapters: Record<string, { files: string[] }> = {
   dynamodb: { files: [...adapterFiles, 'src/schema.ts'] },
 };
 
-/** The published packages that are commands, which export nothing, and the fields in which they differ. */
-export const commands: Record<string, { files: string[] }> = {
-  'create-sched-adapter': { files: ['dist', 'templates'] },
+/** A published package that is a command, which exports nothing. */
+export interface CommandPackage {
+  name: string;
+  files: string[];
+  /** Whether it works on stores: then core is its peer, and adapters are, if they are there. */
+  worksOnStores: boolean;
+}
+
+export const commands: Record<string, CommandPackage> = {
+  cli: { name: '@sched/cli', files: ['dist'], worksOnStores: true },
+  'create-sched-adapter': {
+    name: 'create-sched-adapter',
+    files: ['dist', 'templates'],
+    worksOnStores: false,
+  },
 };
 
 /** The published packages that are over core's public API, and hold no data store. */
-export const libraries: readonly string[] = ['http'];
+export const libraries: readonly string[] = ['http', 'opentelemetry'];
 
 /** The longest conformance test, in lines: it names the store and nothing else. */
 export const conformanceTestLines = 19;

@@ -2,17 +2,18 @@ import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { commands, core } from './conventions.ts';
+import { adapters, commands, core } from './conventions.ts';
 import type { PackedPackage } from './pack.ts';
 
 /**
- * Says what a published package must not depend on: core and commands on nothing at all, an adapter on core as a
- * peer only, and neither on anything that its manifest does not name.
+ * Says what a published package must not depend on: core, and a command that works on no stores, on nothing at all;
+ * an adapter, and any other command, on core as a peer only; and none on anything that its manifest does not name.
+ * The adapters of a command are peers that need not be there.
  */
 export async function dependencyProblems(packed: PackedPackage, id: string): Promise<string[]> {
   const { dependencies = {}, optionalDependencies = {}, peerDependencies = {} } = packed.manifest;
   const corePackage = `@sched/${core}`;
-  const standsAlone = id === core || commands[id] !== undefined;
+  const standsAlone = id === core || commands[id]?.worksOnStores === false;
   const problems: string[] = [];
   for (const [name, range] of Object.entries({ ...dependencies, ...optionalDependencies })) {
     if (standsAlone) problems.push(`${packed.manifest.name} depends on ${name}@${range}`);
@@ -23,6 +24,12 @@ export async function dependencyProblems(packed: PackedPackage, id: string): Pro
       problems.push(`${packed.manifest.name} has a peer, ${name}`);
   } else if (!/^\^\d+\.\d+\.\d+$/.test(peerDependencies[corePackage] ?? '')) {
     problems.push(`the peer ${corePackage} is published as ${peerDependencies[corePackage]}`);
+  }
+  const { peerDependenciesMeta = {} } = packed.manifest;
+  for (const adapter of commands[id]?.worksOnStores ? Object.keys(adapters) : []) {
+    const name = `@sched/${adapter}`;
+    if (name in { ...dependencies } || peerDependenciesMeta[name]?.optional) continue;
+    problems.push(`${name} is no optional peer`);
   }
   const declared = new Set([
     packed.manifest.name,

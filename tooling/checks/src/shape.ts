@@ -20,11 +20,13 @@ export function shapeProblems({ id, folder, manifest }: Package): string[] {
   const has = (path: string) => existsSync(join(folder, path));
   const read = (path: string) => readFileSync(join(folder, path), 'utf8');
 
-  const name = commands[id] ? id : `@sched/${id}`;
+  const command = commands[id];
+  const name = command?.name ?? `@sched/${id}`;
+  const expectedFields = { ...fields, ...(command && { files: command.files }), scripts };
   if (manifest.name !== name) {
     problems.push(`package.json: the name is ${manifest.name}, not ${name}`);
   }
-  for (const [field, expected] of Object.entries({ ...fields, ...commands[id], scripts })) {
+  for (const [field, expected] of Object.entries(expectedFields)) {
     const actual = Object.entries(manifest).find(([key]) => key === field)?.[1];
     if (!isDeepStrictEqual(actual, expected)) {
       problems.push(`package.json: ${field} is not ${JSON.stringify(expected)}`);
@@ -36,7 +38,7 @@ export function shapeProblems({ id, folder, manifest }: Package): string[] {
   for (const [path, text] of Object.entries(texts)) {
     if (has(path) && read(path) !== text) problems.push(`${path} is not the shared preset alone`);
   }
-  const hasNoStore = id === core || commands[id] !== undefined || libraries.includes(id);
+  const hasNoStore = id === core || command !== undefined || libraries.includes(id);
   return hasNoStore ? problems : [...problems, ...adapterProblems(id, has, read)];
 }
 

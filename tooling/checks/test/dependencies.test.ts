@@ -50,6 +50,19 @@ test('an adapter with core as its peer passes', async () => {
   expect(await problemsOf('sqlite', peer, "import '@sched/core';")).toEqual([]);
 });
 
+test('a command that works on stores has core as its peer, and adapters that need not be there', async () => {
+  const names = ['sqlite', 'postgres', 'redis', 'mysql', 'mongo', 'dynamodb'];
+  const optional = names.map((name) => [`@sched/${name}`, { optional: true }] as const);
+  const dependencies = { '@sched/memory': '^1.0.0' };
+  const manifest = { ...peer, dependencies, peerDependenciesMeta: Object.fromEntries(optional) };
+  expect(await problemsOf('cli', manifest)).toEqual([]);
+  const fewer = { ...manifest, peerDependenciesMeta: Object.fromEntries(optional.slice(1)) };
+  expect(await problemsOf('cli', fewer)).toEqual(['@sched/sqlite is no optional peer']);
+  expect(await problemsOf('cli', { ...manifest, peerDependencies: {} })).toEqual([
+    'the peer @sched/core is published as undefined',
+  ]);
+});
+
 test('an adapter that brings its own core fails', async () => {
   const own = { ...peer, dependencies: { '@sched/core': '^1.0.0' } };
   expect(await problemsOf('sqlite', own)).toEqual(['@sched/core is a dependency, not a peer']);

@@ -24,7 +24,13 @@ export {
   theOneGiven,
   type WithDefaults,
 } from './options.js';
-export { checkServerVersion, isSchemaCurrent, type SchemaCheck, schemaError } from './schema.js';
+export {
+  checkServerVersion,
+  isSchemaCurrent,
+  type SchemaCheck,
+  type SchemaSql,
+  schemaError,
+} from './schema.js';
 export { filterColumns, type TaskRow, taskColumns, toNumber, toRecord } from './sql.js';
 export { UnderWay } from './under-way.js';
 export { type Ear, type Subscribe, Watcher } from './watcher.js';

@@ -16,6 +16,14 @@ export interface SchemaCheck {
   readonly settings: string;
 }
 
+/** The statements for a database whose users may not create anything. */
+export interface SchemaSql {
+  /** What creates the schema, in this order, where there is none. */
+  readonly create: readonly string[];
+  /** What grants a user as much as it needs to run tasks, only to schedule them, or only to look at them. */
+  readonly grants: Readonly<Record<'work' | 'schedule' | 'read', readonly string[]>>;
+}
+
 /**
  * @returns whether the schema is current, and need not be created or changed
  * @throws SchedError `SCHED_STORE_SCHEMA` when it is newer, or is not current and must not be changed
