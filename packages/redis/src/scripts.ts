@@ -212,10 +212,10 @@ return answers
 /**
  * Arguments: the most entries to keep and the age of the oldest, or nothing for either; how long idle histories stay,
  * or nothing; how many settlements, and the ids of their tasks. Then of each: token, revision, and the status that the
- * task gets, or nothing if it is removed; with a status also whether it is to be paused, when it runs, and its body. Then
- * how many entries of the history there are, and of each the number of the
- * settlement, and id, moment and body in one; the keys of the histories are in this order. Then, of each task to insert,
- * the number of the settlement, whether it belongs to another shard, and its id and what `insert` takes after that.
+ * task gets, or nothing if it is removed; with a status also whether it is to be paused, when it runs, and its body.
+ * Then how many entries of the history there are, and of each the number of the settlement, and id, moment and body in
+ * one; the keys of the histories are in this order. Then, of each task to insert, the number of the settlement, whether
+ * it belongs to another shard, its id, and what `insert` takes after that.
  */
 export const settle = writing(`
 local keep, maxAge, expiry = nextNumber(), nextNumber(), nextArg()
@@ -259,9 +259,8 @@ for i, id in ipairs(ids) do
     match(records[id] or '', '^(%d+) (%d+) (%S+) %d+ [^ ]* ([^ ]*) ([^ ]*)')
   applies[i] = held == token and current == revision
   answers[i] = applies[i] and 'settled' or held == token and 'conflict' or 'lost'
-  if answers[i] == 'lost' and find(id) and fieldsOf(find(id))[settledIn] == token then
-    answers[i] = 'settled'
-  end
+  local isRepeated = not applies[i] and records[id] and fieldsOf(records[id])[settledIn] == token
+  if isRepeated then answers[i] = 'settled' end
   if status ~= '' then
     local paused, runAt, body = nextArg(), nextArg(), nextArg()
     if applies[i] then
