@@ -1,121 +1,100 @@
 /**
- * How tasks are claimed. In one shard a single script takes them. Of several shards each first says what it has that
- * is due; then each is asked for as many as are its share of the first `limit` of all.
+ * How tasks are claimed. From one shard a single script takes them. Of several each first says what it has that is due;
+ * then each is asked for as many as are its share of the first `limit` of all.
  */
-import type { ClaimedTask, ClaimRequest, ClaimResult, Lease } from '@sched/core';
-import { batchSize } from './batches.js';
-import type { Hold } from './records.js';
-import { decodeLease, decodeMoment, decodeTask, encodeText, unheld } from './records.js';
-import { claim, peek } from './scripts.js';
+import type { ClaimedTask, ClaimRequest, ClaimResult } from '@sched/core';
+import { deliverOutbox } from './outbox.js';
+import { decodeMoment, decodeTasks, encodeText } from './records.js';
+import * as scripts from './scripts.js';
 import type { Session } from './session.js';
 
-/** One moment of each queue, or null: as the due index has it. */
-type Moments = readonly (string | null)[];
+/** The time of a shard, and the first moment of each queue in it. */
+type Moments = readonly [now: string, first: readonly (string | null)[]];
 
 type Claimed = [
-  now: string,
-  first: Moments,
-  token: string,
-  expiresAt: string,
-  ids: string[],
-  records: string[],
-  before: (string | number)[],
+  ...[...moments: Moments, token: string, expiresAt: string],
+  ...[ids: string[], records: string[], bodies: string[]],
 ];
 
-type Peeked = [now: string, first: Moments, due: string[][], outbox: number | string];
+type Peeked = [...moments: Moments, due: string[][], outbox: number | string];
 
-export async function claimFrom(
+/**
+ * @param most the most tasks to take at a time
+ * @param time of the injected clock, or nothing
+ */
+export async function claim(
   session: Session,
-  shard: number,
-  { queues, limit, owner, leaseMs }: ClaimRequest,
+  { queues: names, limit, owner, leaseMs }: ClaimRequest,
+  most: number,
   time: string,
 ): Promise<ClaimResult> {
+  const { run } = session;
+  const queues = names.map(encodeText);
+  // Each shard goes by the clock of its own server, and by one moment of it.
+  const moments = Array<Moments>(session.shards).fill([time, []]);
+
+  /** @returns the shards of the first tasks that are due, in order */
+  async function peek(wanted: number): Promise<number[]> {
+    const found = moments.map(async ([now], shard) => {
+      const peeked = await run<Peeked>(scripts.peek, shard, now, [wanted, ...queues]);
+      const [at, first, due, outbox] = peeked;
+      moments[shard] = [at, first];
+      // Whoever left something behind there may be at it still, and the next claim comes by again.
+      if (Number(outbox) > 0) await deliverOutbox(session, shard).catch(() => {});
+      return due.flatMap((each, queue) =>
+        each.map((moment) => ({ shard, queue, at: decodeMoment(moment) ?? 0 })),
+      );
+    });
+    return (await Promise.all(found))
+      .flat()
+      .sort((a, b) => a.queue - b.queue || a.at - b.at)
+      .slice(0, wanted)
+      .map(({ shard }) => shard);
+  }
+
+  async function take(shard: number, wanted: number): Promise<ClaimedTask[]> {
+    if (wanted === 0) return [];
+    const args = [wanted, encodeText(owner), leaseMs, ...queues];
+    const claimed = await run<Claimed>(scripts.claim, shard, moments[shard]?.[0] ?? '', args);
+    const [now, first, token, end, ids, records, bodies] = claimed;
+    moments[shard] = [now, first];
+    const expiresAt = decodeMoment(end) ?? 0;
+    return decodeTasks(ids, records, bodies).map((before) => ({
+      ...before,
+      lease: { token: Number(token), owner, expiresAt },
+      deliveries: before.deliveries + 1,
+      wakeAt: expiresAt,
+      lapsedOwner: before.lease?.owner ?? null,
+    }));
+  }
+
   const tasks: ClaimedTask[] = [];
-  let now = time;
   for (;;) {
-    const wanted = Math.min(batchSize, limit - tasks.length);
-    const args = [wanted, owner, leaseMs, queues.length, ...queues.map(encodeText)];
-    const answer = await session.run<Claimed>(claim, shard, now, args);
-    const [at, first, token, end, ids, records, before] = answer;
-    const lease: Lease = { token: Number(token), owner, expiresAt: decodeMoment(end) ?? 0 };
-    const held = new Map<number, Hold>();
-    for (let index = 0; index < before.length; index += 2) {
-      held.set(Number(before[index]), decodeLease(String(before[index + 1])));
+    const wanted = Math.min(most, limit - tasks.length);
+    let taken: ClaimedTask[];
+    let isAll: boolean;
+    if (session.shards === 1) {
+      taken = await take(0, wanted);
+      isAll = taken.length < wanted;
+    } else {
+      const order = await peek(wanted);
+      const shares = await Promise.all(
+        moments.map((_, shard) => take(shard, order.filter((each) => each === shard).length)),
+      );
+      taken = order.flatMap((shard) => shares[shard]?.shift() ?? []);
+      // If others took what was due when it was counted, they got on, so this ends.
+      isAll = order.length < wanted && taken.length === order.length;
     }
-    for (const [index, id] of ids.entries()) {
-      const { deliveries, lease: lapsed } = held.get(index) ?? unheld;
-      const hold = { lease: { ...lease }, deliveries: deliveries + 1 };
-      const task = decodeTask(id, records[index] ?? '', hold);
-      tasks.push(Object.assign(task, { lapsedOwner: lapsed?.owner ?? null }));
-    }
-    if (ids.length < wanted || tasks.length === limit) {
-      return { tasks, now: Number(at), nextWakeAt: earliest(first) };
-    }
-    now = at;
+    tasks.push(...taken);
+    if (isAll || tasks.length === limit) return { tasks, ...merge(moments) };
   }
 }
 
-/** @param leftBehind is told of shards in whose outbox something waits */
-export async function claimFromAll(
-  session: Session,
-  request: ClaimRequest,
-  time: string,
-  leftBehind: (shard: number) => Promise<void>,
-): Promise<ClaimResult> {
-  const tasks: ClaimedTask[] = [];
-  for (;;) {
-    const limit = request.limit - tasks.length;
-    const { wanted, result } = await claimShares(session, { ...request, limit }, time, leftBehind);
-    tasks.push(...result.tasks);
-    // Others took what was due when it was counted. They got on, so this ends.
-    if (result.tasks.length === wanted) return { ...result, tasks };
-  }
-}
-
-async function claimShares(
-  session: Session,
-  request: ClaimRequest,
-  time: string,
-  leftBehind: (shard: number) => Promise<void>,
-): Promise<{ readonly wanted: number; readonly result: ClaimResult }> {
-  const limit = Math.min(request.limit, Number.MAX_SAFE_INTEGER);
-  const args = [limit, ...request.queues.map(encodeText)];
-  const peeked = await Promise.all(
-    Array.from({ length: session.shards }, (_, shard) =>
-      session.run<Peeked>(peek, shard, time, args),
-    ),
+/** What is measured in a shard by the clock of its server is moved into the time of all. */
+function merge(moments: readonly Moments[]) {
+  const now = Math.max(...moments.map(([time]) => Number(time)));
+  const wakes = moments.flatMap(([time, first]) =>
+    first.flatMap((at) => (at === null ? [] : (decodeMoment(at) ?? 0) - Number(time) + now)),
   );
-  const due = peeked
-    .flatMap(([, , queues], shard) =>
-      queues.flatMap((moments, queue) =>
-        moments.map((at) => ({ shard, queue, at: decodeMoment(at) ?? 0 })),
-      ),
-    )
-    .sort((a, b) => a.queue - b.queue || a.at - b.at)
-    .slice(0, request.limit);
-  const results = await Promise.all(
-    peeked.map(async ([now, first, , outbox], shard): Promise<ClaimResult> => {
-      if (Number(outbox) > 0) await leftBehind(shard);
-      const limit = due.filter((each) => each.shard === shard).length;
-      if (limit > 0) return claimFrom(session, shard, { ...request, limit }, time);
-      return { tasks: [], now: Number(now), nextWakeAt: earliest(first) };
-    }),
-  );
-  return { wanted: due.length, result: merge(results, due) };
-}
-
-/** Each shard goes by the clock of its own server, so what is measured in one is moved into the time of all. */
-function merge(results: readonly ClaimResult[], order: readonly { shard: number }[]): ClaimResult {
-  const now = Math.max(...results.map((result) => result.now));
-  const rest = results.map(({ tasks }) => [...tasks]);
-  const tasks = order.flatMap(({ shard }) => rest[shard]?.shift() ?? []);
-  const wakes = results.flatMap((result) =>
-    result.nextWakeAt === null ? [] : [result.nextWakeAt - result.now + now],
-  );
-  return { tasks, now, nextWakeAt: wakes.length > 0 ? Math.min(...wakes) : null };
-}
-
-function earliest(moments: Moments): number | null {
-  const known = moments.flatMap((at) => (at === null ? [] : [decodeMoment(at) ?? 0]));
-  return known.length > 0 ? Math.min(...known) : null;
+  return { now, nextWakeAt: wakes.length > 0 ? Math.min(...wakes) : null };
 }

@@ -12,7 +12,7 @@ export interface Connection {
   failure(error: unknown): SchedError;
   /** Whether calls would wait for as long as it takes. */
   isLost(): boolean;
-  close(): void;
+  disconnect(): void;
 }
 
 /** The oldest server. */
@@ -30,49 +30,40 @@ const ownOptions = {
 
 /** @throws SchedError as `DataStore.open` says */
 export async function connect(settings: Settings): Promise<Connection> {
-  const connection = await connectClient(settings);
-  try {
-    await checkServers(connection.client, settings);
-  } catch (error) {
-    connection.close();
-    throw connection.failure(error);
-  }
-  return connection;
-}
-
-async function connectClient({ source, options }: Settings): Promise<Connection> {
+  const { source, options } = settings;
   let reason: unknown;
   const failure = (error: unknown) =>
     storeError(isClosed(error) ? (reason ?? error) : error, source);
-  if (options.client) {
-    return { client: options.client, failure, isLost: () => false, close() {} };
-  }
-  const client = await makeClient(options).catch((error) => {
-    throw failure(error);
-  });
   const note = (error: DriverError) => {
     const inner = error.lastNodeError ?? error;
     if (!isClosed(inner)) reason = inner;
   };
-  client.on('error', note);
-  client.on('node error', note);
-  // A cluster that was not whole at first is connected to again, of which the first promise never hears.
-  const ready = new Promise<void>((resolve) => client.on('ready', resolve));
-  try {
-    const connected = Promise.race([client.connect(), ready]);
-    await inTime(connected, options.connection?.connectTimeout ?? 10_000);
+  let own: (RedisClient & OwnClient) | undefined;
+  const disconnect = () => own?.disconnect();
+  // Unlike a connection, a cluster of which no node answers keeps commands until one does.
+  const isLost = () => options.cluster !== undefined && own?.status !== 'ready';
+
+  async function connectOwn(): Promise<RedisClient> {
+    own = await makeClient(options);
+    own.on('error', note);
+    own.on('node error', note);
+    await connectInTime(own, options.connection?.connectTimeout);
     // A database that does not exist is a mere event to ioredis, which then goes on with another.
     if (isWithoutDatabase(reason)) throw reason;
+    own.on('ready', () => {
+      reason = undefined;
+    });
+    return own;
+  }
+
+  try {
+    const client = options.client ?? (await connectOwn());
+    await checkServers(client, settings);
+    return { client, failure, isLost, disconnect };
   } catch (error) {
-    client.disconnect();
+    disconnect();
     throw failure(error);
   }
-  client.on('ready', () => {
-    reason = undefined;
-  });
-  // Unlike a connection, a cluster of which no node answers keeps commands until one does.
-  const isLost = () => options.cluster !== undefined && client.status !== 'ready';
-  return { client, failure, isLost, close: () => client.disconnect() };
 }
 
 async function makeClient(options: RedisDataStoreOptions): Promise<RedisClient & OwnClient> {
@@ -93,12 +84,14 @@ async function makeClient(options: RedisDataStoreOptions): Promise<RedisClient &
 }
 
 /** ioredis itself waits for ever for a server that accepts a connection and says nothing, and for Sentinels. */
-async function inTime(connecting: Promise<void>, limitMs: number): Promise<void> {
+async function connectInTime(client: OwnClient, limitMs = 10_000): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(reject, limitMs, new Error(`no connection within ${limitMs} ms`));
   });
-  await Promise.race([connecting, timeout]).finally(() => clearTimeout(timer));
+  // A cluster that was not whole at first is connected to again, of which the first promise never hears.
+  const ready = new Promise<void>((resolve) => client.on('ready', resolve));
+  await Promise.race([client.connect(), ready, timeout]).finally(() => clearTimeout(timer));
 }
 
 async function checkServers(client: RedisClient, settings: Settings): Promise<void> {

@@ -15,17 +15,16 @@ export interface Script {
   readonly sha: string;
 }
 
-/** `meta`, `tasks` and `leases` are hashes, the latter two by id; the others are sorted sets. */
-export const keyNames = 'meta tasks leases due listed grouped outbox delivered'.split(' ');
+/** `meta`, `tasks` and `bodies` are hashes, the latter two by id; the others are sorted sets. */
+export const keyNames = 'meta tasks bodies due listed grouped outbox delivered'.split(' ');
 
 // Members of records and index entries are separated by spaces, and texts in them are escaped so that they have none.
 // What is null or false is empty. A moment has 17 characters, which are in the order of time.
 //
-//   tasks    <revision> <queue> <group> <name> <resumedAt> <paused> <settled> <status> <runAt> <body>
-//   leases   <token> <revision> <queue> <expiresAt> <deliveries> <group> <owner>
+//   tasks    <token> <revision> <expiresAt> <deliveries> <owner>
+//            <queue> <group> <name> <resumedAt> <paused> <settled> <status> <runAt>
 //
-// A lease repeats of its task what is needed to settle and remove it, which is then not read. A task that was given
-// back, and delivered more than once, has a lease without token and end.
+// The body is apart, in `bodies`: it is not read or written where something else of the task changes.
 //
 // A script has to declare its keys before it can know in which queue or group a task is. So one index holds all
 // queues, and another all groups. Their members have the score 0 and are ordered by their bytes:
@@ -36,13 +35,15 @@ export const keyNames = 'meta tasks leases due listed grouped outbox delivered'.
 // A serial is the number that the task got when it was inserted, of 16 digits, and its score in `listed`. The first
 // two words of an entry of `due` are the place of the task.
 const common = `
-local meta, tasks, leases, due, listed, grouped, outbox, delivered = unpack(KEYS, 1, 8)
-local call, format, match, sub = redis.call, string.format, string.match, string.sub
+local meta, tasks, bodies, due, listed, grouped, outbox, delivered = unpack(KEYS, 1, 8)
+local call, add = redis.call, table.insert
+local format, match, sub = string.format, string.match, string.sub
 local time = call('TIME')
 local now = tonumber(ARGV[1]) or time[1] * 1000 + math.floor(time[2] / 1000)
 local position = 2
-local revisionIn, queueIn, groupIn, resumedIn, pausedIn, settledIn, statusIn, runIn, bodyIn =
-  1, 2, 3, 5, 6, 7, 8, 9, 10
+local form = '^([^ ]*)' .. (' ([^ ]*)'):rep(12)
+local tokenIn, revisionIn, expiresIn, deliveriesIn, ownerIn, queueIn, groupIn = 1, 2, 3, 4, 5, 6, 7
+local resumedIn, pausedIn, settledIn, statusIn, runIn, bodyIn = 9, 10, 11, 12, 13, 14
 
 local function nextArg()
   position = position + 1
@@ -58,18 +59,8 @@ local function nextArgs(count)
   return { unpack(ARGV, position - count + 1, position) }
 end
 
-local function add(list, value)
-  list[#list + 1] = value
-end
-
-local function push(list, first, second)
-  local length = #list
-  list[length + 1] = first
-  list[length + 2] = second
-end
-
 local function text(number)
-  return format('%.0f', number)
+  return format('%d', number)
 end
 
 local function sortable(number)
@@ -79,27 +70,15 @@ end
 
 local function numberOf(moment)
   local number = tonumber(moment)
-  return sub(moment, 1, 1) == '-' and -9e15 - number or number
+  return number < 0 and -9e15 - number or number
 end
 
-local function inBulk(command, key, list)
-  local values = {}
-  for i = 1, #list, 1000 do
-    local reply = call(command, key, unpack(list, i, math.min(i + 999, #list)))
-    if #list <= 1000 then return reply end
-    if type(reply) == 'table' then
-      for _, value in ipairs(reply) do add(values, value) end
-    end
-  end
-  return values
+local function read(hash, ids)
+  return #ids > 0 and call('HMGET', hash, unpack(ids)) or {}
 end
 
 local function fieldsOf(record)
-  return { match(record, '^(%d+)' .. (' ([^ ]*)'):rep(8) .. ' (.*)$') }
-end
-
-local function expiryOf(lease)
-  return match(lease or '', '^%d+ %d+ [^ ]* (%S+)')
+  return { match(record, form) }
 end
 
 local function search(index, prefix, min, max, limit)
@@ -114,8 +93,7 @@ local function page(group, from, to, limit)
     end
     return ids, serials
   end
-  local max = to == ':' and '+inf' or to
-  local found = call('ZRANGEBYSCORE', listed, '(' .. from, max, 'WITHSCORES', 'LIMIT', 0, limit)
+  local found = call('ZRANGEBYSCORE', listed, '(' .. from, to, 'WITHSCORES', 'LIMIT', 0, limit)
   for i = 1, #found, 2 do
     add(ids, found[i])
     add(serials, text(found[i + 1]))
@@ -137,17 +115,22 @@ local function firstMoments(queues)
 end
 `;
 
-// Scripts change tasks in memory; `commit` writes them, their index entries and the notifications, put together by
-// their kind. So it is also made before a task is changed a second time. A server without memory refuses a script at its
-// first write, or where that takes no memory not at all: never a part of it.
+// Scripts change tasks in memory, each of them once; `commit` writes them, their index entries and the notifications,
+// put together by their kind. So it is also made before a task is created in the place of one that was dropped. A server
+// without memory refuses a script at its first write, or where that takes no memory not at all: never a part of it.
 //
 // Tokens, revisions and serials come from one counter, which is never behind the server's clock in microseconds: so
 // it does not repeat itself when a server comes back without its last writes, or with none at all.
 const unitOfWork = `
 local counter
-local records, held, touched, wakes = {}, {}, {}, {}
-local saved, leased, freed, gone = {}, {}, {}, {}
-local dueIn, dueOut, listedIn, groupedIn, groupedOut = {}, {}, {}, {}, {}
+local records, dropped, wakes = {}, {}, {}
+local saved, texts, gone, dueIn, dueOut, listedIn, groupedIn, groupedOut = {}, {}, {}, {}, {}, {}, {}, {}
+
+local function push(list, first, second)
+  local length = #list
+  list[length + 1] = first
+  list[length + 2] = second
+end
 
 local function number()
   if not counter then
@@ -157,13 +140,9 @@ local function number()
   return text(counter)
 end
 
-local function loadInto(cache, key, ids)
-  for i, value in ipairs(inBulk('HMGET', key, ids)) do cache[ids[i]] = value end
-end
-
 local function load(ids)
-  loadInto(records, tasks, ids)
-  loadInto(held, leases, ids)
+  for i, record in ipairs(read(tasks, ids)) do records[ids[i]] = record end
+  return ids
 end
 
 local function find(id)
@@ -171,34 +150,34 @@ local function find(id)
   return records[id]
 end
 
-local function leaseOf(id)
-  return match(held[id] or '', '^(%d*) %d+ [^ ]* ([^ ]*) (%d+) [^ ]* (.*)$')
+local function placeOf(task)
+  if task[statusIn] ~= 'scheduled' or task[pausedIn] ~= '' then return nil end
+  local at = task[expiresIn] ~= '' and task[expiresIn] or task[runIn]
+  return at ~= '' and task[queueIn] .. ' ' .. at or nil
 end
 
-local function leaseFor(fields, token, expiresAt, deliveries, owner)
-  local place = fields[queueIn] .. ' ' .. expiresAt
-  return token .. ' ' .. fields[revisionIn] .. ' ' .. place .. ' ' .. deliveries .. ' '
-    .. fields[groupIn] .. ' ' .. owner
+local function edit(id)
+  if not find(id) then return nil end
+  local task = fieldsOf(records[id])
+  task.place, task.group = placeOf(task), task[groupIn]
+  return task
 end
 
-local function placeOf(fields, lease)
-  if fields[statusIn] ~= 'scheduled' or fields[pausedIn] ~= '' then return nil end
-  local at = expiryOf(lease) or fields[runIn]
-  return at ~= '' and fields[queueIn] .. ' ' .. at or nil
+local function editHeld(id, token)
+  local task = edit(id)
+  return task and task[tokenIn] == token and task
 end
 
 local function write(command, key, list)
-  inBulk(command, key, list)
-  for i = #list, 1, -1 do list[i] = nil end
+  for i = 1, #list, 1000 do call(command, key, unpack(list, i, math.min(i + 999, #list))) end
 end
 
 local function commit()
   if counter then call('HSET', meta, 'counter', text(counter)) end
   write('HSET', tasks, saved)
-  write('HSET', leases, leased)
-  inBulk('HDEL', tasks, gone)
-  inBulk('HDEL', leases, gone)
-  write('HDEL', leases, freed)
+  write('HSET', bodies, texts)
+  write('HDEL', tasks, gone)
+  write('HDEL', bodies, gone)
   write('ZREM', due, dueOut)
   write('ZADD', due, dueIn)
   write('ZREM', grouped, groupedOut)
@@ -207,16 +186,14 @@ local function commit()
   write('ZADD', listed, listedIn)
   local first = {}
   for place in pairs(wakes) do
-    local queue, at = sub(place, 1, -19), sub(place, -17)
-    if not first[queue] or numberOf(at) < numberOf(first[queue]) then first[queue] = at end
+    local queue, at = sub(place, 1, -19), numberOf(sub(place, -17))
+    first[queue] = math.min(at, first[queue] or at)
   end
-  for queue, at in pairs(first) do redis.pcall('PUBLISH', ARGV[2], at .. ' ' .. queue) end
-  touched, wakes = {}, {}
-end
-
-local function touch(id)
-  if touched[id] then commit() end
-  touched[id] = true
+  for queue, at in pairs(first) do
+    redis.pcall('PUBLISH', ARGV[2], sortable(at) .. ' ' .. queue)
+  end
+  saved, texts, gone, dueIn, dueOut, listedIn, groupedIn, groupedOut = {}, {}, {}, {}, {}, {}, {}, {}
+  dropped, wakes = {}, {}
 end
 
 local function enter(id, place)
@@ -224,12 +201,13 @@ local function enter(id, place)
   wakes[place] = true
 end
 
-local function create(id, rest, place, group)
+local function create(id, rest, body, place, group)
   if find(id) then return 'exists' end
-  touch(id)
+  if dropped[id] then commit() end
   local serial = number()
-  records[id] = serial .. ' ' .. rest
+  records[id] = ' ' .. serial .. '  0  ' .. rest
   push(saved, id, records[id])
+  push(texts, id, body)
   push(listedIn, serial, id)
   if place ~= '' then enter(id, place) end
   if group ~= '' then push(groupedIn, 0, group .. ' ' .. serial .. ' ' .. id) end
@@ -237,8 +215,7 @@ local function create(id, rest, place, group)
 end
 
 local function drop(id, place, group)
-  touch(id)
-  records[id], held[id] = false, false
+  records[id], dropped[id] = false, true
   add(gone, id)
   if place then add(dueOut, place .. ' ' .. id) end
   if group ~= '' then
@@ -246,26 +223,22 @@ local function drop(id, place, group)
   end
 end
 
-local function put(id, fields, lease)
-  touch(id)
-  local old = fieldsOf(records[id])
-  local from, to = placeOf(old, held[id]), placeOf(fields, lease)
+local function put(id, task)
+  local from, to = task.place, placeOf(task)
   if from ~= to then
     if from then add(dueOut, from .. ' ' .. id) end
     local isLater = from and to and sub(from, 1, -18) == sub(to, 1, -18)
       and numberOf(sub(from, -17)) <= numberOf(sub(to, -17))
     if isLater then push(dueIn, 0, to .. ' ' .. id) elseif to then enter(id, to) end
   end
-  if fields[groupIn] ~= old[groupIn] then
+  if task[groupIn] ~= task.group then
     local entry = ' ' .. text(call('ZSCORE', listed, id)) .. ' ' .. id
-    if old[groupIn] ~= '' then add(groupedOut, old[groupIn] .. entry) end
-    if fields[groupIn] ~= '' then push(groupedIn, 0, fields[groupIn] .. entry) end
+    if task.group ~= '' then add(groupedOut, task.group .. entry) end
+    if task[groupIn] ~= '' then push(groupedIn, 0, task[groupIn] .. entry) end
   end
-  local record = table.concat(fields, ' ')
-  if record ~= records[id] then push(saved, id, record) end
-  if lease and lease ~= held[id] then push(leased, id, lease) end
-  if held[id] and not lease then add(freed, id) end
-  records[id], held[id] = record, lease
+  records[id] = table.concat(task, ' ', 1, runIn)
+  push(saved, id, records[id])
+  if task[bodyIn] then push(texts, id, task[bodyIn]) end
 end
 `;
 

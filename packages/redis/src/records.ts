@@ -1,8 +1,15 @@
-import type { HistoryEntry, Lease, NewTaskRecord, TaskFilter, TaskStatus } from '@sched/core';
+import type {
+  HistoryEntry,
+  NewTaskRecord,
+  Settlement,
+  TaskFilter,
+  TaskRecord,
+  TaskStatus,
+} from '@sched/core';
 import type { TaskChange } from '@sched/core/adapter';
 
-/** The numbers of members of a record, as the scripts count them. */
-const [queueIn, groupIn, nameIn, pausedIn, statusIn, runIn, bodyIn] = [2, 3, 4, 6, 8, 9, 10];
+/** Of a script. Redis is sent numbers as text. */
+export type Argument = string | number;
 
 /** Makes of a text one that has no space in it. */
 export const encodeText = (text: string) =>
@@ -15,6 +22,8 @@ export const decodeText = (text: string) =>
 export const encodeGroup = (group: string | null | undefined) =>
   typeof group === 'string' ? `=${encodeText(group)}` : '';
 
+const encodeFlag = (flag: boolean | undefined) => (flag ? '1' : '');
+
 /** A moment in 17 characters, which are in the order of time; nothing for none. */
 export function encodeMoment(at: number | null): string {
   if (at === null) return '';
@@ -26,63 +35,56 @@ export function decodeMoment(text: string): number | null {
   return text.startsWith('-') ? -Number(text) - 9e15 : Number(text);
 }
 
-/** The record but for its revision; its place in the index, or nothing; its group, or nothing. */
-export function encodeNew(record: NewTaskRecord): [rest: string, place: string, group: string] {
+/** What `insert` takes of a task after its id. */
+export function encodeNew(record: NewTaskRecord): string[] {
   const { status, paused, body } = record;
   const [queue, group] = [encodeText(record.queue), encodeGroup(record.group)];
   const runAt = encodeMoment(record.runAt);
-  const flag = paused ? '1' : '';
-  const rest = `${queue} ${group} ${encodeText(record.name)}  ${flag}  ${status} ${runAt} ${body}`;
+  const name = encodeText(record.name);
+  const rest = `${queue} ${group} ${name}  ${encodeFlag(paused)}  ${status} ${runAt}`;
   const isAwake = status === 'scheduled' && !paused && runAt !== '';
-  return [rest, isAwake ? `${queue} ${runAt}` : '', group];
+  return [rest, body, isAwake ? `${queue} ${runAt}` : '', group];
 }
 
-/** How many members change, and of each its number and what it becomes. */
-export function encodeChange({ name, queue, group, status, runAt, body }: TaskChange) {
-  const changes: (string | number)[] = [];
-  if (queue !== undefined) changes.push(queueIn, encodeText(queue));
-  if (group !== undefined) changes.push(groupIn, encodeGroup(group));
-  if (name !== undefined) changes.push(nameIn, encodeText(name));
-  if (status !== undefined) changes.push(statusIn, status);
-  if (runAt !== undefined) changes.push(runIn, encodeMoment(runAt));
-  if (body !== undefined) changes.push(bodyIn, body);
-  return [changes.length / 2, ...changes];
+/** What `settle` takes of a settlement first. */
+export function encodeSettlement({ token, revision, next }: Settlement): string[] {
+  const fences = [`${token}`, `${revision}`];
+  if (!next) return [...fences, ''];
+  return [...fences, next.status, encodeFlag(next.paused), encodeMoment(next.runAt), next.body];
 }
 
-/** What a listing asks for beside a group that has an index: how many conditions, and of each member and value. */
-export function encodeFilter({ group, name, queue, status, paused, leased }: TaskFilter) {
-  const conditions: (string | number)[] = [];
-  if (queue !== undefined) conditions.push(queueIn, encodeText(queue));
-  if (group === null) conditions.push(groupIn, '');
-  if (name !== undefined) conditions.push(nameIn, encodeText(name));
-  if (paused !== undefined) conditions.push(pausedIn, paused ? '1' : '');
-  if (status !== undefined) conditions.push(statusIn, status);
-  if (leased !== undefined) conditions.push(0, leased ? '1' : '');
-  return [conditions.length / 2, ...conditions];
+export const encodeEntry = ({ id, at, body }: HistoryEntry) => `${encodeText(id)} ${at} ${body}`;
+
+/** The members that a change or a filter names, as the scripts count them, and the value of each. */
+export function encodeMembers(members: TaskChange & TaskFilter): Argument[] {
+  const { leased, queue, group, name, paused, status, runAt, body } = members;
+  const encoded: Argument[] = [];
+  if (leased !== undefined) encoded.push(0, encodeFlag(leased));
+  if (queue !== undefined) encoded.push(6, encodeText(queue));
+  if (group !== undefined) encoded.push(7, encodeGroup(group));
+  if (name !== undefined) encoded.push(8, encodeText(name));
+  if (paused !== undefined) encoded.push(10, encodeFlag(paused));
+  if (status !== undefined) encoded.push(12, status);
+  if (runAt !== undefined) encoded.push(13, encodeMoment(runAt));
+  if (body !== undefined) encoded.push(14, body);
+  return encoded;
 }
 
-/** What a lease says of its task. */
-export interface Hold {
-  readonly lease: Lease | null;
-  readonly deliveries: number;
-}
+/** The tasks of these ids, without those that do not exist. */
+export const decodeTasks = (
+  ids: readonly string[],
+  records: readonly (string | null)[],
+  bodies: readonly (string | null)[],
+) =>
+  ids.flatMap((id, index) => {
+    const record = records[index];
+    return record ? decodeTask(id, record, bodies[index] ?? '') : [];
+  });
 
-export const unheld: Hold = { lease: null, deliveries: 0 };
-
-export function decodeLease(text: string | null): Hold {
-  if (text === null) return unheld;
-  const [token, , , expiresAt = '', deliveries, , owner = ''] = split(text, 6);
-  const end = decodeMoment(expiresAt);
-  const lease = end === null ? null : { token: Number(token), owner, expiresAt: end };
-  return { lease, deliveries: Number(deliveries) };
-}
-
-export function decodeTask<H extends Hold>(id: string, record: string, hold: H) {
-  const fields = split(record, 9);
-  const [revision, queue = '', group = '', name = '', resumedAt = ''] = fields;
-  const [, , , , , flag, , status, runText = '', body = ''] = fields;
-  const [runAt, paused] = [decodeMoment(runText), flag === '1'];
-  const isAwake = status === 'scheduled' && !paused;
+function decodeTask(id: string, record: string, body: string): TaskRecord {
+  const [token, revision, end = '', deliveries, owner = '', ...rest] = record.split(' ');
+  const [queue = '', group = '', name = '', resumedAt = '', flag, , status, at = ''] = rest;
+  const [expiresAt, runAt, paused] = [decodeMoment(end), decodeMoment(at), flag === '1'];
   return {
     id,
     name: decodeText(name),
@@ -93,31 +95,17 @@ export function decodeTask<H extends Hold>(id: string, record: string, hold: H) 
     runAt,
     body,
     resumedAt: decodeMoment(resumedAt),
+    lease:
+      expiresAt === null ? null : { token: Number(token), owner: decodeText(owner), expiresAt },
+    deliveries: Number(deliveries),
     revision: Number(revision),
-    wakeAt: isAwake ? (hold.lease?.expiresAt ?? runAt) : null,
-    ...hold,
+    wakeAt: status === 'scheduled' && !paused ? (expiresAt ?? runAt) : null,
   };
 }
 
-/** The first members of a text, and what is left of it. */
-function split(text: string, count: number): string[] {
-  const parts = text.split(' ', count);
-  let length = count;
-  for (const part of parts) length += part.length;
-  parts.push(text.slice(length));
-  return parts;
-}
-
-/** Entries, each with a number that says which was added later. */
-export function decodeHistory(
-  taskId: string,
-  found: readonly string[],
-): { readonly entry: HistoryEntry; readonly sequence: number }[] {
-  return found.map((text) => {
-    const [sequence, id = '', at, body = ''] = split(text, 3);
-    return {
-      entry: { taskId, id: decodeText(id), at: Number(at), body },
-      sequence: Number(sequence),
-    };
-  });
+/** An entry, and a number that says which was added later. */
+export function decodeEntry(taskId: string, text: string) {
+  const [, sequence, id = '', at, body = ''] = /^(\d+) ([^ ]*) (\S+) (.*)$/s.exec(text) ?? [];
+  const entry: HistoryEntry = { taskId, id: decodeText(id), at: Number(at), body };
+  return { entry, sequence: Number(sequence) };
 }

@@ -22,76 +22,72 @@ return text(now)
 `);
 
 /**
- * Arguments: how many tasks, their ids; then of each the record but for its revision, its place or nothing, and its
- * group or nothing.
+ * Arguments: how many tasks, their ids; then of each the record from its queue on, its body, its place or nothing, and
+ * its group or nothing.
  */
 export const insert = writing(`
-local ids, answers = nextArgs(nextNumber()), {}
-loadInto(records, tasks, ids)
-for i, id in ipairs(ids) do answers[i] = create(id, nextArg(), nextArg(), nextArg()) end
+local answers = {}
+for i, id in ipairs(load(nextArgs(nextNumber()))) do
+  answers[i] = create(id, nextArg(), nextArg(), nextArg(), nextArg())
+end
 commit()
 return answers
 `);
 
-/** Arguments: how many tasks, their ids. Gives the record and the lease of each. */
+/** Arguments: ids. Gives the records and the bodies. */
 export const get = reading(`
-local ids, answers = nextArgs(nextNumber()), {}
-local found = inBulk('HMGET', leases, ids)
-for i, record in ipairs(inBulk('HMGET', tasks, ids)) do answers[i] = { record, found[i] } end
-return answers
+local ids = nextArgs(#ARGV - position)
+return { read(tasks, ids), read(bodies, ids) }
 `);
 
-/**
- * Arguments: 1, id, revision; then how many members of the record change, and of each its number and what it becomes.
- */
+/** Arguments: id, revision; then the number of each member of the record that changes, and what it becomes. */
 export const update = writing(`
-local _, id, revision = nextArg(), nextArg(), nextArg()
-local record = find(id)
-if not record then return { 'missing' } end
-local fields = fieldsOf(record)
-if fields[revisionIn] ~= revision then return { 'conflict' } end
-fields[revisionIn] = number()
-for _ = 1, nextNumber() do fields[nextNumber()] = nextArg() end
-put(id, fields, held[id] and leaseFor(fields, leaseOf(id)))
+local id, revision = nextArg(), nextArg()
+local task = edit(id)
+if not task then return 'missing' end
+if task[revisionIn] ~= revision then return 'conflict' end
+task[revisionIn] = number()
+while position < #ARGV do task[nextNumber()] = nextArg() end
+put(id, task)
 commit()
-return { 'updated' }
+return 'updated'
 `);
 
+// What goes through the tasks of a shard, or of a group, begins with two arguments: the serial to go on after, and the
+// last that is meant, which is nothing at first. It answers with how many tasks it found or changed, where to go on, or
+// nothing at the end, the last serial that is meant, and the time.
+const walk = `
+local from, to = nextArg(), nextArg()
+if to == '' then to = call('HGET', meta, 'counter') or '0' end
+`;
+
 /**
- * Arguments: group or nothing, the serial to go on after, the most tasks to find, the most to look at, whether they are
- * to be given rather than counted; how many conditions, and of each the number of the member of the record and its
- * value, with 0 for whether there is a live lease. Gives where to go on, or nothing at the end.
+ * Arguments: those of a walk, group or nothing, the most tasks to find, the most to look at, whether they are to be
+ * given rather than counted; then conditions: the number of the member of the record, with 0 for whether there is a
+ * live lease, and its value.
  */
-export const list = reading(`
-local group, from, limit, look, isWanted = nextArg(), nextArg(), nextNumber(), nextNumber(), nextArg()
-local conditions = {}
-for _ = 1, nextNumber() do conditions[nextNumber()] = nextArg() end
-local ids, records, found, last = {}, {}, {}, from
-local candidates, serials = page(group, from, ':', look)
-local isMore = #candidates == look
-local leasesOf = inBulk('HMGET', leases, candidates)
-for i, record in ipairs(inBulk('HMGET', tasks, candidates)) do
-  local fields, matches = record and fieldsOf(record), record
-  local expiresAt = expiryOf(leasesOf[i])
-  for key, value in pairs(conditions) do
-    local is = fields and fields[key]
-    if key == 0 then is = expiresAt and numberOf(expiresAt) > now and '1' or '' end
-    if is ~= value then matches = false end
-  end
-  last = serials[i]
+export const list = reading(`${walk}
+local group, limit, look, isWanted = nextArg(), nextNumber(), nextNumber(), nextArg()
+local conditions, ids, found = {}, {}, {}
+while position < #ARGV do conditions[nextNumber()] = nextArg() end
+local candidates, serials = page(group, from, to, look)
+local next = serials[look] or ''
+for i, record in ipairs(read(tasks, candidates)) do
+  local task = fieldsOf(record or '')
+  local matches = record
+  task[0] = matches and task[expiresIn] ~= '' and numberOf(task[expiresIn]) > now and '1' or ''
+  for member, value in pairs(conditions) do matches = matches and task[member] == value end
   if matches then
     add(ids, candidates[i])
-    add(records, record)
-    add(found, leasesOf[i])
-    if #ids == limit then
-      isMore = isMore or i < #candidates
+    add(found, record)
+    if #ids == limit and i < #candidates then
+      next = serials[i]
       break
     end
   end
 end
-local next = isMore and last or ''
-if isWanted == '' then return { next, #ids } end
-return { next, ids, records, found }
+if isWanted == '' then return { #ids, next, to, text(now) } end
+return { #ids, next, to, text(now), ids, found, read(bodies, ids) }
 `);
 
 /** Arguments: group or nothing. Gives how many tasks there are. */
@@ -102,71 +98,53 @@ return call('ZLEXCOUNT', grouped, '[' .. group .. ' ', '(' .. group .. '!')
 `);
 
 /**
- * Arguments: `remove`, `pause` or `resume`; then how many tasks, their ids; or 0, a group or nothing, the serial to go
- * on after, the last that is meant (nothing at first) and the most tasks to look at. Gives, of each id, 1 if it
- * changed; or how many changed, where to go on and the last serial that is meant.
+ * Arguments: those of a walk, group or nothing, the most tasks to look at, `remove`, `pause` or `resume`; then the ids
+ * of tasks, if some are to be changed instead of those found on a walk.
  */
-export const change = writing(`
-local action, named = nextArg(), nextNumber()
-local ids, serials, to, isMore = {}, {}
-if named > 0 then
-  ids = nextArgs(named)
-else
-  local group, from, bound, limit = nextArg(), nextArg(), nextArg(), nextNumber()
-  to = bound == '' and call('HGET', meta, 'counter') or bound
-  if to ~= '' then ids, serials = page(group, from, to, limit) end
-  isMore = #ids == limit
-end
-load(ids)
-local answers, count, paused = {}, 0, action == 'pause' and '1' or ''
-for i, id in ipairs(ids) do
-  local fields = find(id) and fieldsOf(find(id))
-  local changes = fields and (action == 'remove' or fields[pausedIn] ~= paused)
-  answers[i] = changes and 1 or 0
-  count = count + answers[i]
-  if changes and action == 'remove' then
-    drop(id, placeOf(fields, held[id]), fields[groupIn])
-  elseif changes then
-    fields[pausedIn] = paused
-    if paused == '' then fields[resumedIn] = sortable(now) end
-    put(id, fields, held[id])
+export const change = writing(`${walk}
+local group, limit, action = nextArg(), nextNumber(), nextArg()
+local ids, serials, count, paused = nextArgs(#ARGV - position), {}, 0, action == 'pause' and '1' or ''
+if #ids == 0 then ids, serials = page(group, from, to, limit) end
+for _, id in ipairs(load(ids)) do
+  local task = edit(id)
+  if task and action == 'remove' then
+    drop(id, task.place, task.group)
+    count = count + 1
+  elseif task and task[pausedIn] ~= paused then
+    task[pausedIn] = paused
+    if paused == '' then task[resumedIn] = sortable(now) end
+    put(id, task)
+    count = count + 1
   end
 end
 commit()
-if named > 0 then return answers end
-return { count, isMore and serials[#ids] or '', to }
+return { count, serials[limit] or '', to, text(now) }
 `);
 
 /**
- * Arguments: the most tasks to take, owner, duration of the lease, how many queues, queues. Gives the time, the first
- * moments of the queues, the token and the end of the leases; of the tasks, the ids and records; of those whose lease
- * had run out, or that had been given back, the position and the lease that they had.
+ * Arguments: the most tasks to take, owner, duration of the lease, queues. Gives the time, the first moments of the
+ * queues, the token and the end of the leases; of the tasks, the ids, the records as they were before, and the bodies.
  */
 export const claim = writing(`
 local limit, owner, expiresAt = nextNumber(), nextArg(), sortable(now + nextArg())
-local queues = nextArgs(nextNumber())
-local ids, taken, before, ranges, token = {}, {}, {}, {}, ''
+local queues = nextArgs(#ARGV - position)
+local ids, taken, ranges, token = {}, {}, {}, ''
 for _, queue in ipairs(queues) do
   local entries = limit > #ids and dueEntries(queue, limit - #ids) or {}
   if #entries > 0 then
     push(ranges, entries[1], entries[#entries])
     token = token == '' and number() or token
-    local start, place = #queue + 20, ' ' .. queue .. ' ' .. expiresAt .. ' '
-    local entryStart = sub(place, 2)
+    local start, place = #queue + 20, queue .. ' ' .. expiresAt .. ' '
     for i, entry in ipairs(entries) do entries[i] = sub(entry, start) end
-    load(entries)
-    for _, id in ipairs(entries) do
-      local record, deliveries = records[id], 0
+    for _, id in ipairs(load(entries)) do
+      local record = records[id]
       if record then
-        local revision, group = match(record, '^(%d+) [^ ]* ([^ ]*)')
-        if held[id] then
-          deliveries = match(held[id], '^%d* %d+ [^ ]* [^ ]* (%d+)')
-          push(before, #ids, held[id])
-        end
+        local revision, deliveries, rest = match(record, '^[^ ]* (%d+) [^ ]* (%d+) [^ ]*()')
         add(ids, id)
         add(taken, record)
-        push(leased, id, token .. ' ' .. revision .. place .. deliveries + 1 .. ' ' .. group .. ' ' .. owner)
-        push(dueIn, 0, entryStart .. id)
+        push(saved, id, token .. ' ' .. revision .. ' ' .. expiresAt .. ' ' .. deliveries + 1
+          .. ' ' .. owner .. sub(record, rest))
+        push(dueIn, 0, place .. id)
       end
     end
   end
@@ -175,13 +153,15 @@ commit()
 for i = 1, #ranges, 2 do
   call('ZREMRANGEBYLEX', due, '[' .. ranges[i], '[' .. ranges[i + 1])
 end
-return { text(now), firstMoments(queues), token, expiresAt, ids, taken, before }
+return { text(now), firstMoments(queues), token, expiresAt, ids, taken, read(bodies, ids) }
 `);
 
-/** What a claim would take. Arguments: the most tasks, queues. Gives the moments that are due, by queue. */
+/**
+ * What a claim would take. Arguments: the most tasks, queues. Gives the time, the first moments of the queues, the
+ * moments that are due, by queue, and how much there is in the outbox.
+ */
 export const peek = reading(`
-local limit, queues, moments = nextArg(), {}, {}
-for i = position + 1, #ARGV do queues[#queues + 1] = ARGV[i] end
+local limit, queues, moments = nextArg(), nextArgs(#ARGV - position), {}
 for i, queue in ipairs(queues) do
   moments[i] = dueEntries(queue, limit)
   for k, entry in ipairs(moments[i]) do moments[i][k] = sub(entry, #queue + 2, #queue + 18) end
@@ -190,19 +170,18 @@ return { text(now), firstMoments(queues), moments, call('ZCARD', outbox) }
 `);
 
 /**
- * Arguments: duration of the leases, how many tasks, their ids; then the token of each. Gives the revisions, or nothing
+ * Arguments: duration of the leases; how many tasks, their ids; then the token of each. Gives the revisions, or nothing
  * where the lease is lost.
  */
 export const extend = writing(`
 local expiresAt, answers = sortable(now + nextArg()), {}
-local ids = nextArgs(nextNumber())
-load(ids)
-for i, id in ipairs(ids) do
-  local token, _, deliveries, owner = leaseOf(id)
-  local isHeld = token == nextArg()
-  local fields = isHeld and fieldsOf(records[id])
-  answers[i] = isHeld and fields[revisionIn] or ''
-  if isHeld then put(id, fields, leaseFor(fields, token, expiresAt, deliveries, owner)) end
+for i, id in ipairs(load(nextArgs(nextNumber()))) do
+  local task = editHeld(id, nextArg())
+  answers[i] = task and task[revisionIn] or ''
+  if task then
+    task[expiresIn] = expiresAt
+    put(id, task)
+  end
 end
 commit()
 return answers
@@ -210,18 +189,17 @@ return answers
 
 /** Arguments: how many tasks, their ids; then of each the token, and the moment to defer to or nothing. */
 export const release = writing(`
-local ids, answers = nextArgs(nextNumber()), {}
-load(ids)
-for i, id in ipairs(ids) do
-  local token, _, deliveries, owner = leaseOf(id)
-  local isHeld, deferUntil = token == nextArg(), nextArg()
-  answers[i] = isHeld and 'released' or 'lost'
-  if isHeld then
-    local fields = fieldsOf(records[id])
-    local isEarlier = deferUntil ~= '' and fields[runIn] ~= ''
-      and numberOf(fields[runIn]) < numberOf(deferUntil)
-    if isEarlier then fields[runIn] = deferUntil end
-    put(id, fields, deliveries ~= '1' and leaseFor(fields, '', '', deliveries - 1, owner))
+local answers = {}
+for i, id in ipairs(load(nextArgs(nextNumber()))) do
+  local task, deferUntil = editHeld(id, nextArg()), nextArg()
+  answers[i] = task and 'released' or 'lost'
+  if task then
+    task[tokenIn], task[expiresIn], task[ownerIn] = '', '', ''
+    task[deliveriesIn] = task[deliveriesIn] - 1
+    local isEarlier = deferUntil ~= '' and task[runIn] ~= ''
+      and numberOf(task[runIn]) < numberOf(deferUntil)
+    if isEarlier then task[runIn] = deferUntil end
+    put(id, task)
   end
 end
 commit()
@@ -230,26 +208,18 @@ return answers
 
 // The history of a task is a hash of `<number> <id> <moment> <body>` by the id of the entry. One entry alone is a string
 // of the same: that takes half the time and less memory, and most tasks that end have no other.
-const histories = `
-local function entriesIn(history)
-  if call('TYPE', history).ok ~= 'string' then return call('HVALS', history) end
-  return { call('GET', history) }
-end
-`;
 
 /**
  * Arguments: the most entries to keep and the age of the oldest, or nothing for either; how long idle histories stay,
- * or nothing; whether any of the tasks stays; how many settlements, and the ids of their tasks. Then of each: token and
- * revision, each with a space after it, and its shape, which is nothing for the mere removal of the task, or else four
- * numbers: whether the task stays, how many entries, how many tasks to insert here, and how many for other shards. What
- * follows is as many times what is there: whether the task is to be paused, its status, when it runs, body; of each
- * entry id, moment and body in one; of each task here what `insert` takes, after the id; of each for another shard JSON.
- * The keys of the histories are in the order of the entries.
+ * or nothing; how many settlements, and the ids of their tasks. Then of each: token, revision, and the status that the
+ * task gets, or nothing if it is removed; with a status also whether it is to be paused, when it runs, and its body.
+ * Then how many entries of the history there are, and of each the number of the settlement, and id, moment and body in
+ * one; the keys of the histories are in this order. Then, of each task to insert, the number of the settlement, whether
+ * it belongs to another shard, its id, and what `insert` takes after that.
  */
-export const settle = writing(`${histories}
-local keep, maxAge, expiry, isAnyKept = nextNumber(), nextNumber(), nextArg(), nextArg() ~= ''
-local ids, answers, shapes, key = nextArgs(nextNumber()), {}, { [''] = {} }, 8
-local sequence
+export const settle = writing(`
+local keep, maxAge, expiry = nextNumber(), nextNumber(), nextArg()
+local ids, answers, applies = load(nextArgs(nextNumber())), {}, {}
 
 local function tidy(history)
   local entries, stale = call('HVALS', history), {}
@@ -263,7 +233,7 @@ local function tidy(history)
   for i, entry in ipairs(entries) do
     if keep and i > keep or maxAge and entry.at < now - maxAge then add(stale, entry.id) end
   end
-  inBulk('HDEL', history, stale)
+  write('HDEL', history, stale)
 end
 
 local function append(history, entry, isLast)
@@ -283,49 +253,42 @@ local function append(history, entry, isLast)
   if size > 16 and counter % size < 16 then tidy(history) end
 end
 
-local function refusal(id, token)
-  local record = find(id)
-  if record and fieldsOf(record)[settledIn] == token then return 'settled' end
-  return leaseOf(id) == token and 'conflict' or 'lost'
-end
-
-if isAnyKept then load(ids) else loadInto(held, leases, ids) end
 for i, id in ipairs(ids) do
-  local head, shape = nextArg(), nextArg()
-  local lease = held[id]
-  local applies = lease and sub(lease, 1, #head) == head
-  answers[i] = applies and 'settled' or refusal(id, match(head, '^[^ ]*'))
-  local counts = shapes[shape] or { match(shape, '(%d+) (%d+) (%d+) (%d+)') }
-  shapes[shape] = counts
-  local isKept, entries, here, elsewhere = counts[1] == '1', counts[2], counts[3], counts[4]
-  if isKept then
-    local paused, status, runAt, body = nextArg(), nextArg(), nextArg(), nextArg()
-    if applies then
-      local fields = fieldsOf(find(id))
-      fields[revisionIn], fields[settledIn] = number(), match(head, '^[^ ]*')
-      fields[statusIn], fields[runIn], fields[bodyIn] = status, runAt, body
-      if paused ~= '' then fields[pausedIn] = paused end
-      put(id, fields, false)
+  local token, revision, status = nextArg(), nextArg(), nextArg()
+  local held, current, expiresAt, queue, group =
+    match(records[id] or '', '^(%d+) (%d+) (%S+) %d+ [^ ]* ([^ ]*) ([^ ]*)')
+  applies[i] = held == token and current == revision
+  answers[i] = applies[i] and 'settled' or held == token and 'conflict' or 'lost'
+  local isRepeated = not applies[i] and records[id] and fieldsOf(records[id])[settledIn] == token
+  if isRepeated then answers[i] = 'settled' end
+  if status ~= '' then
+    local paused, runAt, body = nextArg(), nextArg(), nextArg()
+    if applies[i] then
+      local task = edit(id)
+      task[tokenIn], task[expiresIn], task[deliveriesIn], task[ownerIn] = '', '', 0, ''
+      task[revisionIn], task[settledIn] = number(), token
+      task[statusIn], task[runIn], task[bodyIn] = status, runAt, body
+      if paused ~= '' then task[pausedIn] = paused end
+      put(id, task)
     end
-  elseif applies then
-    drop(id, match(lease, '^%d+ %d+ ([^ ]* [^ ]*) %d+ ([^ ]*)'))
+  elseif applies[i] then
+    drop(id, queue .. ' ' .. expiresAt, group)
   end
-  for entry = 1, entries or 0 do
-    key = key + 1
-    if entry > 1 or not sequence then sequence = number() end
-    local run = nextArg()
-    if applies then append(KEYS[key], sequence .. ' ' .. run, not isKept) end
-  end
-  for _ = 1, here or 0 do
-    local child, rest, place, group = nextArg(), nextArg(), nextArg(), nextArg()
-    if applies then create(child, rest, place, group) end
-  end
-  for _ = 1, elsewhere or 0 do
-    local task = nextArg()
-    if applies then
-      local order = number()
-      call('ZADD', outbox, order, order .. ' ' .. task)
-    end
+end
+local sequence, last
+for entry = 1, nextNumber() do
+  local i, run = nextNumber(), nextArg()
+  if i == last or not sequence then sequence = number() end
+  last = i
+  if applies[i] then append(KEYS[8 + entry], sequence .. ' ' .. run, not records[ids[i]]) end
+end
+while position < #ARGV do
+  local i, isElsewhere, child = nextNumber(), nextArg(), nextArgs(5)
+  if applies[i] and isElsewhere == '' then
+    create(unpack(child))
+  elseif applies[i] then
+    local order = number()
+    call('ZADD', outbox, order, order .. ' ' .. cjson.encode(child))
   end
 end
 commit()
@@ -333,8 +296,10 @@ return answers
 `);
 
 /** Gives the time, and the entries. */
-export const history = reading(`${histories}
-return { text(now), entriesIn(KEYS[9]) }
+export const history = reading(`
+local history = KEYS[9]
+if call('TYPE', history).ok == 'string' then return { text(now), { call('GET', history) } } end
+return { text(now), call('HVALS', history) }
 `);
 
 /** Arguments: up to where the outbox has been delivered, or nothing. Gives what is to be delivered next. */
@@ -351,10 +316,8 @@ return call('ZRANGE', outbox, 0, 99)
 export const deliver = writing(`
 local source = nextArg()
 while position < #ARGV do
-  local order, id, rest, place, group = nextArg(), nextArg(), nextArg(), nextArg(), nextArg()
-  if call('ZADD', delivered, 'NX', order, source .. ':' .. order) == 1 then
-    create(id, rest, place, group)
-  end
+  local order, child = nextArg(), nextArgs(5)
+  if call('ZADD', delivered, 'NX', order, source .. ':' .. order) == 1 then create(unpack(child)) end
 end
 call('ZREMRANGEBYSCORE', delivered, '-inf', (time[1] - 86400) * 1000000)
 commit()
