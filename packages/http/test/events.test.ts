@@ -130,7 +130,7 @@ describe('a reader that comes back', () => {
     vi.useRealTimers();
     for (const last of [
       id,
-      'elsewhere-1',
+      'elsewhere-600',
       `${run}-9999`,
       `${run}-`,
       `${run}--1`,
