@@ -1,6 +1,6 @@
 import { createScheduler, defineTask, every, PermanentError } from '@sched/core';
 import { SqliteDataStore } from '@sched/sqlite';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { database, sched } from './support.js';
 
 /** Tasks of which two have failed alike, one otherwise, and one has failed and goes on. */
@@ -164,6 +164,26 @@ test('history lists runs and why others were skipped', async () => {
   expect(row).toMatch(/failed .* 1 +a-worker +PermanentError: no answer from 10\.0\.0\.17$/);
   expect(rest).toEqual([]);
   expect((await it.run(['history', 'nobody'])).stdout).toBe('No history.\n');
+});
+
+describe('workers', () => {
+  test('are those at work on the store, with what they have done', async () => {
+    const { path, run, json } = await database();
+    expect((await run(['workers'])).stdout).toContain('No scheduler is at work here');
+    const task = defineTask('report', { handler: () => {} });
+    const store = new SqliteDataStore({ path });
+    await using scheduler = createScheduler({ store, tasks: [task], owner: 'one', concurrency: 3 });
+    await scheduler.start();
+    await vi.waitUntil(async () => (await scheduler.workers()).length === 1);
+    expect(await json('workers')).toMatchObject([
+      { owner: 'one', pid: process.pid, tasks: ['report'], queues: ['default'], running: 0 },
+    ]);
+    const { stdout } = await run(['workers']);
+    expect(stdout).toMatch(/^OWNER +HOST +PID +QUEUES +RUNNING +DONE +FAILED +STARTED +SEEN\none /);
+    expect(stdout).toContain('0/3');
+    // What is said of schedulers is no task, and is not taken along.
+    expect((await run(['export'])).stdout).not.toContain('sched:scheduler');
+  });
 });
 
 describe('failures', () => {

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
+import { MemoryDataStore } from '@sched/memory';
 import { expect, test } from 'vitest';
-import { defineTask } from '../src/index.js';
+import { copyTasks, defineTask } from '../src/index.js';
 import { interceptStore } from './support/intercepted-store.js';
 import { createSetting } from './support/setting.js';
 
@@ -181,4 +182,22 @@ test('what a newer version says is left out', async () => {
   await store.insert([newer, damaged] as Parameters<typeof store.insert>[0]);
   expect(await it.workers()).toMatchObject([{ owner: 'one' }]);
   await it.stop();
+});
+
+test('what schedulers say is not copied to another store', async () => {
+  const { clock, store, scheduler } = createSetting();
+  const task = defineTask('task');
+  const it = scheduler({ tasks: [task], announce: true, owner: 'dead' });
+  await it.start();
+  await it.schedule(task, { id: 'a', in: '1h' });
+  await clock.advance('1s');
+  const announcement = (await store.list({ limit: 9 })).tasks.find(({ group }) => group !== null);
+  await it.stop();
+  if (announcement) await store.insert([announcement]);
+  const target = new MemoryDataStore({ clock: clock.now });
+  await Promise.all([store.open(), target.open()]);
+  expect(await store.count({})).toBe(2);
+  const result = await copyTasks(store, target);
+  expect(result).toMatchObject({ isComplete: true, inserted: 1, sourceCount: 1, targetCount: 1 });
+  expect((await target.list({ limit: 9 })).tasks.map(({ id }) => id)).toEqual(['a']);
 });

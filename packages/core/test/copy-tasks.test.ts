@@ -265,8 +265,9 @@ describe('In little memory', () => {
     expect(pages.map(({ length }) => length)).toEqual([
       16, 32, 64, 128, 256, 500, 500, 500, 500, 4,
     ]);
-    expect(source.calls).toHaveLength(2 * pages.length + 2);
-    expect(target.calls).toHaveLength(2 * pages.length + 2);
+    // Before and after, tasks are counted, and what schedulers say that is not one.
+    expect(source.calls).toHaveLength(2 * pages.length + 4);
+    expect(target.calls).toHaveLength(2 * pages.length + 3);
   });
 
   test('pages have the size that is asked for', async () => {

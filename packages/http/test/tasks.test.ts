@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { anyOf, at, every } from '@sched/core';
 import { MemoryDataStore } from '@sched/memory';
 import { describe, expect, test } from 'vitest';
@@ -136,6 +137,13 @@ describe.for([
       ...{ state: 'running', running: 1, runs: [{ id: 'long', name: 'work' }] },
       stores: [{ alias: 'default', isUp: true, error: null }],
     });
+    const workers = await until(
+      () => call('GET', '/workers'),
+      ({ body }) => body.length > 0,
+    );
+    expect(workers.body).toMatchObject([
+      { host: hostname(), pid: process.pid, queues: ['default'], startedAt: expect.any(String) },
+    ]);
     expect(await act('long', 'cancel')).toEqual({ changed: true });
     await until(
       () => stateOf('bad'),

@@ -45,6 +45,8 @@ async function* linesOf(
   do {
     const page = await store.list({ ...filter, limit: pageSize, ...(after !== null && { after }) });
     for (const task of page.tasks) {
+      // What schedulers say about themselves is no task.
+      if (task.group?.startsWith('sched:')) continue;
       counts.tasks++;
       yield { task };
       if (!withHistory) continue;

@@ -19,10 +19,11 @@ import { run } from './run.js';
 import { schema } from './schema.js';
 import { show } from './show.js';
 import { top } from './top.js';
+import { workers } from './workers.js';
 
 /** Every command, as the help lists them. To add one, write its file and put it here. */
 export const groups: Readonly<Record<string, readonly CreateCommand[]>> = {
-  'Look:': [list, show, history, next, preview, failures, top],
+  'Look:': [list, show, history, next, preview, failures, workers, top],
   'Change:': [add, run, pause, resume, retry, cancel, reschedule, remove],
   'Move:': [copy, exportTasks, importTasks],
   'Operate:': [doctor, schema],

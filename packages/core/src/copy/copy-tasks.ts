@@ -1,4 +1,5 @@
-import type { DataStore, TaskRecord } from '../data-store.js';
+import { announcementGroup, isAnnouncement } from '../announcements.js';
+import type { DataStore, TaskFilter, TaskRecord } from '../data-store.js';
 import { isSchedError, SchedError } from '../errors.js';
 import { type CopyOptions, type CopySettings, readCopyOptions } from './options.js';
 import { PageCopier } from './page.js';
@@ -65,20 +66,20 @@ async function copyPages(
 ): Promise<CopyResult> {
   // Make sure that both stores can be reached before doing anything.
   await to.call('now', (store) => store.now());
-  report.total = await from.call('count', (store) => store.count(filter));
+  report.total = await countTasks(from, filter);
   const copier = new PageCopier(from, to, onConflict, report);
   let limit = Math.min(firstPageSize, pageSize);
   do {
     const request = { ...filter, limit, ...(report.cursor !== null && { after: report.cursor }) };
     const { tasks, next } = await from.call('list', (store) => store.list(request));
-    await copier.copy(tasks);
+    await copier.copy(tasks.filter((task) => !isAnnouncement(task)));
     report.cursor = next;
     onProgress?.(report.progress());
     limit = nextPageSize(tasks, limit, pageSize);
   } while (report.cursor !== null);
 
-  const sourceCount = await from.call('count', (store) => store.count(filter));
-  const targetCount = await to.call('count', (store) => store.count(filter));
+  const sourceCount = await countTasks(from, filter);
+  const targetCount = await countTasks(to, filter);
   const progress = report.progress();
   const { inserted, unchanged, replaced, left, refused, changed, differing, read } = progress;
   const isComplete =
@@ -86,6 +87,14 @@ async function copyPages(
     (after !== null || sourceCount === read) &&
     targetCount >= inserted + unchanged + replaced;
   return { ...progress, isComplete, sourceCount, targetCount, tasks: report.tasks };
+}
+
+/** How many tasks match. What schedulers say about themselves are no tasks. */
+async function countTasks(from: PatientStore, filter: TaskFilter): Promise<number> {
+  const count = await from.call('count', (store) => store.count(filter));
+  if (filter.group !== undefined) return count;
+  const announcements = { ...filter, group: announcementGroup };
+  return count - (await from.call('count', (store) => store.count(announcements)));
 }
 
 /** How many tasks fit into a page if they are as large as the last ones; at most twice as many as before. */
