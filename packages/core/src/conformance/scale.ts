@@ -6,7 +6,7 @@ import { again, claim, historyEntry, leaseOf, read, record, recordsOf } from './
 
 /** How many tasks the small backlog has, and how many the large one, if so many can be inserted in time. */
 const smallSize = 1000;
-const largeSize = 20_000;
+const largeSize = 100_000;
 /** How long inserting the large backlog may take. */
 const budgetMs = 5000;
 const chunkSize = 1000;
