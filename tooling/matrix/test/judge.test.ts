@@ -44,6 +44,7 @@ const task: TaskInfo = {
   ...{ id: 't', name: 'work', queue: 'default', group: null, isPaused: false, payload: {} },
   ...{ trigger: null, runAt: null, nominal: null, attempt: 1, lastRun: null, parent: null },
   ...{ error: null, state: 'finished', lease: null, declaredAt: null, policies: {} },
+  ...{ headers: {}, report: null },
 };
 
 test('nothing is said against a task that ran, was recorded and is kept', () => {
