@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { MysqlConnection, MysqlPool, MysqlPoolConnection, MysqlStatement } from './client.js';
 import { isPool } from './client.js';
 import { storeError, triesOf } from './errors.js';
@@ -60,6 +61,8 @@ export function createSession(
         return await within(client, rollback, work);
       } catch (error) {
         if (isNested || failures >= triesOf(error)) throw storeError(error, settings.source);
+        // Whoever else is in the way tries again as well: at different moments, so that one of them gets through.
+        if (failures > 1) await setTimeout(Math.random() * 2 ** failures);
       }
     }
   };
