@@ -15,9 +15,13 @@ const secretParameter = /([?&;][^=&\s]*(?:pass|pwd|secret|token|key)[^=&\s]*=)([
  */
 export function redactor(sources: readonly string[]): (text: string) => string {
   const secrets = [...new Set(sources.flatMap(secretsIn))].sort((a, b) => b.length - a.length);
+  const alone = secrets.map(
+    // Not as part of a longer word: a password may be a short one.
+    (secret) => new RegExp(`(?<![\\p{L}\\p{N}])${escaped(secret)}(?![\\p{L}\\p{N}])`, 'gu'),
+  );
   return (text) =>
-    secrets
-      .reduce((rest, secret) => rest.replaceAll(secret, mask), text)
+    alone
+      .reduce((rest, secret) => rest.replace(secret, mask), text)
       .replace(credentials, `$1$2:${mask}@`)
       .replace(secretParameter, `$1${mask}`);
 }
@@ -27,6 +31,10 @@ function secretsIn(source: string): string[] {
   const passwords = [...source.matchAll(credentials)].map(([, , , password = '']) => password);
   const parameters = [...source.matchAll(secretParameter)].map(([, , value = '']) => value);
   return [...passwords, ...parameters].flatMap((text) => [text, decoded(text)]).filter(Boolean);
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\^$\\.*+?()[\]{}|/]/g, '\\$&');
 }
 
 function decoded(text: string): string {

@@ -173,4 +173,12 @@ describe('a password', () => {
     expect(stderr).toContain('cannot reach db.example with ***, at postgres://u:***@db.example/x');
     expect(stderr).not.toContain('s3same');
   });
+
+  test('that is a short word takes nothing out of longer ones', async () => {
+    const { run, json } = await database();
+    await json('add', 'x', 'in 1h', '--id', 'a');
+    const env = { DATABASE_URL: 'postgres://sched:sched@db.example/x', OTHER: 'redis://:$(a]@h' };
+    const { stdout } = await run(['list'], { env });
+    expect(stdout).toMatch(/\na +x +scheduled /);
+  });
 });
