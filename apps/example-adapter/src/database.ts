@@ -1,4 +1,7 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import type { HistoryEntry, NewTaskRecord, TaskRecord, TaskSelector } from '@sched/core';
+// @ts-expect-error It comes without types.
+import { waitForLockSync } from 'fs-native-extensions';
 import type { Key } from 'lmdb';
 import { open } from 'lmdb';
 
@@ -21,6 +24,18 @@ export function connect(path: string) {
 }
 
 export type Database = ReturnType<typeof connect>;
+
+/** Runs work while no other process writes. */
+export function exclusively<T>(path: string, work: () => T): T {
+  mkdirSync(path, { recursive: true });
+  const file = openSync(`${path}/writer.lock`, 'a');
+  try {
+    waitForLockSync(file);
+    return work();
+  } finally {
+    closeSync(file);
+  }
+}
 
 /** The one counter behind serials, tokens and revisions. */
 export function nextNumber({ root }: Database): number {

@@ -1,18 +1,7 @@
 import type { DataStore, DataStoreOptions, TaskFilter, TaskRecord } from '@sched/core';
-import { checkMembers, isSchedError, SchedError } from '@sched/core';
+import { checkMembers, SchedError } from '@sched/core';
 import type { Database, StoredTask } from './database.ts';
-import {
-  append,
-  connect,
-  entriesOf,
-  get,
-  insert,
-  nextNumber,
-  remove,
-  save,
-  select,
-  tasksIn,
-} from './database.ts';
+import * as disk from './database.ts';
 
 export interface LmdbDataStoreOptions extends DataStoreOptions {
   /** The directory that holds the tasks. It is created if it is missing. */
@@ -39,7 +28,8 @@ export class LmdbDataStore implements DataStore {
   }
 
   open = async () => {
-    this.#db ??= available(() => connect(this.#options.path));
+    const { path } = this.#options;
+    this.#db ??= available(() => disk.exclusively(path, () => disk.connect(path)));
   };
 
   close = async () => {
@@ -60,7 +50,8 @@ export class LmdbDataStore implements DataStore {
   /** Runs a call that is applied as a whole or not at all, while no other process writes. */
   #write<T>(input: unknown, work: (db: Database, now: number) => T): T {
     const db = this.#checked(input);
-    return available(() => db.root.transactionSync(() => work(db, this.#options.clock())));
+    const call = () => db.root.transactionSync(() => work(db, this.#options.clock()));
+    return available(() => disk.exclusively(this.#options.path, call));
   }
 
   #checked(input: unknown): Database {
@@ -70,23 +61,23 @@ export class LmdbDataStore implements DataStore {
   }
 
   insert: DataStore['insert'] = async (records) =>
-    this.#write(records, (db) => records.map((record) => insert(db, record)));
+    this.#write(records, (db) => records.map((record) => disk.insert(db, record)));
 
   get: DataStore['get'] = async (ids) =>
-    this.#read(ids, (db) => ids.map((id) => get(db, id)).map((task) => task && toRecord(task)));
+    this.#read(ids, (db) => ids.map((id) => disk.get(db, id)).map((it) => it && toRecord(it)));
 
   update: DataStore['update'] = async (id, change, expected) =>
     this.#write([id, change], (db) => {
-      const task = get(db, id);
+      const task = disk.get(db, id);
       if (task?.revision !== expected.revision) return task ? 'conflict' : 'missing';
-      save(db, { ...task, ...change, revision: nextNumber(db) }, task);
+      disk.save(db, { ...task, ...change, revision: disk.nextNumber(db) }, task);
       return 'updated';
     });
 
   list: DataStore['list'] = async ({ after = '0', limit, ...filter }) =>
     this.#read(filter, (db, now) => {
       const part = typeof filter.group === 'string' ? ['group', filter.group] : ['serial'];
-      const rest = tasksIn(db, part, Number(after) + 1);
+      const rest = disk.tasksIn(db, part, Number(after) + 1);
       const tasks = take(limit + 1, rest, (task) => matches(task, filter, now));
       const last = tasks.length > limit ? tasks[limit - 1] : undefined;
       return { tasks: tasks.slice(0, limit).map(toRecord), next: last ? `${last.serial}` : null };
@@ -94,32 +85,33 @@ export class LmdbDataStore implements DataStore {
 
   count: DataStore['count'] = async (filter) =>
     this.#read(filter, (db, now) => {
-      let count = 0;
-      for (const task of tasksIn(db, ['serial'])) if (matches(task, filter, now)) count++;
-      return count;
+      return [...disk.tasksIn(db, ['serial'])].filter((it) => matches(it, filter, now)).length;
     });
 
   remove: DataStore['remove'] = async (selector) =>
-    this.#write(selector, (db) => select(db, selector).map((task) => remove(db, task)).length);
+    this.#write(
+      selector,
+      (db) => disk.select(db, selector).map((it) => disk.remove(db, it)).length,
+    );
 
   setPaused: DataStore['setPaused'] = async (selector, paused) =>
     this.#write(selector, (db, now) => {
-      const tasks = select(db, selector).filter((task) => task.paused !== paused);
+      const tasks = disk.select(db, selector).filter((task) => task.paused !== paused);
       const change = paused ? { paused } : { paused, resumedAt: now };
-      return tasks.map((task) => save(db, { ...task, ...change }, task)).length;
+      return tasks.map((task) => disk.save(db, { ...task, ...change }, task)).length;
     });
 
   claim: DataStore['claim'] = async ({ queues, limit, owner, leaseMs }) =>
     this.#write([queues, owner], (db, now) => {
-      const due = (queue: string) => tasksIn(db, ['due', queue], -Infinity, now + 1);
+      const due = (queue: string) => disk.tasksIn(db, ['due', queue], -Infinity, now + 1);
       const taken: StoredTask[] = [];
       for (const queue of queues) taken.push(...take(limit - taken.length, due(queue)));
       const tasks = taken.map((task) => {
-        const lease = { token: nextNumber(db), owner, expiresAt: now + leaseMs };
-        const claimed = save(db, { ...task, lease, deliveries: task.deliveries + 1 }, task);
+        const lease = { token: disk.nextNumber(db), owner, expiresAt: now + leaseMs };
+        const claimed = disk.save(db, { ...task, lease, deliveries: task.deliveries + 1 }, task);
         return { ...toRecord(claimed), lease, lapsedOwner: task.lease?.owner ?? null };
       });
-      const next = queues.flatMap((queue) => take(1, tasksIn(db, ['due', queue])));
+      const next = queues.flatMap((queue) => take(1, disk.tasksIn(db, ['due', queue])));
       const moments = next.map(({ wakeAt }) => wakeAt ?? Infinity);
       return { tasks, now, nextWakeAt: moments.length > 0 ? Math.min(...moments) : null };
     });
@@ -127,9 +119,9 @@ export class LmdbDataStore implements DataStore {
   extend: DataStore['extend'] = async (leases, leaseMs) =>
     this.#write(leases, (db, now) =>
       leases.map(({ id, token }) => {
-        const task = get(db, id);
+        const task = disk.get(db, id);
         if (task?.lease?.token !== token) return 'lost';
-        save(db, { ...task, lease: { ...task.lease, expiresAt: now + leaseMs } }, task);
+        disk.save(db, { ...task, lease: { ...task.lease, expiresAt: now + leaseMs } }, task);
         return task.revision;
       }),
     );
@@ -137,16 +129,16 @@ export class LmdbDataStore implements DataStore {
   settle: DataStore['settle'] = async (settlements) =>
     this.#write(settlements, (db, now) =>
       settlements.map(({ id, token, revision, next, history, spawn }) => {
-        const task = get(db, id);
+        const task = disk.get(db, id);
         if (task?.settledToken === token) return 'settled';
         if (task?.lease?.token !== token) return 'lost';
         if (task.revision !== revision) return 'conflict';
-        const settled = { lease: null, deliveries: 0, settledToken: token };
-        if (next) save(db, { ...task, ...next, ...settled, revision: nextNumber(db) }, task);
-        else remove(db, task);
+        const done = { lease: null, deliveries: 0, settledToken: token };
+        if (next) disk.save(db, { ...task, ...next, ...done, revision: disk.nextNumber(db) }, task);
+        else disk.remove(db, task);
         const oldest = now - this.#options.historyMaxAgeMs;
-        for (const entry of history) append(db, entry, oldest, this.#options.historyLimit);
-        for (const record of spawn) insert(db, record);
+        for (const entry of history) disk.append(db, entry, oldest, this.#options.historyLimit);
+        for (const record of spawn) disk.insert(db, record);
         return 'settled';
       }),
     );
@@ -154,10 +146,10 @@ export class LmdbDataStore implements DataStore {
   release: DataStore['release'] = async (leases) =>
     this.#write(leases, (db) =>
       leases.map(({ id, token, deferUntil = -Infinity }) => {
-        const task = get(db, id);
+        const task = disk.get(db, id);
         if (task?.lease?.token !== token) return 'lost';
         const runAt = task.runAt === null ? null : Math.max(task.runAt, deferUntil);
-        save(db, { ...task, lease: null, deliveries: task.deliveries - 1, runAt }, task);
+        disk.save(db, { ...task, lease: null, deliveries: task.deliveries - 1, runAt }, task);
         return 'released';
       }),
     );
@@ -165,7 +157,7 @@ export class LmdbDataStore implements DataStore {
   history: DataStore['history'] = async (taskId, limit) =>
     this.#read(taskId, (db, now) => {
       const oldest = now - this.#options.historyMaxAgeMs;
-      return entriesOf(db, taskId, oldest).reverse().slice(0, limit);
+      return disk.entriesOf(db, taskId, oldest).reverse().slice(0, limit);
     });
 
   watch: DataStore['watch'] = async () => this.#read([], () => async () => {});
@@ -200,12 +192,11 @@ function checkText(input: unknown): void {
   if (typeof input === 'object' && input !== null) Object.values(input).forEach(checkText);
 }
 
-/** Tells failures of the database from those of the caller. */
+/** Tells failures of the database from mistakes of the caller. */
 function available<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (isSchedError(error)) throw error;
     throw new SchedError('SCHED_STORE_UNAVAILABLE', `LMDB failed: ${error}`, { cause: error });
   }
 }

@@ -34,6 +34,7 @@ function outside(): string {
     recursive: true,
   });
   for (const [name, from] of [
+    ['fs-native-extensions', example],
     ['lmdb', example],
     ['@types/node', root],
   ] as const) {
