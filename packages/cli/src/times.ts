@@ -75,10 +75,16 @@ export function length(ms: number): string {
   return parts(ms).join('') || '0s';
 }
 
-/** A length of time in its largest unit and, if it is short of ten of these, the next: `12d`, `1h30m`. */
+/**
+ * A length of time in its largest unit and, if it is short of ten of these, the next, rounded: `12d`, `1h30m`. A second
+ * is not divided.
+ */
 export function roughLength(ms: number): string {
-  const [first = '0s', second = ''] = parts(ms >= 1000 ? ms - (ms % 1000) : ms);
-  return Number.parseInt(first, 10) < 10 ? first + second : first;
+  const sizes = units.map(([, size]) => size).filter((size) => size >= 1000 || ms < 1000);
+  const largest = sizes.find((size) => ms >= size) ?? 1;
+  const next = sizes[sizes.indexOf(largest) + 1];
+  const finest = next !== undefined && ms < 10 * largest ? next : largest;
+  return length(Math.round(ms / finest) * finest);
 }
 
 function parts(ms: number): string[] {
