@@ -107,6 +107,24 @@ describe('claiming ahead', () => {
     expect(recorded.count('settle')).toBeLessThan(2000 / 4);
   });
 
+  test('fewer are claimed ahead where tasks are large', async () => {
+    const { clock, store, scheduler: make } = createSetting();
+    const recorded = recordStore(store);
+    const task = defineTask<string>('quick', { handler: () => {} });
+    const scheduler = make({ store: recorded.store, tasks: [task], concurrency: 5 });
+    const payload = 'x'.repeat(100_000);
+    await scheduler.scheduleMany(Array.from({ length: 300 }, () => ({ task, payload })));
+    await scheduler.start();
+    await clock.advance(100);
+    expect(await store.count({})).toBe(0);
+    const limits = recorded.calls
+      .filter(({ call }) => call === 'claim')
+      .map(({ args }) => (args[0] as { limit: number }).limit);
+    // Those of the first claims show how large they are.
+    expect(limits.slice(2).length).toBeGreaterThan(2);
+    expect(Math.max(...limits.slice(2))).toBeLessThanOrEqual(5 + 80);
+  });
+
   test('nothing is claimed ahead with prefetch 0, or while handlers take long', async () => {
     const { clock, store, scheduler: make } = createSetting();
     for (const [prefetch, lengthMs] of [
@@ -139,21 +157,21 @@ describe('claiming ahead', () => {
       ...{ store: failing, tasks: [task], concurrency: 50, lease: '1h' },
       pollInterval: Number.POSITIVE_INFINITY,
     });
-    await scheduler.scheduleMany(Array.from({ length: 3000 }, () => ({ task })));
+    await scheduler.scheduleMany(Array.from({ length: 5000 }, () => ({ task })));
     await scheduler.start();
     await clock.advance('10m');
-    expect(ran).toBeGreaterThanOrEqual(1000);
-    expect(ran).toBeLessThan(1300);
+    expect(ran).toBeGreaterThanOrEqual(2000);
+    expect(ran).toBeLessThan(3100);
     expect((await scheduler.health()).settling).toBe(ran);
     // Its tasks are gone: nothing but their loss makes room again.
     await store.remove({
-      ids: [...(await store.list({ limit: 3000 })).tasks].flatMap((each) =>
+      ids: [...(await store.list({ limit: 5000 })).tasks].flatMap((each) =>
         each.lease ? [each.id] : [],
       ),
     });
     isFailing = false;
     await clock.advance('1m');
-    expect(ran).toBe(3000);
+    expect(ran).toBe(5000);
     expect(await store.count({})).toBe(0);
   });
 

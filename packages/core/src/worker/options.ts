@@ -6,8 +6,8 @@ export interface WorkerOptions {
   /** How many handlers run at once, across all stores. Default 10. */
   readonly concurrency?: number;
   /**
-   * The most tasks to claim before a slot is free for them. The actual number depends on how fast handlers are: none
-   * while they take long. Default 200.
+   * The most tasks to claim before a slot is free for them. The actual number depends on how fast handlers are, none
+   * while they take long, and on how large tasks are. Default 1000.
    */
   readonly prefetch?: number;
   /** The queues to work on, in strict order: the first has priority. Default `['default']`. */
@@ -77,7 +77,7 @@ export interface WorkerSettings {
 export function readWorkerOptions(options: WorkerOptions): WorkerSettings {
   const {
     concurrency = 10,
-    prefetch = 200,
+    prefetch = 1000,
     queues = ['default'],
     lease = 15_000,
     pollInterval,

@@ -7,6 +7,8 @@ import { Run, type RunEnd, type RunOptions } from './run.js';
 
 /** Claim ahead only tasks that are expected to start within this time. */
 const prefetchMs = 50;
+/** About how many characters the bodies of the tasks claimed ahead may have. */
+const prefetchLength = 4_000_000;
 
 export interface RunnerCallbacks {
   /** A run has ended, or its handler was given up. */
@@ -30,6 +32,8 @@ export class Runner {
   readonly #running = new Set<Run>();
   /** The running mean of how long handlers take, in milliseconds; undefined until the first has ended. */
   #meanRunMs: number | undefined;
+  /** The running mean of how long the bodies of claimed tasks are. */
+  #meanLength = 1;
   #whenIdle: (() => void)[] = [];
 
   constructor(access: StoreAccess, context: WorkerContext, callbacks: RunnerCallbacks) {
@@ -60,13 +64,15 @@ export class Runner {
   get room(): number {
     const { slots, settings } = this.#context;
     const expected = (settings.concurrency * prefetchMs) / Math.max(this.#meanRunMs ?? 1e9, 0.01);
-    const prefetch = Math.min(settings.prefetch, Math.floor(expected));
+    const affordable = prefetchLength / this.#meanLength;
+    const prefetch = Math.min(settings.prefetch, Math.floor(expected), Math.floor(affordable));
     // Claiming one at a time would cost a round trip each, so wait until half of the tasks claimed ahead have started.
     if (this.#waiting.length > prefetch / 2) return 0;
     return slots.free + prefetch - this.#waiting.length;
   }
 
   add(held: HeldTask): void {
+    this.#meanLength += (held.claim.record.body.length - this.#meanLength) / 10;
     this.#waiting.push(held);
   }
 

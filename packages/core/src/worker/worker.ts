@@ -37,7 +37,7 @@ import { undecidable } from './undecidable.js';
 import { Watcher } from './watcher.js';
 
 /** Stop claiming when this many settlements wait. */
-const outboxLimit = 1000;
+const outboxLimit = 2000;
 
 export class Worker {
   readonly #access: StoreAccess;
