@@ -98,6 +98,7 @@ export { anyOf } from './triggers/any-of.js';
 export { type AtKind, at } from './triggers/at.js';
 export type { CombinationKind } from './triggers/combination.js';
 export { type CronKind, type CronOptions, cron } from './triggers/cron.js';
+export { cronMacros } from './triggers/cron-parse.js';
 export { type EveryKind, type EveryOptions, every } from './triggers/every.js';
 export {
   type ExceptKind,

@@ -1,6 +1,7 @@
 /** Triggers in words, for people who do not read cron. */
 
 import type { Json, TriggerJson } from '@sched/core';
+import { cronMacros } from '@sched/core';
 
 const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 const months = [
@@ -8,15 +9,6 @@ const months = [
   ...['August', 'September', 'October', 'November', 'December'],
 ];
 const ordinals = ['', 'first', 'second', 'third', 'fourth', 'fifth'];
-const macros: Readonly<Record<string, string>> = {
-  '@yearly': '0 0 1 1 *',
-  '@annually': '0 0 1 1 *',
-  '@monthly': '0 0 1 * *',
-  '@weekly': '0 0 * * 0',
-  '@daily': '0 0 * * *',
-  '@midnight': '0 0 * * *',
-  '@hourly': '0 * * * *',
-};
 
 /**
  * Says in words what the stored form of a trigger means: `every day at 09:30, Europe/Berlin`. What has no short
@@ -120,7 +112,7 @@ function listed(texts: readonly string[]): string {
 /** The meaning of a cron expression, or undefined when it takes more than a few words. */
 function cronInWords(expression: string): string | undefined {
   const text = expression.trim();
-  const fields = (macros[text.toLowerCase()] ?? text).split(/\s+/);
+  const fields = (cronMacros[text.toLowerCase()] ?? text).split(/\s+/);
   const [second, minute, hour, day, month, weekday] =
     fields.length === 5 ? ['0', ...fields] : fields;
   if (!minute || !hour || !day || !month || !weekday || second !== '0') return undefined;

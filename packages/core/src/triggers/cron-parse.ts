@@ -114,7 +114,8 @@ const fieldSpecs: readonly FieldSpec[] = [
   },
 ];
 
-const macros: Readonly<Record<string, string>> = {
+/** The names that stand for whole cron expressions, with what they stand for. */
+export const cronMacros: Readonly<Record<string, string>> = {
   '@yearly': '0 0 1 1 *',
   '@annually': '0 0 1 1 *',
   '@monthly': '0 0 1 * *',
@@ -159,7 +160,7 @@ function splitFields(expression: string): Piece[] {
   const whole = { expression, spec: { name: 'expression' } };
   const macro = text.trimStart().toLowerCase();
   if (macro.startsWith('@')) {
-    const expanded = macros[macro];
+    const expanded = cronMacros[macro];
     if (expanded !== undefined) return splitFields(expanded);
     const interval = /^@every\s*(.*)/.exec(macro)?.[1];
     throw refuse(
@@ -167,7 +168,7 @@ function splitFields(expression: string): Piece[] {
       /^@(?:reboot|every)\b/.test(macro) ? 'SCHED_CRON_UNSUPPORTED' : 'SCHED_CRON_SYNTAX',
       'there is no such name for a schedule',
       interval === undefined
-        ? `${Object.keys(macros).join(', ')}, or five fields`
+        ? `${Object.keys(cronMacros).join(', ')}, or five fields`
         : `every: ${show(interval || '5m')} in place of cron`,
     );
   }
