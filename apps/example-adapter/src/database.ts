@@ -61,14 +61,14 @@ export function save(db: Database, changed: StoredTask, before?: StoredTask): St
   const { status, paused, lease, runAt } = changed;
   const wakeAt = status === 'scheduled' && !paused ? (lease?.expiresAt ?? runAt) : null;
   const task = { ...changed, wakeAt };
-  if (before) unlink(db, before);
+  if (before) for (const key of indexKeys(before)) db.index.removeSync(key);
   for (const key of indexKeys(task)) db.index.putSync(key, task.id);
   db.tasks.putSync(keyOf(task.id), task);
   return task;
 }
 
 export function remove(db: Database, task: StoredTask): void {
-  unlink(db, task);
+  for (const key of indexKeys(task)) db.index.removeSync(key);
   db.tasks.removeSync(keyOf(task.id));
 }
 
@@ -96,10 +96,6 @@ export function append(db: Database, entry: HistoryEntry, oldest: number, limit:
   if (entries.some(({ id }) => id === entry.id)) return;
   const all = [...entries, entry].sort((a, b) => a.at - b.at);
   db.history.putSync(keyOf(entry.taskId), all.slice(Math.max(all.length - limit, 0)));
-}
-
-function unlink({ index }: Database, task: StoredTask): void {
-  for (const key of indexKeys(task)) index.removeSync(key);
 }
 
 function indexKeys({ serial, queue, group, wakeAt }: StoredTask): Key[][] {

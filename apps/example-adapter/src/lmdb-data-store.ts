@@ -173,11 +173,10 @@ function take<T>(count: number, items: Iterable<T>, wanted = (_: T) => true): T[
   return taken;
 }
 
-function matches(task: StoredTask, { leased, ...filter }: TaskFilter, now: number): boolean {
-  const isLeased = task.lease !== null && now < task.lease.expiresAt;
-  if (leased !== undefined && leased !== isLeased) return false;
+function matches(task: StoredTask, filter: TaskFilter, now: number): boolean {
+  const seen = { ...task, leased: task.lease !== null && now < task.lease.expiresAt };
   const wanted = Object.entries(filter).filter(([, value]) => value !== undefined);
-  return wanted.every(([member, value]) => Reflect.get(task, member) === value);
+  return wanted.every(([member, value]) => Reflect.get(seen, member) === value);
 }
 
 function toRecord({ serial: _serial, settledToken: _token, ...record }: StoredTask): TaskRecord {
