@@ -16,7 +16,7 @@ const once =
   'an entry that is there before the first page, and is kept up to the last, is returned exactly once';
 
 /** Reads the newest entries of all tasks, through one handle and another in turn. */
-export class LatestPages {
+class LatestPages {
   readonly #handles: readonly DataStore[];
   #calls = 0;
 
