@@ -15,7 +15,9 @@ import { targetOf } from './broken-stores/broken-store.js';
 
 const store = {
   name: 'toy',
-  capabilities: { history: true, watch: false, transactions: false, processes: false },
+  capabilities: {
+    ...{ history: true, latestHistory: false, watch: false, transactions: false, processes: false },
+  },
 };
 const versions = { core: '1.2.3', runtime: 'node 24.0.0', platform: 'linux x64' };
 const passed: ConformanceResult = {
@@ -76,7 +78,7 @@ test('the page for people has levels, capabilities, failures and cases', () => {
     '# Conformance of toy\n\n**toy fails 1 of 2 cases.**\n\n`@sched/core` 1.2.3, node 24.0.0,',
     'with the seeds 7.',
     '| concurrency | many clients at once, and many processes | 0 | 1 | 0.0 |',
-    '| `history` | yes |\n| `watch` | no |',
+    '| `history` | yes |\n| `latestHistory` | no |\n| `watch` | no |',
     '### G2 one owner: c | d\n\n```text\nG2 one owner: c | d\nc is d\n```',
     '| passed | contract | G1 | a is b (seed 7) | 1500 |\n| **failed** | concurrency | G2 | c \\| d | 3 |',
   ]) {

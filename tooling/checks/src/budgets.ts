@@ -22,9 +22,10 @@ export const budgets: Budget[] = [
     // First thought to be 15 kB. What it took since: policies that decide the same again after a
     // crash, a worker that outlives any fault of a store and stalls of its own, and errors that say what to do: which of
     // the known options a misspelt one was meant to be; statements that calls of schedule share; and
-    // middleware, headers, what handlers tell while they run, and who is at work where: what those look at who run it.
+    // middleware, headers, what handlers tell while they run, who is at work where, and the newest runs of all tasks,
+    // which memory keeps in order: what those look at who run it.
     // Users on a server gain more by these than by the bytes; what may not grow unnoticed is their sum.
-    maxBytes: 37_000,
+    maxBytes: 37_900,
   },
   {
     what: 'the scheduler alone: no store, no combinations',
@@ -32,7 +33,7 @@ export const budgets: Budget[] = [
     // It has every, cron and their time zones in it, 5 kB of this, so that schedule(task, { cron })
     // works in every process without naming the kind. Whoever schedules with them has them in the
     // bundle anyway.
-    maxBytes: 34_500,
+    maxBytes: 34_900,
   },
   {
     what: 'one trigger: every',
@@ -49,7 +50,7 @@ export const budgets: Budget[] = [
     imports: { '@sched/http': ['createApi'] },
     external: ['@sched/core'],
     // A quarter of this is valibot and what makes JSON Schema of it.
-    maxBytes: 21_500,
+    maxBytes: 21_800,
   },
   {
     what: 'its listener for node:http',
@@ -71,13 +72,14 @@ const adapterMaxBytes = 6_000;
  * by itself than the others: what is one statement there is conditions, retries and merging of pages here.
  * MongoDB has no scripts either: what takes several steps is taken here, and so is what a crash leaves in
  * between. SQLite's driver takes text that does not come back as it was, so the adapter looks at it first. Those for
- * SQL count with `schemaSql`, which is in no bundle of who does not import it.
+ * SQL count with `schemaSql`, which is in no bundle of who does not import it. SQLite and PostgreSQL give the newest
+ * entries of all histories.
  */
 const largerAdapters: Record<string, number> = {
-  sqlite: 10_100,
-  postgres: 14_000,
+  sqlite: 10_500,
+  postgres: 14_400,
   redis: 15_700,
-  mysql: 12_900,
+  mysql: 13_000,
   mongo: 14_600,
   dynamodb: 13_900,
 };

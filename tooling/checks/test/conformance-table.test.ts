@@ -30,7 +30,9 @@ const toy: AdapterReport = {
     contract: { passed: 12, failed: 0, seconds: 1 },
     concurrency: { passed: 3, failed: 1, seconds: 2 },
   },
-  capabilities: { history: true, watch: false, transactions: false, processes: true },
+  capabilities: {
+    ...{ history: true, latestHistory: true, watch: false, transactions: false, processes: true },
+  },
 };
 const onServer = { ...toy, adapter: '@sched/served', server: 'postgres' };
 
@@ -39,10 +41,10 @@ test('reports become rows, between the marks and nowhere else', () => {
 
 <!-- Written by npm run conformance:update. -->
 
-| adapter | on | contract | concurrency | faults | scale | worker | \`history\` | \`watch\` | \`transactions\` | \`processes\` |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-| \`@sched/served\` | postgres | 12 | 3 of 4 | 0 | 0 | 0 | yes |  |  | yes |
-| \`@sched/toy\` | node | 12 | 3 of 4 | 0 | 0 | 0 | yes |  |  | yes |
+| adapter | on | contract | concurrency | faults | scale | worker | \`history\` | \`latestHistory\` | \`watch\` | \`transactions\` | \`processes\` |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| \`@sched/served\` | postgres | 12 | 3 of 4 | 0 | 0 | 0 | yes | yes |  |  | yes |
+| \`@sched/toy\` | node | 12 | 3 of 4 | 0 | 0 | 0 | yes | yes |  |  | yes |
 
 <!-- Until here. -->
 
