@@ -10,16 +10,12 @@ export interface LmdbDataStoreOptions extends DataStoreOptions {
 
 const defaults = { clock: Date.now, historyLimit: 100, historyMaxAgeMs: 7 * 86_400_000 };
 
+const unclaimed = { latestHistory: false, watch: false, transactions: false };
+
 /** Tasks in an LMDB directory. Any number of processes on one machine may share it. */
 export class LmdbDataStore implements DataStore {
   readonly name = 'lmdb';
-  readonly capabilities = {
-    history: true,
-    latestHistory: false,
-    watch: false,
-    transactions: false,
-    processes: true,
-  };
+  readonly capabilities = { history: true, processes: true, ...unclaimed };
   readonly #options: Required<LmdbDataStoreOptions>;
   #db: Database | undefined;
 
@@ -166,16 +162,15 @@ export class LmdbDataStore implements DataStore {
       return disk.entriesOf(db, taskId, oldest).reverse().slice(0, limit);
     });
 
-  async latestHistory(): Promise<never> {
-    const sentence = 'The LMDB store has no order of history across tasks.';
-    throw new SchedError('SCHED_STORE_UNSUPPORTED', sentence);
-  }
+  latestHistory: DataStore['latestHistory'] = async () => unsupported('latestHistory');
 
   watch: DataStore['watch'] = async () => this.#read([], () => async () => {});
 
-  withTransaction(): DataStore {
-    throw new SchedError('SCHED_STORE_UNSUPPORTED', 'The LMDB store takes no transactions.');
-  }
+  withTransaction = (): DataStore => unsupported('withTransaction');
+}
+
+function unsupported(call: string): never {
+  throw new SchedError('SCHED_STORE_UNSUPPORTED', `The LMDB store has no ${call}.`);
 }
 
 function take<T>(count: number, items: Iterable<T>, wanted = (_: T) => true): T[] {
