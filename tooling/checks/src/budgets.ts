@@ -22,9 +22,10 @@ export const budgets: Budget[] = [
     // First thought to be 15 kB. What it took since: policies that decide the same again after a
     // crash, a worker that outlives any fault of a store and stalls of its own, and errors that say what to do: which of
     // the known options a misspelt one was meant to be; statements that calls of schedule share; and
-    // middleware, headers, what handlers tell while they run, and who is at work where: what those look at who run it.
+    // middleware, headers, what handlers tell while they run, and who is at work where: what those look at who run it; and
+    // codecs that may wait, as encryption and key services have to, and a bound on what is called when a scheduler stops.
     // Users on a server gain more by these than by the bytes; what may not grow unnoticed is their sum.
-    maxBytes: 37_000,
+    maxBytes: 37_600,
   },
   {
     what: 'the scheduler alone: no store, no combinations',
@@ -32,7 +33,7 @@ export const budgets: Budget[] = [
     // It has every, cron and their time zones in it, 5 kB of this, so that schedule(task, { cron })
     // works in every process without naming the kind. Whoever schedules with them has them in the
     // bundle anyway.
-    maxBytes: 34_500,
+    maxBytes: 35_100,
   },
   {
     what: 'one trigger: every',
