@@ -58,6 +58,18 @@ export const budgets: Budget[] = [
     external: ['@sched/core'],
     maxBytes: 1_250,
   },
+  {
+    what: 'encryption, without core',
+    imports: { '@sched/encryption': ['encryption'] },
+    external: ['@sched/core'],
+    maxBytes: 1_800,
+  },
+  {
+    what: 'handlers in threads, without core and Piscina',
+    imports: { '@sched/worker-threads': ['inThread', 'createThreadPool'] },
+    external: ['@sched/core', 'piscina'],
+    maxBytes: 2_200,
+  },
 ];
 
 /**
