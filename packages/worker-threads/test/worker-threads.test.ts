@@ -7,6 +7,7 @@ import {
   createScheduler,
   type DataStore,
   defineTask,
+  type Policies,
   type RunInfo,
   type Scheduler,
   type SchedulerEvents,
@@ -15,7 +16,7 @@ import {
 } from '@sched/core';
 import { MemoryDataStore } from '@sched/memory';
 import { SqliteDataStore } from '@sched/sqlite';
-import { createThreadPool, inThread } from '@sched/worker-threads';
+import { createThreadPool, inThread, type ThreadPool } from '@sched/worker-threads';
 import { afterEach, describe, expect, test } from 'vitest';
 
 const handlers = new URL('./handlers.ts', import.meta.url);
@@ -55,6 +56,26 @@ function next<K extends keyof SchedulerEvents>(
       resolve(event);
     });
   });
+}
+
+/** A task that blocks its thread once it runs, and the moment from which it does. */
+function stuckTask(pool: ThreadPool, terminateAfterMs: number, options: Policies = {}) {
+  const { promise: isStuck, resolve } = Promise.withResolvers<void>();
+  const handler = inThread(handlers, { pool, exportName: 'stuck', terminateAfterMs });
+  const task = defineTask<string>('stuck', {
+    use: [pool],
+    retry: 0,
+    ...options,
+    handler: (run) =>
+      handler({
+        ...run,
+        log: (line) => {
+          run.log(line);
+          resolve();
+        },
+      }),
+  });
+  return { task, isStuck };
 }
 
 /** Runs a task once, and gives its entry in the history. */
@@ -225,7 +246,7 @@ describe('an abort', () => {
     const it = scheduler([patient, where]);
     await it.start();
     const { result } = await ran(it, where);
-    await it.schedule(patient, { id: 'p', every: '1h', timeout: '300ms', retry: 0 });
+    await it.schedule(patient, { id: 'p', every: '1h', timeout: '1s', retry: 0 });
     const failed = next(it, 'failed');
     await it.runNow('p');
     expect(await failed).toMatchObject({ error: { code: 'SCHED_TIMEOUT' } });
@@ -237,28 +258,23 @@ describe('an abort', () => {
 
   test('that cancels, or comes while the run waits for a thread, is told by its reason', async () => {
     const pool = createThreadPool({ maxThreads: 1 });
-    const use = [pool] as const;
-    const stuck = defineTask<string>('stuck', {
-      use,
-      handler: inThread(handlers, { pool, exportName: 'stuck', terminateAfterMs: 100 }),
-    });
+    const { task: stuck, isStuck } = stuckTask(pool, 100);
     const queued = defineTask('queued', {
-      use,
+      use: [pool],
       timeout: '200ms',
       retry: 0,
       handler: inThread(handlers, { pool }),
     });
-    const it = scheduler([stuck, queued]);
-    const file = join(folder(), 'log');
+    const echo = defineTask('echo', { use: [pool], handler: inThread(handlers, { pool }) });
+    const it = scheduler([stuck, queued, echo]);
     await it.start();
-    const begun = next(it, 'started', 's');
-    await it.schedule(stuck, { id: 's', payload: file });
-    await begun;
+    await it.schedule(stuck, { id: 's', payload: '' });
+    await isStuck;
     expect(await ran(it, queued)).toMatchObject({ error: { code: 'SCHED_TIMEOUT' } });
     const failed = next(it, 'failed', 's');
     expect(await it.cancel('s')).toBe(true);
     expect(await failed).toMatchObject({ error: { code: 'SCHED_CANCELLED' } });
-    expect(await ran(it, queued)).toMatchObject({ outcome: 'succeeded' });
+    expect(await ran(it, echo)).toMatchObject({ outcome: 'succeeded' });
   });
 });
 
@@ -271,12 +287,7 @@ test.each(stores)(
   'a handler that never ends keeps no lease of others from being extended, and ends by its timeout (%s)',
   async (_name, makeStore) => {
     const pool = createThreadPool({ maxThreads: 1 });
-    const stuck = defineTask<string>('stuck', {
-      use: [pool],
-      timeout: '2s',
-      retry: 0,
-      handler: inThread(handlers, { pool, exportName: 'stuck', terminateAfterMs: 200 }),
-    });
+    const { task: stuck } = stuckTask(pool, 200, { timeout: '4s' });
     const echo = defineTask('echo', { use: [pool], handler: inThread(handlers, { pool }) });
     let calls = 0;
     const released = Promise.withResolvers<void>();
@@ -289,10 +300,10 @@ test.each(stores)(
     const store = makeStore();
     const it = scheduler([stuck, echo, other], {
       store,
-      lease: '300ms',
+      lease: '1s',
       pollInterval: '50ms',
     });
-    const rival = scheduler([other], { store, lease: '300ms', pollInterval: '50ms' });
+    const rival = scheduler([other], { store, lease: '1s', pollInterval: '50ms' });
     const lost: unknown[] = [];
     it.on('lost', (event) => lost.push(event));
     rival.on('lost', (event) => lost.push(event));
@@ -306,10 +317,10 @@ test.each(stores)(
     await it.schedule(other, { id: 'o' });
     await begun;
     await rival.start();
-    // Seven leases long.
+    // Four leases long.
     expect(await next(it, 'failed', 's')).toMatchObject({
       error: { code: 'SCHED_TIMEOUT' },
-      durationMs: expect.toSatisfy((ms: number) => ms >= 2000 && ms < 7000),
+      durationMs: expect.toSatisfy((ms: number) => ms >= 4000),
     });
     expect(calls).toBe(1);
     expect(lost).toEqual([]);
@@ -342,15 +353,11 @@ describe('a pool', () => {
 
   test('ends what is stuck when its scheduler stops', async () => {
     const pool = createThreadPool({ maxThreads: 1 });
-    const stuck = defineTask<string>('stuck', {
-      use: [pool],
-      handler: inThread(handlers, { pool, exportName: 'stuck', terminateAfterMs: 3_600_000 }),
-    });
+    const { task: stuck, isStuck } = stuckTask(pool, 3_600_000);
     const it = scheduler([stuck], { abortGrace: '100ms' });
     await it.start();
-    const begun = next(it, 'started', 's');
     await it.schedule(stuck, { id: 's', payload: '' });
-    await begun;
+    await isStuck;
     const abandoned = next(it, 'abandoned', 's');
     await it.stop({ deadline: '100ms' });
     await abandoned;

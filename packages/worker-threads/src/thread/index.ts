@@ -1,9 +1,9 @@
 /** What each thread of a pool runs: loads the module of a handler, and calls it. */
 
-import { pack, unpack } from './errors.js';
-import type { FromThread, ThreadHandler, ThreadJob, ThreadRun, ToThread } from './thread-run.js';
+import { pack, unpack } from '../errors.js';
+import type { FromThread, ThreadHandler, ThreadJob, ThreadRun, ToThread } from '../thread-run.js';
 
-export type { ThreadJob } from './thread-run.js';
+export type { ThreadJob } from '../thread-run.js';
 
 export default async function runInThread(job: ThreadJob): Promise<void> {
   const { port, run } = job;
