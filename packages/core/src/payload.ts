@@ -6,7 +6,7 @@
  */
 
 import { SchedError } from './errors.js';
-import { isPromise, useWhenReady } from './promises.js';
+import { isPromise } from './promises.js';
 import { describeError, type TaskBody } from './record.js';
 import { show } from './show.js';
 import type { SchemaResult, StandardSchema, TaskDefinition } from './task.js';
@@ -57,11 +57,14 @@ export function encodePayload(
     return { payload: JSON.parse(text) as Json };
   }
   const input = codec.input === 'json' ? toJson(of, payload, hasSchema) : payload;
-  const stored = useWhenReady(encodeBy(codec, of, input), (text) => {
+  const store = (text: string): StoredPayload => {
     checkSize(of, text, maxBytes);
     return { encoded: { codec: codec.name, text } };
-  });
-  if (isPromise(stored)) stored.then(undefined, () => {});
+  };
+  const text = encodeBy(codec, of, input);
+  if (!isPromise(text)) return store(text);
+  const stored = text.then(store);
+  stored.then(undefined, () => {});
   return stored;
 }
 
@@ -120,21 +123,29 @@ export function readPayload(
       `The payload was encoded by the codec "${encoded.codec}". Give createScheduler that codec.`,
     );
   }
-  const refuse = (cause: unknown): never => {
-    throw new SchedError(
-      'SCHED_RECORD_UNREADABLE',
-      `The codec "${codec.name}" cannot decode the payload: ${describeError(cause).message}`,
-      { cause },
-    );
-  };
   try {
-    const value = useWhenReady(codec.decode(encoded.text), (decoded): unknown =>
-      codec.input === 'json' ? JSON.parse(decoded as string) : decoded,
-    );
-    return isPromise(value) ? value.then(undefined, refuse) : value;
+    const decoded = codec.decode(encoded.text);
+    if (!isPromise(decoded)) return outputOf(codec, decoded);
+    return decoded
+      .then((value) => outputOf(codec, value))
+      .then(undefined, (cause) => {
+        throw undecodable(codec, cause);
+      });
   } catch (cause) {
-    return refuse(cause);
+    throw undecodable(codec, cause);
   }
+}
+
+function outputOf(codec: PayloadCodec, decoded: unknown): unknown {
+  return codec.input === 'json' ? JSON.parse(decoded as string) : decoded;
+}
+
+function undecodable({ name }: PayloadCodec, cause: unknown): SchedError {
+  return new SchedError(
+    'SCHED_RECORD_UNREADABLE',
+    `The codec "${name}" cannot decode the payload: ${describeError(cause).message}`,
+    { cause },
+  );
 }
 
 function encodeBy(
