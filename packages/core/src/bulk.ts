@@ -8,6 +8,7 @@ import {
   type DeclarationContext,
   type Draft,
   declarationNames,
+  isEncoded,
   keepsMoment,
   newRecord,
   optionNames,
@@ -18,6 +19,7 @@ import {
 } from './declaration.js';
 import { isSchedError, SchedError } from './errors.js';
 import { checkPayload } from './payload.js';
+import { useWhenReady } from './promises.js';
 import { readBody } from './record.js';
 import type { TaskDefinition } from './task.js';
 import type { TaskRecords } from './task-records.js';
@@ -49,10 +51,13 @@ export async function readDeclarations(
   context: DeclarationContext,
 ): Promise<readonly Draft[]> {
   if (!Array.isArray(declarations)) throw invalid('declarations', declarations, 'an array');
-  const drafts = declarations.map((declaration) => readDeclaration(declaration, context));
-  for (const [index, { definition, payload }] of drafts.entries()) {
+  const sketches = declarations.map((declaration) => readDeclaration(declaration, context));
+  const drafts: Draft[] = [];
+  for (const [index, sketch] of sketches.entries()) {
     if (index > 0 && index % batchSize === 0) await yieldToEventLoop();
-    await checkPayload(definition, payload, context.codec);
+    const draft = isEncoded(sketch) ? sketch : { ...sketch, payload: await sketch.payload };
+    await checkPayload(draft.definition, draft.payload, context.codec);
+    drafts.push(draft);
   }
   return drafts;
 }
@@ -68,7 +73,8 @@ export async function readSingle(
   context: DeclarationContext,
 ): Promise<Draft> {
   if (options !== undefined) checkMembers('The options of schedule', options, optionNames());
-  const draft = readChecked({ task, ...options } as Declaration, context);
+  const sketch = readChecked({ task, ...options } as Declaration, context);
+  const draft = isEncoded(sketch) ? sketch : { ...sketch, payload: await sketch.payload };
   await checkPayload(draft.definition, draft.payload, context.codec);
   return draft;
 }
@@ -267,11 +273,11 @@ async function storeExisting(
   }
   const now = records.access.estimateNow();
   let isChanged = false;
-  const decide = (current: TaskRecord) => {
-    const change = redeclare(draft, current, now);
-    isChanged = change !== null;
-    return change;
-  };
+  const decide = (current: TaskRecord) =>
+    useWhenReady(redeclare(draft, current, now), (change) => {
+      isChanged = change !== null;
+      return change;
+    });
   if (await records.tryEdit(id, decide, known)) {
     if (!isChanged) return 'unchanged';
     return onConflict === 'replace' ? 'replaced' : 'updated';

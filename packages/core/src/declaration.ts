@@ -14,6 +14,7 @@ import {
   type ResolvedPolicies,
   resolvePolicies,
 } from './policies.js';
+import { isPromise, useWhenReady } from './promises.js';
 import { bodyVersion, readBody, type TaskBody, writeBody } from './record.js';
 import { firstOccurrence, triggerContext } from './schedule.js';
 import type { TaskDefinition } from './task.js';
@@ -112,6 +113,15 @@ export interface Draft {
   readonly headers: Record<string, string>;
 }
 
+/** A draft whose payload a codec may still be encoding. */
+export type Sketch = Omit<Draft, 'payload'> & {
+  readonly payload: StoredPayload | PromiseLike<StoredPayload>;
+};
+
+export function isEncoded(sketch: Sketch): sketch is Draft {
+  return !isPromise(sketch.payload);
+}
+
 export interface DeclarationContext {
   readonly definitions: ReadonlyMap<string, TaskDefinition>;
   readonly triggers: TriggerRegistry;
@@ -120,12 +130,12 @@ export interface DeclarationContext {
 }
 
 /** @throws SchedError when anything about the declaration is not valid */
-export function readDeclaration(declaration: Declaration, context: DeclarationContext): Draft {
+export function readDeclaration(declaration: Declaration, context: DeclarationContext): Sketch {
   return readChecked(checkMembers('A declaration', declaration, declarationNames()), context);
 }
 
 /** @throws SchedError when anything about the declaration is not valid, except a member that is not known */
-export function readChecked(given: Declaration, context: DeclarationContext): Draft {
+export function readChecked(given: Declaration, context: DeclarationContext): Sketch {
   const { task, id, onConflict, debounce } = given;
   if (typeof task?.run !== 'function') throw invalid('task', task, 'made by defineTask');
   if (id !== undefined) checkId(id);
@@ -225,7 +235,11 @@ export function newRecord(draft: Draft, now: number, edition = 1): NewTaskRecord
 export type Change = Partial<Omit<NewTaskRecord, 'id' | 'paused'>> | null;
 
 /** What changes when a task is declared again. */
-export function redeclare(draft: Draft, record: TaskRecord, now: number): Change {
+export function redeclare(
+  draft: Draft,
+  record: TaskRecord,
+  now: number,
+): Change | PromiseLike<Change> {
   const body = readBody(record.body);
   if (draft.onConflict === 'replace' || !keepsMoment(draft, body)) {
     const { id: _id, paused: _paused, ...change } = newRecord(draft, now, body.edition + 1);
@@ -234,10 +248,14 @@ export function redeclare(draft: Draft, record: TaskRecord, now: number): Change
     const kept = { ...(headers && { headers }), ...readBody(change.body), ...(last && { last }) };
     return { ...change, body: writeBody(kept) };
   }
+  return useWhenReady(isSamePayload(draft, body), (isSame) => adjust(draft, record, body, isSame));
+}
+
+/** What changes in a task that keeps the moment of its next run. */
+function adjust(draft: Draft, record: TaskRecord, body: TaskBody, isSame: boolean): Change {
   const { definition, queue, group, headers, policies } = draft;
   const { name } = definition;
   const { payload: stored, encoded, policies: _policies, ...rest } = body;
-  const isSame = isSamePayload(draft, body);
   // A one-off has no next run. The new edition makes it run again after a run in progress with the old payload.
   const isNews = body.trigger.kind === 'at' && !isSame;
   // What a codec has encoded differently this time is no change.
@@ -293,11 +311,21 @@ function occurrenceOf(id: string, trigger: Trigger, now: number) {
   );
 }
 
+function isSamePayload({ payload, codec }: Draft, body: TaskBody): boolean | Promise<boolean> {
+  if (codec) return isSameDecoded(payload, body, codec);
+  return !body.encoded && sameJson({ value: payload.payload }, { value: body.payload });
+}
+
 /** Compares decoded payloads, because a codec may encode one payload differently each time, as encryption does. */
-function isSamePayload({ payload, codec }: Draft, body: TaskBody): boolean {
+async function isSameDecoded(
+  payload: StoredPayload,
+  body: TaskBody,
+  codec: PayloadCodec,
+): Promise<boolean> {
   try {
-    const [given, stored] = [payload, body].map((each) => ({ value: readPayload(each, codec) }));
-    return sameJson(given ?? {}, stored ?? {});
+    const read = async (stored: StoredPayload) => ({ value: await readPayload(stored, codec) });
+    const [given, stored] = await Promise.all([read(payload), read(body)]);
+    return sameJson(given, stored);
   } catch {
     // A payload cannot be read or compared here, so compare the encoded texts.
     return payload.encoded?.text === body.encoded?.text;

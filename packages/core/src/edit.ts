@@ -45,7 +45,7 @@ export function editorOf(id: string, changes: TaskChanges, context: DeclarationC
     if (encoded) {
       const { payload: _payload, encoded: _encoded, ...rest } = next;
       const definition = definitionOf(record.name, context);
-      const payload = encoded(definition.schema !== undefined);
+      const payload = await encoded(definition.schema !== undefined);
       await checkPayload(definition, payload, context.codec);
       next = { ...rest, ...payload };
     }
@@ -71,13 +71,13 @@ function encoderOf(
   id: string,
   payload: unknown,
   { codec, maxPayloadBytes }: DeclarationContext,
-): (hasSchema: boolean) => StoredPayload {
-  const attempt = (hasSchema: boolean): (() => StoredPayload) => {
+): (hasSchema: boolean) => StoredPayload | PromiseLike<StoredPayload> {
+  const attempt = (hasSchema: boolean) => {
     try {
       const stored = encodePayload(id, hasSchema, payload, codec, maxPayloadBytes);
       return () => stored;
     } catch (error) {
-      return () => {
+      return (): never => {
         throw error;
       };
     }

@@ -31,7 +31,8 @@ export const errorCodes = {
   SCHED_PAYLOAD_NOT_JSON: 'A payload holds a value that JSON cannot hold.',
   SCHED_PAYLOAD_TOO_LARGE: 'A payload is larger than the limit.',
   SCHED_RECORD_UNREADABLE: 'A stored record was written by a newer version, or is damaged.',
-  SCHED_TIMEOUT: 'A handler ran longer than its timeout.',
+  SCHED_TIMEOUT:
+    'A handler, or other code that was given to the scheduler, ran longer than it may.',
   SCHED_LEASE_LOST: 'The lease of a running task was lost: the task may be running elsewhere.',
   SCHED_CANCELLED: 'The run was cancelled on request.',
   SCHED_REPLACED: 'The next occurrence fell due and replaced the run that was still going.',

@@ -2,7 +2,9 @@
 
 import type { ScheduledTask } from './bulk.js';
 import { checkMembers, invalid } from './check.js';
+import type { Clock } from './clock.js';
 import { SchedError } from './errors.js';
+import { within } from './promises.js';
 import { nothing } from './run-report.js';
 import type { RunContext, TaskDefinition } from './task.js';
 
@@ -46,8 +48,13 @@ export interface Middleware<Context extends object = object> {
    * for all definitions that use the same middleware. When this throws, the scheduler does not start.
    */
   open?(): Context | Promise<Context>;
-  /** Disposes of what `open` has built, after the last run has ended. Those opened last are closed first. */
-  close?(context: Context): unknown;
+  /**
+   * Disposes of what `open` has built, after the last run has ended. Those opened last are closed first. Without `open`,
+   * it is called with an empty context.
+   *
+   * @param signal aborted when `shutdownTimeout` has passed, after which nobody waits for it
+   */
+  close?(context: Context, signal: AbortSignal): unknown;
 }
 
 /** Middleware that only surrounds runs. */
@@ -92,10 +99,17 @@ const noLayers: Layers = { around: [], context: nothing };
 
 /** The middleware of a scheduler and its definitions, and what it has built. */
 export class MiddlewareStack {
+  readonly #clock: Clock;
+  readonly #closeTimeoutMs: number;
   readonly #common: Middleware[] = [];
   /** In the order in which it was built. */
   readonly #built = new Map<Middleware, object>();
   readonly #layers = new Map<TaskDefinition, Layers>();
+
+  constructor(clock: Clock, closeTimeoutMs: number) {
+    this.#clock = clock;
+    this.#closeTimeoutMs = closeTimeoutMs;
+  }
 
   add(middleware: Middleware): void {
     this.#common.push(middleware);
@@ -107,7 +121,7 @@ export class MiddlewareStack {
     const all = new Set([...this.#common, ...handled.flatMap(({ middleware }) => middleware)]);
     for (const middleware of all) {
       try {
-        const context = await middleware.open?.();
+        const context = middleware.open ? await middleware.open() : middleware.close && nothing;
         if (context) this.#built.set(middleware, context);
       } catch (error) {
         await this.close(() => {});
@@ -131,7 +145,12 @@ export class MiddlewareStack {
     for (const [middleware, context] of [...this.#built].reverse()) {
       this.#built.delete(middleware);
       try {
-        await middleware.close?.(context);
+        await within(
+          this.#clock,
+          this.#closeTimeoutMs,
+          'A shutdown hook, or the close of a middleware,',
+          (signal) => middleware.close?.(context, signal),
+        );
       } catch (error) {
         failed(error);
       }

@@ -6,6 +6,7 @@
  */
 
 import { SchedError } from './errors.js';
+import { isPromise } from './promises.js';
 import { describeError, type TaskBody } from './record.js';
 import { show } from './show.js';
 import type { SchemaResult, StandardSchema, TaskDefinition } from './task.js';
@@ -15,7 +16,14 @@ import type { Json } from './trigger.js';
 export interface PayloadCodec {
   /** Stored with each payload, so that a payload is never read with the wrong codec. */
   readonly name: string;
-  encode(payload: unknown): string;
+  /**
+   * What `encode` is given and `decode` gives back: the payload itself, or its JSON, which is checked as without a codec.
+   * Default `payload`.
+   */
+  readonly input?: 'payload' | 'json';
+  /** May be asynchronous. Then it has to read the payload before it first waits: the caller may change it afterwards. */
+  encode(payload: unknown): string | PromiseLike<string>;
+  /** May be asynchronous. */
   decode(text: string): unknown;
 }
 
@@ -26,10 +34,12 @@ export type StoredPayload = Pick<TaskBody, 'payload' | 'encoded'>;
 const maxDepth = 500;
 
 /**
- * Makes the stored form of a payload. Synchronous, so that later changes by the caller have no effect.
+ * Makes the stored form of a payload. Has read the payload when it returns, so that later changes by the caller have no
+ * effect.
  *
  * @param of the name of the task, for messages
  * @param hasSchema whether a schema decides how objects may be written
+ * @returns a promise only if the codec is asynchronous. It need not be waited for: its rejection is no unhandled one
  * @throws SchedError `SCHED_PAYLOAD_NOT_JSON`, `SCHED_PAYLOAD_TOO_LARGE`, or `SCHED_PAYLOAD_INVALID` when the codec
  *   cannot encode it
  */
@@ -39,19 +49,34 @@ export function encodePayload(
   payload: unknown,
   codec: PayloadCodec | undefined,
   maxBytes: number,
-): StoredPayload {
+): StoredPayload | PromiseLike<StoredPayload> {
   if (payload === undefined) return {};
-  const text = codec ? encodeBy(codec, of, payload) : toJson(of, payload, hasSchema);
+  if (!codec) {
+    const text = toJson(of, payload, hasSchema);
+    checkSize(of, text, maxBytes);
+    return { payload: JSON.parse(text) as Json };
+  }
+  const input = codec.input === 'json' ? toJson(of, payload, hasSchema) : payload;
+  const store = (text: string): StoredPayload => {
+    checkSize(of, text, maxBytes);
+    return { encoded: { codec: codec.name, text } };
+  };
+  const text = encodeBy(codec, of, input);
+  if (!isPromise(text)) return store(text);
+  const stored = text.then(store);
+  stored.then(undefined, () => {});
+  return stored;
+}
+
+function checkSize(of: string, text: string, maxBytes: number): void {
   // A UTF-16 unit takes at most three bytes, so most payloads need no counting.
   const bytes = text.length * 3 <= maxBytes ? 0 : new TextEncoder().encode(text).length;
-  if (bytes > maxBytes) {
-    throw new SchedError(
-      'SCHED_PAYLOAD_TOO_LARGE',
-      `The payload of ${of} has ${bytes} bytes, more than maxPayloadBytes (${maxBytes}). Store it elsewhere and schedule a reference to it.`,
-      { details: { bytes, maxBytes } },
-    );
-  }
-  return codec ? { encoded: { codec: codec.name, text } } : { payload: JSON.parse(text) as Json };
+  if (bytes <= maxBytes) return;
+  throw new SchedError(
+    'SCHED_PAYLOAD_TOO_LARGE',
+    `The payload of ${of} has ${bytes} bytes, more than maxPayloadBytes (${maxBytes}). Store it elsewhere and schedule a reference to it.`,
+    { details: { bytes, maxBytes } },
+  );
 }
 
 /**
@@ -64,33 +89,12 @@ export async function checkPayload(
   stored: StoredPayload,
   codec: PayloadCodec | undefined,
 ): Promise<void> {
-  await validate(task, readPayload(stored, codec));
+  const value = readPayload(stored, codec);
+  await parsePayload(task, isPromise(value) ? await value : value);
 }
 
-/**
- * Reads a stored payload for the handler: validated, and a copy, which the handler may change.
- *
- * @throws SchedError `SCHED_PAYLOAD_INVALID` when the schema refuses it, `SCHED_RECORD_UNREADABLE` when it was
- *   encoded by another codec
- */
-export async function decodePayload(
-  task: TaskDefinition,
-  stored: StoredPayload,
-  codec: PayloadCodec | undefined,
-): Promise<unknown> {
-  return validate(task, copyPayload(stored, codec));
-}
-
-/**
- * Reads a stored payload without validation, as a copy, which the handler may change.
- *
- * @throws SchedError `SCHED_RECORD_UNREADABLE` when it was encoded by another codec, or this one cannot decode it
- */
-export function copyPayload(stored: StoredPayload, codec: PayloadCodec | undefined): unknown {
-  return stored.encoded ? readPayload(stored, codec) : copyJson(stored.payload);
-}
-
-function copyJson(json: Json | undefined): Json | undefined {
+/** A copy of a payload that no codec has encoded. The handler may change it. */
+export function copyJson(json: Json | undefined): Json | undefined {
   if (typeof json !== 'object' || json === null) return json;
   if (Array.isArray(json)) return json.map(copyJson) as Json[];
   // The spread also copies a member named `__proto__`, and a later assignment finds it.
@@ -105,6 +109,7 @@ function copyJson(json: Json | undefined): Json | undefined {
 /**
  * Reads a stored payload, without validation.
  *
+ * @returns a promise only if the codec is asynchronous
  * @throws SchedError `SCHED_RECORD_UNREADABLE` when it was encoded by another codec, or this one cannot decode it
  */
 export function readPayload(
@@ -119,35 +124,59 @@ export function readPayload(
     );
   }
   try {
-    return codec.decode(encoded.text);
+    const decoded = codec.decode(encoded.text);
+    if (!isPromise(decoded)) return outputOf(codec, decoded);
+    return decoded
+      .then((value) => outputOf(codec, value))
+      .then(undefined, (cause) => {
+        throw undecodable(codec, cause);
+      });
   } catch (cause) {
-    throw new SchedError(
-      'SCHED_RECORD_UNREADABLE',
-      `The codec "${codec.name}" cannot decode the payload: ${describeError(cause).message}`,
-      { cause },
-    );
+    throw undecodable(codec, cause);
   }
 }
 
-function encodeBy(codec: PayloadCodec, taskName: string, payload: unknown): string {
-  let fault: string;
-  let cause: unknown;
-  try {
-    const text: unknown = codec.encode(payload);
-    if (typeof text === 'string') return text;
-    fault = `it gave ${show(text)} instead of text`;
-  } catch (error) {
-    cause = error;
-    fault = describeError(error).message;
-  }
-  throw new SchedError(
-    'SCHED_PAYLOAD_INVALID',
-    `The codec "${codec.name}" cannot encode the payload of ${taskName}: ${fault}`,
+function outputOf(codec: PayloadCodec, decoded: unknown): unknown {
+  return codec.input === 'json' ? JSON.parse(decoded as string) : decoded;
+}
+
+function undecodable({ name }: PayloadCodec, cause: unknown): SchedError {
+  return new SchedError(
+    'SCHED_RECORD_UNREADABLE',
+    `The codec "${name}" cannot decode the payload: ${describeError(cause).message}`,
     { cause },
   );
 }
 
-async function validate(task: TaskDefinition, value: unknown): Promise<unknown> {
+function encodeBy(
+  codec: PayloadCodec,
+  taskName: string,
+  input: unknown,
+): string | PromiseLike<string> {
+  const refuse = (cause: unknown, fault = describeError(cause).message): never => {
+    throw new SchedError(
+      'SCHED_PAYLOAD_INVALID',
+      `The codec "${codec.name}" cannot encode the payload of ${taskName}: ${fault}`,
+      { cause },
+    );
+  };
+  let text: unknown;
+  try {
+    text = codec.encode(input);
+  } catch (error) {
+    return refuse(error);
+  }
+  const check = (given: unknown): string =>
+    typeof given === 'string' ? given : refuse(undefined, `it gave ${show(given)} instead of text`);
+  return isPromise(text) ? text.then(check, (error) => refuse(error)) : check(text);
+}
+
+/**
+ * Parses a payload by the task's schema, if it has one.
+ *
+ * @throws SchedError `SCHED_PAYLOAD_INVALID` when the schema refuses it
+ */
+export async function parsePayload(task: TaskDefinition, value: unknown): Promise<unknown> {
   const schema: StandardSchema | undefined = task.schema;
   if (!schema) return value;
   const refusal = `The payload of ${task.name}, as it is stored, does not satisfy the task's schema`;

@@ -100,7 +100,7 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
       ...{ clock, codec, settings },
       events,
       definitions: indexDefinitions(options.tasks ?? []),
-      middleware: new MiddlewareStack(),
+      middleware: new MiddlewareStack(clock, settings.shutdownTimeoutMs),
       triggers: createTriggerRegistry([at, every, cron, ...(options.triggers ?? [])]),
       slots: new Slots(settings.concurrency, clock, (forMs) =>
         events.emit('saturated', { forMs, runs: this.#runs() }),
@@ -213,7 +213,7 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
   /**
    * Stops for good. Claims no more tasks, gives back those that have not started, and waits for the running ones.
    * Aborts their signals at the deadline. A task that still does not end keeps its lease until it expires, and runs
-   * again elsewhere. Closes the stores that nobody else in this process uses.
+   * again elsewhere. Calls the shutdown hooks, and closes the stores that nobody else in this process uses.
    *
    * @param options.deadline how long handlers may go on. Default 30 s
    */
@@ -226,6 +226,22 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  /**
+   * Has `hook` called once when this scheduler stops, if it has been started: after its last run has ended, and before
+   * the stores are closed, so that the hook may still schedule. Hooks and the `close` of middleware are called one after
+   * another, those that were added last first, and each is waited for no longer than `shutdownTimeout`. What they throw
+   * is told by the event `middlewareError`.
+   *
+   * A process that is killed calls no hook. What must be done even then is to be a task.
+   *
+   * @returns the scheduler
+   * @throws SchedError `SCHED_ARGUMENT_INVALID`, also after `start`
+   */
+  onShutdown(hook: (signal: AbortSignal) => unknown): this {
+    if (typeof hook !== 'function') throw invalid('The shutdown hook', hook, 'a function');
+    return this.use({ close: (_context, signal) => hook(signal) });
   }
 
   /** Calls `listener` for each event of that name. Returns a function that removes the listener. */
@@ -343,6 +359,7 @@ function isCodec(value: unknown): value is PayloadCodec {
   return (
     typeof codec?.name === 'string' &&
     codec.name !== '' &&
+    [undefined, 'payload', 'json'].includes(codec.input) &&
     typeof codec.encode === 'function' &&
     typeof codec.decode === 'function'
   );

@@ -29,6 +29,7 @@ import { findLatestRuns, type LatestRuns, type LatestRunsRequest } from './lates
 import { type ListFilter, type PageRequest, readFilter } from './listing.js';
 import type { MiddlewareStack } from './middleware.js';
 import { previewTimes } from './preview.js';
+import { isPromise } from './promises.js';
 import { readBody, writeBody } from './record.js';
 import { type Selection, selectorOf } from './selection.js';
 import type { StoreAccess } from './store-access.js';
@@ -147,7 +148,9 @@ export class TaskClient {
       store.list({ ...filter, limit, ...(after !== undefined && { after }) }),
     );
     const shown = tasks.filter((task) => !isAnnouncement(task));
-    return { tasks: shown.map((task) => this.#describe(task, now)), next };
+    const described = shown.map((task) => this.#describe(task, now));
+    const isWaiting = described.some((task) => isPromise(task));
+    return { tasks: isWaiting ? await Promise.all(described) : (described as TaskInfo[]), next };
   }
 
   /**
@@ -416,7 +419,7 @@ export class TaskClient {
     return canMatch ? this.#count({ ...filter, group: announcementGroup }) : 0;
   }
 
-  #describe(record: TaskRecord, now: number): TaskInfo {
+  #describe(record: TaskRecord, now: number): TaskInfo | PromiseLike<TaskInfo> {
     const { codec, definitions } = this.#context;
     return describeTask(record, codec, definitions.get(record.name), now);
   }

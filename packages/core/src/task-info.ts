@@ -5,6 +5,7 @@ import type { SchedError } from './errors.js';
 import { type Headers, noHeaders } from './headers.js';
 import { type PayloadCodec, readPayload } from './payload.js';
 import { defaultPolicies, type ResolvedPolicies } from './policies.js';
+import { isPromise } from './promises.js';
 import {
   type RunEntry,
   type RunError,
@@ -104,12 +105,13 @@ export interface TaskInfo {
   readonly error: SchedError | null;
 }
 
+/** @returns a promise only if the codec is asynchronous */
 export function describeTask(
   record: TaskRecord,
   codec: PayloadCodec | undefined,
   definition: TaskDefinition | undefined,
   now: number,
-): TaskInfo {
+): TaskInfo | PromiseLike<TaskInfo> {
   const { id, name, queue, group, lease, runAt } = record;
   const envelope = {
     ...{ id, name, queue, group },
@@ -138,10 +140,16 @@ export function describeTask(
     nominal: dateOf(nominal),
     lastRun: last ? describeRun(last) : null,
   };
+  const withPayload = (payload: unknown) => ({ ...read, payload, error: null });
+  const unreadable = (error: unknown) => ({
+    ...{ ...read, payload: undefined },
+    error: error as SchedError,
+  });
   try {
-    return { ...read, payload: readPayload(body, codec), error: null };
+    const payload = readPayload(body, codec);
+    return isPromise(payload) ? payload.then(withPayload, unreadable) : withPayload(payload);
   } catch (error) {
-    return { ...read, payload: undefined, error: error as SchedError };
+    return unreadable(error);
   }
 }
 

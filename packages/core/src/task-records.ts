@@ -12,7 +12,7 @@ import type { StoreAccess } from './store-access.js';
 const editLimit = 20;
 
 /** Decides what to change in a record as it is now. */
-export type Decide = (record: TaskRecord, body: TaskBody) => Change | Promise<Change>;
+export type Decide = (record: TaskRecord, body: TaskBody) => Change | PromiseLike<Change>;
 
 export class TaskRecords {
   readonly access: StoreAccess;

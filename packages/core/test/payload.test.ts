@@ -10,7 +10,14 @@ import {
   type Scheduler,
   type TaskDefinition,
 } from '../src/index.js';
-import { checkPayload, decodePayload, encodePayload } from '../src/payload.js';
+import {
+  checkPayload,
+  copyJson,
+  encodePayload,
+  parsePayload,
+  readPayload,
+  type StoredPayload,
+} from '../src/payload.js';
 import { bodyVersion, readBody, writeBody } from '../src/record.js';
 import { logEvents } from './support/events.js';
 import { createSetting } from './support/setting.js';
@@ -22,9 +29,25 @@ async function encode(
   payload: unknown,
   { codec, maxBytes = mebibyte }: { codec?: PayloadCodec; maxBytes?: number } = {},
 ) {
-  const stored = encodePayload(task.name, task.schema !== undefined, payload, codec, maxBytes);
+  const stored = await encodePayload(
+    task.name,
+    task.schema !== undefined,
+    payload,
+    codec,
+    maxBytes,
+  );
   await checkPayload(task, stored, codec);
   return stored;
+}
+
+/** What a handler is given of what is stored. */
+async function decodePayload(
+  task: TaskDefinition,
+  stored: StoredPayload,
+  codec: PayloadCodec | undefined,
+) {
+  const value = stored.encoded ? await readPayload(stored, codec) : copyJson(stored.payload);
+  return parsePayload(task, value);
 }
 
 /** What a handler in another process is given. */
@@ -486,6 +509,24 @@ describe('a codec', () => {
     await other.stop();
     await worker.start();
     await clock.runUntil(() => ran.includes('encoded'));
+  });
+
+  test('other than the one of a run that is in progress does not keep it from being recorded', async () => {
+    const { clock, scheduler } = createSetting();
+    const task = defineTask<string>('t', { handler: () => clock.sleep('10s') });
+    await using worker = scheduler({ tasks: [task], codec: rich });
+    await using other = scheduler({ tasks: [task], codec: { ...rich, name: 'other' } });
+    const events = logEvents(worker);
+    await worker.schedule(task, { payload: 'a', id: 'a', every: '1h' });
+    await worker.start();
+    await clock.runUntil(() => events.of('started').length === 1);
+    await other.update('a', { payload: 'b' });
+    await clock.runUntil(() => events.of('succeeded').length === 1);
+    await clock.advance('1h');
+    expect(events.types()).not.toContain('lost');
+    expect(events.of('deferred')).toMatchObject([{ id: 'a', reason: 'unreadable' }]);
+    expect(await worker.history('a')).toMatchObject([{ outcome: 'succeeded', attempt: 1 }]);
+    expect(await other.get('a')).toMatchObject({ state: 'scheduled', payload: 'b' });
   });
 
   test('that cannot decode what it finds makes the record unreadable', async () => {

@@ -2,6 +2,8 @@ import type { ClaimedTask, TaskRecord } from '../data-store.js';
 import { admit } from '../decisions/admit.js';
 import { isSameRun } from '../decisions/claim.js';
 import type { Decision } from '../decisions/decision.js';
+import { readPayload } from '../payload.js';
+import { isPromise, within } from '../promises.js';
 import type { StoreAccess } from '../store-access.js';
 import type { WorkerContext } from './context.js';
 import type { GiveBack } from './give-back.js';
@@ -21,6 +23,8 @@ export interface AdmissionCallbacks {
   lost(held: HeldTask): void;
   /** Claimed tasks have been considered: start what waits, and extend the new leases. */
   considered(): void;
+  /** Tasks that were being considered may have left room for others. */
+  freed(): void;
   /** Work that `stop` has to wait for. */
   track(work: Promise<void>): void;
 }
@@ -46,6 +50,7 @@ export class Admission {
   readonly #runner: Runner;
   readonly #giveBack: GiveBack;
   readonly #callbacks: AdmissionCallbacks;
+  #decoding = 0;
 
   constructor(parts: AdmissionParts, callbacks: AdmissionCallbacks) {
     this.#access = parts.access;
@@ -56,6 +61,11 @@ export class Admission {
     this.#runner = parts.runner;
     this.#giveBack = parts.giveBack;
     this.#callbacks = callbacks;
+  }
+
+  /** How many tasks have yet to ask for a slot, because an asynchronous codec is decoding their payload. */
+  get decoding(): number {
+    return this.#decoding;
   }
 
   /** Resolves when the unusable tasks have been given back. */
@@ -142,11 +152,46 @@ export class Admission {
   }
 
   /**
-   * Decides what to do with a task: run it when there is a slot, or settle it at once.
+   * Decides what to do with a task: run it when there is a slot, or settle it at once. Decides nothing about a task whose
+   * payload cannot be decoded here.
    *
-   * @returns why no decision is possible, or undefined when there is one
+   * @returns why no decision is possible, or undefined when there is one, or will be
    */
   #consider(held: HeldTask, now: number): Unusable | undefined {
+    const { body } = held.claim;
+    // A JSON payload was read with the body.
+    if (!body.encoded) return this.#considerRead(held, now);
+    try {
+      const decoded = readPayload(body, this.#context.codec);
+      if (isPromise(decoded)) this.#callbacks.track(this.#considerDecoded(held, decoded));
+      else held.decoded = decoded;
+      return isPromise(decoded) ? undefined : this.#considerRead(held, now);
+    } catch (error) {
+      return this.#refuse(held, error, now);
+    }
+  }
+
+  async #considerDecoded(held: HeldTask, decoding: PromiseLike<unknown>): Promise<void> {
+    const { clock, settings } = this.#context;
+    let consider = (now: number) => this.#considerRead(held, now);
+    this.#decoding++;
+    try {
+      // What waits longer would be given back as if for want of a slot, and claimed again at once.
+      const limitMs = settings.heartbeatMs / 2;
+      held.decoded = await within(clock, limitMs, 'The codec', () => decoding);
+    } catch (error) {
+      consider = (now) => this.#refuse(held, error, now);
+    }
+    this.#decoding--;
+    // Meanwhile the task may have been lost, claimed again or given back.
+    if (!this.#held.has(held)) return;
+    const unusable = consider(this.#access.estimateNow());
+    this.#callbacks.considered();
+    this.#callbacks.freed();
+    if (unusable) await this.#giveBack.unusable([unusable]);
+  }
+
+  #considerRead(held: HeldTask, now: number): Unusable | undefined {
     const { claim } = held;
     const { maxRunning } = claim.policies.overlap;
     const children = claim.body.children ?? [];
@@ -162,9 +207,13 @@ export class Admission {
       this.#apply(held, decide());
       return undefined;
     } catch (error) {
-      this.#held.delete(held);
-      return this.#intake.refuse(held.claim, error, now);
+      return this.#refuse(held, error, now);
     }
+  }
+
+  #refuse(held: HeldTask, error: unknown, now: number): Unusable {
+    this.#held.delete(held);
+    return this.#intake.refuse(held.claim, error, now);
   }
 
   /** The record lists the children that were started. Only the store knows which of them have ended. */

@@ -16,6 +16,8 @@ export interface HeldTask {
   phase: 'waiting' | 'running' | 'settling';
   /** The latest revision of the record that this worker has seen. */
   seenRevision: number;
+  /** The payload, where a codec had encoded it. */
+  decoded?: unknown;
   /** Present while the task runs. */
   run?: Run | undefined;
   /** Another worker may own the task: the store said so, or the lease expired without an answer. */

@@ -3,7 +3,6 @@
 import type { ClaimedTask, TaskRecord } from '../data-store.js';
 import type { Claim } from '../decisions/claim.js';
 import { isSchedError, SchedError } from '../errors.js';
-import { readPayload } from '../payload.js';
 import { defaultPolicies, type ResolvedPolicies } from '../policies.js';
 import { describeError, readBody, type TaskBody } from '../record.js';
 import { show } from '../show.js';
@@ -66,12 +65,10 @@ export class Intake {
     return { task, token, reason, error, deferUntil, isNews: this.#isNews(task) } as const;
   }
 
-  /** @throws SchedError when the body, the policies, the trigger or the payload cannot be read here */
+  /** @throws SchedError when the body, the policies or the trigger cannot be read here */
   read(record: TaskRecord, token: number, definition: TaskDefinition): Claim {
-    const { triggers, codec, settings } = this.#context;
+    const { triggers, settings } = this.#context;
     const body = readBody(record.body);
-    // A JSON payload was read with the body. Decode an encoded one now: if that fails, the task is given back.
-    if (body.encoded) readPayload(body, codec);
     const policies = this.#policiesOf(definition, body);
     const trigger = triggers.parse(body.trigger);
     return { record, body, trigger, policies, token, owner: settings.owner };

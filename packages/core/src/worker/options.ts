@@ -26,6 +26,8 @@ export interface WorkerOptions {
   readonly storeTimeout?: Duration;
   /** How long a handler may take to end after its signal is aborted. Default 5 s. */
   readonly abortGrace?: Duration;
+  /** How long `stop` waits for each shutdown hook, and for each middleware to close. Default 10 s. */
+  readonly shutdownTimeout?: Duration;
   /**
    * The most bytes that what a handler returns may have as JSON to be kept in the history. Default 0: nothing is kept.
    * What is larger, or is not JSON, is left out.
@@ -51,6 +53,7 @@ export const workerOptionNames = [
   'pollInterval',
   'storeTimeout',
   'abortGrace',
+  'shutdownTimeout',
   'maxResultBytes',
   'announce',
   'owner',
@@ -67,6 +70,7 @@ export interface WorkerSettings {
   readonly pollIntervalMs: number | undefined;
   readonly storeTimeoutMs: number;
   readonly abortGraceMs: number;
+  readonly shutdownTimeoutMs: number;
   readonly maxResultBytes: number;
   readonly announce: boolean;
   readonly owner: string;
@@ -83,6 +87,7 @@ export function readWorkerOptions(options: WorkerOptions): WorkerSettings {
     pollInterval,
     storeTimeout = 30_000,
     abortGrace = 5000,
+    shutdownTimeout = 10_000,
     maxResultBytes = 0,
     announce = true,
     owner = crypto.randomUUID(),
@@ -104,6 +109,7 @@ export function readWorkerOptions(options: WorkerOptions): WorkerSettings {
         : parseDurationMs(pollInterval, 'pollInterval'),
     storeTimeoutMs: parseDurationMs(storeTimeout, 'storeTimeout'),
     abortGraceMs: parseDurationMs(abortGrace, 'abortGrace'),
+    shutdownTimeoutMs: parseDurationMs(shutdownTimeout, 'shutdownTimeout'),
     announce: oneOf('announce', announce, [true, false]),
     maxResultBytes: wholeNumber('maxResultBytes', maxResultBytes, 0, 65_536),
     owner,

@@ -7,14 +7,14 @@ import type { Ending } from '../decisions/decision.js';
 import { SchedError, type SchedErrorCode } from '../errors.js';
 import { noHeaders } from '../headers.js';
 import type { MiddlewareStack } from '../middleware.js';
-import { copyPayload, decodePayload, type PayloadCodec } from '../payload.js';
+import { copyJson, parsePayload } from '../payload.js';
 import { describeError, isPermanent } from '../record.js';
 import { nothing, type RunReport, readResult, withLine, withProgress } from '../run-report.js';
 import type { TaskDefinition } from '../task.js';
+import type { HeldTask } from './held-task.js';
 
 export interface RunOptions {
   readonly clock: Clock;
-  readonly codec: PayloadCodec | undefined;
   readonly middleware: MiddlewareStack;
   readonly maxResultBytes: number;
   /** The store's time. */
@@ -42,6 +42,8 @@ export class Run {
   /** What the handler has returned, if that is kept. */
   result: { readonly result?: unknown } = nothing;
   readonly #task: TaskDefinition;
+  /** The payload, where a codec had encoded it. */
+  readonly #decoded: unknown;
   readonly #options: RunOptions;
   readonly #controller = new AbortController();
   /** The timers that may abort the run. Most runs have none. */
@@ -51,10 +53,11 @@ export class Run {
   #onEnd: ((end: RunEnd) => void) | undefined;
   #onTold = () => {};
 
-  constructor(claim: Claim, task: TaskDefinition, now: number, options: RunOptions) {
+  constructor({ claim, definition, decoded }: HeldTask, now: number, options: RunOptions) {
     this.claim = claim;
     this.startedAt = now;
-    this.#task = task;
+    this.#task = definition;
+    this.#decoded = decoded;
     this.#options = options;
   }
 
@@ -114,15 +117,13 @@ export class Run {
   /** @returns what the handler returns, which may be a promise; a rejected one for what it throws */
   #call(): unknown {
     const { body } = this.claim;
-    const { codec } = this.#options;
     // If the schema refuses the payload now, it will refuse it at the next attempt too.
     this.#isPermanent = true;
     try {
       this.#watch();
-      if (this.#task.schema) {
-        return decodePayload(this.#task, body, codec).then((payload) => this.#handle(payload));
-      }
-      return this.#handle(copyPayload(body, codec));
+      const payload = body.encoded ? this.#decoded : copyJson(body.payload);
+      if (!this.#task.schema) return this.#handle(payload);
+      return parsePayload(this.#task, payload).then((parsed) => this.#handle(parsed));
     } catch (thrown) {
       return Promise.reject(thrown);
     }

@@ -40,10 +40,10 @@ export class Runner {
     this.#access = access;
     this.#context = context;
     this.#callbacks = callbacks;
-    const { clock, codec, middleware, settings } = context;
+    const { clock, middleware, settings } = context;
     const { abortGraceMs, maxResultBytes } = settings;
     this.#runOptions = {
-      ...{ clock, codec, middleware, abortGraceMs, maxResultBytes },
+      ...{ clock, middleware, abortGraceMs, maxResultBytes },
       estimateNow: () => access.estimateNow(),
     };
   }
@@ -119,7 +119,7 @@ export class Runner {
 
   #run(held: HeldTask): void {
     const { clock, events, slots } = this.#context;
-    const { claim, definition } = held;
+    const { claim } = held;
     slots.take();
     const now = this.#access.estimateNow();
     const begunAt = clock.elapsed();
@@ -131,7 +131,7 @@ export class Runner {
         ...runEventOf(claim, this.#access.alias),
       });
     }
-    const run = new Run(claim, definition, now, this.#runOptions);
+    const run = new Run(held, now, this.#runOptions);
     this.#running.add(run);
     held.phase = 'running';
     held.run = run;

@@ -105,6 +105,7 @@ export class Worker {
           this.#leases.keep();
           this.#runner.start();
         },
+        freed: () => this.#claimer.pokeIfHungry(),
         track: (work) => void this.#track(work),
       },
     );
@@ -248,7 +249,8 @@ export class Worker {
 
   /** How many tasks to claim. */
   #room(): number {
-    return this.#outbox.size >= outboxLimit ? 0 : this.#runner.room;
+    const room = this.#runner.room - this.#admission.decoding;
+    return this.#outbox.size >= outboxLimit ? 0 : room;
   }
 
   /** Settles held tasks and extends their leases, before the next claim can return the same tasks. */

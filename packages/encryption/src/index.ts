@@ -1,0 +1,2 @@
+export { type EncryptionOptions, encryption } from './encryption.js';
+export type { AesKey, KeyMaterial } from './keys.js';

@@ -1,0 +1,3 @@
+import { library } from '@sched-tooling/tsup';
+
+export default library();
