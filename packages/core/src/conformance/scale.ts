@@ -24,7 +24,7 @@ const leastGrowth = 10;
 /** How many history entries one settlement adds, to tasks of their own; that many are a small history. */
 const entriesAtOnce = 90;
 /** How many entries there are in a large one, if there is time for it. */
-const largeHistory = 500 * entriesAtOnce;
+const largeHistory = 200 * entriesAtOnce;
 /** How often each call is made on each backlog. */
 const rounds = 7;
 /** A call about a few tasks that takes no longer is quick, whatever it takes on another backlog. */
