@@ -4,7 +4,10 @@ import { refuse } from './problem.js';
 /** The list that a cursor belongs to. */
 export interface Listing {
   readonly store: string | undefined;
-  readonly filter: ListFilter & { readonly failure?: string | undefined };
+  readonly filter: ListFilter & {
+    readonly failure?: string | undefined;
+    readonly idPrefix?: string | undefined;
+  };
 }
 
 /** Makes the cursor of a page: where the store goes on, and of which list. */

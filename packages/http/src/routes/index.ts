@@ -10,12 +10,13 @@ import { me } from './me.js';
 import { preview, previewTask } from './preview.js';
 import { summary } from './summary.js';
 import { countTasks, createTask, getTask, listTasks, removeTask, updateTask } from './tasks.js';
+import { upcoming } from './upcoming.js';
 import { workers } from './workers.js';
 
 /** All operations, in the order of the OpenAPI document. */
 export const routes: readonly Route[] = [
   ...[listTasks, createTask, getTask, updateTask, removeTask],
   ...taskActions,
-  ...[previewTask, history, bulk, countTasks, summary, failures, preview],
+  ...[previewTask, history, bulk, countTasks, summary, upcoming, failures, preview],
   ...[workers, events, health, audit, me],
 ];

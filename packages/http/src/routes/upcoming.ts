@@ -1,0 +1,92 @@
+import type { TaskClient, TaskInfo } from '@sched/core';
+import * as v from 'valibot';
+import { route } from '../route.js';
+import { scan } from '../scan.js';
+import { filterOf, label, limitEntry, storeEntries } from '../schemas.js';
+import { occurrencesOf } from '../views.js';
+
+/** How many tasks to look at. No store can list tasks by when they run. */
+const looked = 2000;
+/** How many occurrences of a task to work out at first. */
+const atFirst = 8;
+
+const moment = v.pipe(v.string(), v.isoTimestamp());
+
+export const upcoming = route({
+  method: 'GET',
+  path: '/upcoming',
+  operation: 'listUpcoming',
+  summary: `What runs next, the soonest first, among the first ${looked} tasks that are scheduled and as many that run. Never reads more.`,
+  may: 'read',
+  query: v.strictObject({
+    ...storeEntries,
+    name: v.optional(label),
+    queue: v.optional(label),
+    group: v.optional(label),
+    limit: limitEntry(1000, 100),
+  }),
+  answer: v.strictObject({
+    runs: v.array(
+      v.strictObject({
+        id: v.string(),
+        name: v.string(),
+        queue: v.string(),
+        at: v.pipe(moment, v.description('In the past where it is due already.')),
+      }),
+    ),
+    isComplete: v.pipe(
+      v.boolean(),
+      v.description('Whether these are all tasks. Otherwise others may run before these.'),
+    ),
+  }),
+  async handle({ client, query: { store: _store, limit = 100, ...given } }) {
+    let soonest: TaskInfo[] = [];
+    const next = await scan(client, filterOf({ ...given, state: 'scheduled' }), looked, (tasks) => {
+      soonest = [...soonest, ...tasks].sort((a, b) => timeOf(a) - timeOf(b)).slice(0, limit);
+    });
+    const running: TaskInfo[] = [];
+    const filter = filterOf({ ...given, state: 'running', paused: false });
+    const nextRunning = await scan(client, filter, looked, (tasks) => void running.push(...tasks));
+    return {
+      runs: runsOf(client, [...soonest, ...running], limit),
+      isComplete: next === null && nextRunning === null,
+    };
+  },
+});
+
+function timeOf({ runAt }: TaskInfo): number {
+  return runAt?.getTime() ?? Number.POSITIVE_INFINITY;
+}
+
+/** The first runs of all these tasks together. Works out no more of each than it takes. */
+function runsOf(client: TaskClient, tasks: readonly TaskInfo[], limit: number) {
+  const sources = tasks.map((task) => ({
+    task,
+    times: timesOf(client, task, atFirst),
+    // The first of a task that runs is the one that it runs for.
+    at: task.state === 'running' ? 1 : 0,
+  }));
+  const runs: { id: string; name: string; queue: string; at: string }[] = [];
+  while (runs.length < limit) {
+    let first: (typeof sources)[number] | undefined;
+    for (const source of sources) {
+      const time = source.times[source.at];
+      // Of the same form and length all of them, so that texts are in the order of what they mean.
+      if (time !== undefined && (!first || time < (first.times[first.at] ?? ''))) first = source;
+    }
+    const time = first?.times[first.at];
+    if (!first || time === undefined) break;
+    const { id, name, queue } = first.task;
+    runs.push({ id, name, queue, at: time });
+    first.at++;
+    const { length } = first.times;
+    if (first.at === length && length >= atFirst) {
+      first.times = timesOf(client, first.task, 2 * length);
+    }
+  }
+  return runs;
+}
+
+function timesOf(client: TaskClient, task: TaskInfo, limit: number): string[] {
+  return occurrencesOf(client, task, limit) ?? (task.runAt ? [task.runAt.toISOString()] : []);
+}
