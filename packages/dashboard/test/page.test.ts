@@ -90,14 +90,14 @@ test('how far away a moment is', () => {
 
 describe('policies in words', () => {
   const retry = {
-    ...{ limit: 3, backoff: 'exponential', minMs: 1000, maxMs: 3_600_000, jitter: 0.2 },
-    whenExhausted: 'continue',
-  } as const;
+    ...{ limit: 3, minMs: 1000, maxMs: 3_600_000, jitter: 0.2 },
+    ...({ backoff: 'exponential', whenExhausted: 'continue' } as const),
+  };
   const overlap = { mode: 'skip', maxRunning: null } as const;
   const catchUp = { mode: 'latest', windowMs: null, limit: null, graceMs: 60_000 } as const;
   const all: TaskView['policies'] = {
-    ...{ retry, overlap, catchUp, timeoutMs: null, delivery: 'atLeastOnce', maxDeliveries: 5 },
-    keepFinished: false,
+    ...{ retry, overlap, catchUp, timeoutMs: null, maxDeliveries: 5, keepFinished: false },
+    delivery: 'atLeastOnce',
   };
   const words = (policies: Parameters<typeof policyWords>[0]) =>
     Object.fromEntries(policyWords(policies));

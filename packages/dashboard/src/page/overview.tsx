@@ -1,3 +1,5 @@
+/** @jsxImportSource preact */
+
 import { get, getGlobal, serverNow } from './api.js';
 import { duration, number, plural } from './format.js';
 import {
@@ -44,7 +46,7 @@ import type {
 } from './types.js';
 import { latenessMs } from './words.js';
 
-export const countColours: Readonly<Record<(typeof counted)[number], Colour>> = {
+const countColours: Readonly<Record<(typeof counted)[number], Colour>> = {
   succeeded: 'good',
   failed: 'bad',
   retried: 'warn',
