@@ -24,7 +24,13 @@ const defaults = { clock: Date.now, historyLimit: 100, historyMaxAgeMs: 7 * 86_4
 /** Tasks in an LMDB directory. Any number of processes on one machine may share it. */
 export class LmdbDataStore implements DataStore {
   readonly name = 'lmdb';
-  readonly capabilities = { history: true, watch: false, transactions: false, processes: true };
+  readonly capabilities = {
+    history: true,
+    latestHistory: false,
+    watch: false,
+    transactions: false,
+    processes: true,
+  };
   readonly #options: Required<LmdbDataStoreOptions>;
   #db: Database | undefined;
 
@@ -167,6 +173,11 @@ export class LmdbDataStore implements DataStore {
       const oldest = now - this.#options.historyMaxAgeMs;
       return entriesOf(db, taskId, oldest).reverse().slice(0, limit);
     });
+
+  async latestHistory(): Promise<never> {
+    const sentence = 'The LMDB store has no order of history across tasks.';
+    throw new SchedError('SCHED_STORE_UNSUPPORTED', sentence);
+  }
 
   watch: DataStore['watch'] = async () => this.#read([], () => async () => {});
 

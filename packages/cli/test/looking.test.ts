@@ -166,6 +166,39 @@ test('history lists runs and why others were skipped', async () => {
   expect((await it.run(['history', 'nobody'])).stdout).toBe('No history.\n');
 });
 
+describe('runs', () => {
+  test('lists those of all tasks, the newest first, and why they failed', async () => {
+    const it = await failed();
+    const { stdout } = await it.run(['runs', '--outcome', 'failed', '--name', 'mail']);
+    const [head, ...rows] = stdout.trimEnd().split('\n');
+    expect(head).toMatch(/^ENDED +ID +NAME +OUTCOME +TOOK +ATTEMPT +WORKER +ERROR$/);
+    for (const [id, error] of [
+      ['mail-1', 'no answer from 10\\.0\\.0\\.17'],
+      ['mail-2', 'no answer from 10\\.0\\.0\\.99'],
+      ['full', 'disk full'],
+      ['recurring', 'not yet'],
+    ]) {
+      const row = new RegExp(`${id} +mail +failed .* 1 +a-worker +PermanentError: ${error}$`);
+      expect(rows).toContainEqual(expect.stringMatching(row));
+    }
+    expect((await it.run(['runs', '--outcome', 'succeeded'])).stdout).toBe('No runs.\n');
+    expect((await it.run(['runs', '--outcome', 'done'])).code).toBe(2);
+  });
+
+  test('shows a page, and where the next begins; as JSON the page as the client gives it', async () => {
+    const it = await failed();
+    type Page = { runs: { id: string; endedAt: string }[]; next: string | null };
+    const all = await it.json<Page>('runs');
+    expect(all.next).toBeNull();
+    const moments = all.runs.map(({ endedAt }) => endedAt);
+    expect(moments).toEqual(moments.toSorted().reverse());
+    const { stderr } = await it.run(['runs', '--limit', '1']);
+    const [, cursor = ''] = /--after (\S+)/.exec(stderr) ?? [];
+    const rest = await it.json<Page>('runs', '--after', cursor);
+    expect(rest.runs).toEqual(all.runs.slice(1));
+  });
+});
+
 describe('workers', () => {
   test('are those at work on the store, with what they have done', async () => {
     const { path, run, json } = await database();

@@ -78,6 +78,14 @@ function testCommands(createPlaces: () => readonly [Place, Place]) {
       await ended;
     }
     expect(await json('history', 'daily')).toMatchObject([{ outcome: 'succeeded', childId }]);
+    if (store.capabilities.latestHistory) {
+      const { runs } = await json<{ runs: unknown[] }>('runs');
+      expect(runs).toHaveLength(2);
+      expect(runs).toContainEqual(expect.objectContaining({ id: 'daily', name: 'x', childId }));
+    } else {
+      const refused = { code: 1, stderr: expect.stringContaining('SCHED_STORE_UNSUPPORTED') };
+      expect(await run('runs')).toMatchObject(refused);
+    }
     expect(await json('failures')).toMatchObject([{ count: 1, ids: ['bad'] }]);
     expect(await json('top')).toMatchObject({ tasks: { scheduled: 1, failed: 1 } });
     expect(await json('retry', 'bad')).toEqual({ retried: 1 });
@@ -134,6 +142,7 @@ await describeOn('postgres', 'a user who may create nothing', ({ url }) => {
     const run = (...rest: string[]) => sched(['--store', own, ...options, ...rest]);
 
     expect(await run('list')).toEqual({ code: 0, stdout: 'No tasks.\n', stderr: '' });
+    expect(await run('runs')).toEqual({ code: 0, stdout: 'No runs.\n', stderr: '' });
     const added = await run('add', 'x', 'now');
     expect(added).toMatchObject({ code: 1, stderr: expect.stringContaining('denied') });
     const { code, stdout: findings } = await run('doctor');

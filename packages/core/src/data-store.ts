@@ -225,6 +225,25 @@ export interface ListResult {
   readonly next: string | null;
 }
 
+export interface LatestHistoryRequest {
+  /** Where to continue: the `next` of the previous page, or the `position` of an entry, to go on after that one. */
+  readonly after?: string;
+  /** The most entries to return, at least 1. */
+  readonly limit: number;
+}
+
+/** An entry among those of all tasks. */
+export interface LatestHistoryEntry extends HistoryEntry {
+  /** Opaque; stays the same as long as the entry is kept. */
+  readonly position: string;
+}
+
+export interface LatestHistoryResult {
+  readonly entries: readonly LatestHistoryEntry[];
+  /** Opaque; null on the last page. A page may be short, or even empty, without being the last. */
+  readonly next: string | null;
+}
+
 /** Says that a task in `queue` needs attention at `wakeAt`. */
 export interface WakeUp {
   readonly queue: string;
@@ -235,6 +254,8 @@ export interface WakeUp {
 export interface DataStoreCapabilities {
   /** {@link DataStore.history} returns what settlements appended. Without this, it returns an empty list. */
   readonly history: boolean;
+  /** {@link DataStore.latestHistory} works. Without this, it fails with `SCHED_STORE_UNSUPPORTED`. */
+  readonly latestHistory: boolean;
   /** {@link DataStore.watch} notifies. Without this, it never does, and workers rely on their timers and polls. */
   readonly watch: boolean;
   /** {@link DataStore.withTransaction} works. Without this, it throws `SCHED_STORE_UNSUPPORTED`. */
@@ -407,6 +428,24 @@ export interface DataStore {
    * @param limit the most entries to return, at least 1
    */
   history(taskId: string, limit: number): Promise<readonly HistoryEntry[]>;
+
+  /**
+   * Pages through the histories of all tasks, newest first by `at`, those of tasks that are gone included. Of entries
+   * with equal `at`, those of one task are in the order of {@link DataStore.history}; among those of several tasks the
+   * store chooses, and keeps to it.
+   *
+   * An entry that is there before the first page, and is kept up to the last, is returned exactly once, whatever is
+   * added and forgotten meanwhile. One that is added meanwhile is returned at most once: not at all if it is newer than
+   * what the pages have reached. A position stays good when its entry is forgotten.
+   *
+   * What is older than the store keeps is not returned. What is more than it keeps of a task may be, until the store
+   * forgets it, because a page costs what is on it, and not what is kept of the tasks on it.
+   *
+   * A store claims the capability if it has such an order anyway. It never pays for one with every settlement.
+   *
+   * @throws `SCHED_STORE_UNSUPPORTED` when the store does not have this capability
+   */
+  latestHistory(request: LatestHistoryRequest): Promise<LatestHistoryResult>;
 
   /**
    * Calls `listener` soon after any process makes a task claimable, or claimable earlier: by inserting, updating,

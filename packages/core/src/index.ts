@@ -22,6 +22,9 @@ export type {
   DataStoreCapabilities,
   DataStoreOptions,
   HistoryEntry,
+  LatestHistoryEntry,
+  LatestHistoryRequest,
+  LatestHistoryResult,
   Lease,
   LeaseRef,
   ListRequest,
@@ -47,6 +50,7 @@ export type { TaskChanges } from './edit.js';
 export { errorCodes, isSchedError, SchedError, type SchedErrorCode } from './errors.js';
 export type { Listener, RunEvent, RunningTask, SchedulerEvents, TaskEvent } from './events.js';
 export type { Headers } from './headers.js';
+export type { LatestRuns, LatestRunsRequest } from './latest-runs.js';
 export type { ListFilter, PageRequest } from './listing.js';
 export type {
   ContextOf,
@@ -91,7 +95,7 @@ export type {
   SyncResult,
   TaskClient,
 } from './task-client.js';
-export type { RunInfo, TaskInfo, TaskState } from './task-info.js';
+export type { LatestRun, RunInfo, TaskInfo, TaskState } from './task-info.js';
 export type { Json, Trigger, TriggerContext, TriggerJson, TriggerKind } from './trigger.js';
 export { allOf } from './triggers/all-of.js';
 export { anyOf } from './triggers/any-of.js';

@@ -25,6 +25,7 @@ import { editorOf, type TaskChanges } from './edit.js';
 import { SchedError } from './errors.js';
 import type { Emitter, SchedulerEvents } from './events.js';
 import { readHeaders } from './headers.js';
+import { findLatestRuns, type LatestRuns, type LatestRunsRequest } from './latest-runs.js';
 import { type ListFilter, type PageRequest, readFilter } from './listing.js';
 import type { MiddlewareStack } from './middleware.js';
 import { previewTimes } from './preview.js';
@@ -287,6 +288,20 @@ export class TaskClient {
     wholeNumber('limit', limit, 1);
     const entries = await this.#access.call('history', (store) => store.history(id, limit));
     return entries.map(describeEntry);
+  }
+
+  /**
+   * The newest runs of all tasks, also of those that are gone, page by page: a page may be short, even empty, before
+   * the last one. Runs that end meanwhile are at the start, and never twice on the pages. Leaves out what cannot be read.
+   *
+   * @throws SchedError `SCHED_STORE_UNSUPPORTED` when the store has no order of runs across tasks
+   */
+  async latestRuns(request: LatestRunsRequest = {}): Promise<LatestRuns> {
+    return findLatestRuns(request, (limit, after) =>
+      this.#access.call('latestHistory', (store) =>
+        store.latestHistory({ limit, ...(after !== undefined && { after }) }),
+      ),
+    );
   }
 
   /**

@@ -56,6 +56,14 @@ export interface RunInfo {
   readonly childId?: string;
 }
 
+/** A run among those of all tasks. */
+export interface LatestRun extends RunInfo {
+  /** The task in whose history it is, and which may be gone. */
+  readonly id: string;
+  /** The task definition; null where that was not written down. */
+  readonly name: string | null;
+}
+
 /** A stored task. */
 export interface TaskInfo {
   readonly id: string;
@@ -137,8 +145,25 @@ export function describeTask(
   }
 }
 
-export function describeEntry(entry: HistoryEntry): RunInfo {
-  return describeRun(JSON.parse(entry.body) as RunEntry);
+/** An entry of a history, as it is stored. */
+export interface StoredRun extends RunEntry {
+  /** The task definition. */
+  readonly name?: string;
+}
+
+export function describeEntry({ body }: HistoryEntry): RunInfo {
+  const { name: _name, ...run }: StoredRun = JSON.parse(body);
+  return describeRun(run);
+}
+
+/** An entry as one of those of all tasks; undefined when it cannot be read. */
+export function describeLatest({ taskId: id, body }: HistoryEntry): LatestRun | undefined {
+  try {
+    const { name, ...run }: StoredRun = JSON.parse(body);
+    return Number.isFinite(run.at) ? { id, name: name ?? null, ...describeRun(run) } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function describeRun({ nominal, lastNominal, startedAt, at, retryAt, ...rest }: RunEntry): RunInfo {

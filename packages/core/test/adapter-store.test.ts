@@ -74,6 +74,7 @@ class Backend {
       settle: note('settle', (settlements) => memory.settle(settlements)),
       release: note('release', (leases) => memory.release(leases)),
       history: note('history', (taskId, limit) => memory.history(taskId, limit)),
+      latestHistory: note('latestHistory', (request) => memory.latestHistory(request)),
       watch: (listener) => memory.watch(listener),
     };
   }
@@ -431,7 +432,26 @@ describe('history', () => {
     await store.settle([{ ...settlement('a', 1), history: [entry] }]);
     expect(backend.asked).toEqual([['settle', [settlement('a', 1)]]]);
     expect(await store.history('a', 5)).toEqual([]);
+    expect(await store.latestHistory({ limit: 5 })).toEqual({ entries: [], next: null });
     expect(backend.asked).toHaveLength(1);
+  });
+
+  test('the newest of all tasks is refused where the database has no order of them', async () => {
+    const store = new (class extends TestStore {
+      protected override async connect() {
+        const { latestHistory: _, ...calls } = new Backend({}, {}).calls();
+        return calls;
+      }
+    })(new Backend({}, {}), readAdapterOptions('TestStore', {}, {}));
+    await store.open();
+    await expect(store.latestHistory({ limit: 5 })).rejects.toThrow(
+      expect.objectContaining({
+        code: 'SCHED_STORE_UNSUPPORTED',
+        message: expect.stringContaining('The Test store keeps the history of each task by itself'),
+      }),
+    );
+    await store.close();
+    expect(await code(store.latestHistory({ limit: 5 }))).toBe('SCHED_STORE_CLOSED');
   });
 
   test('no more is asked for than is kept', async () => {

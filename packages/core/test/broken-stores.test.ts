@@ -5,6 +5,7 @@ import { dataStoreConformance, guarantees } from '../src/conformance/index.js';
 import { targetOf } from './broken-stores/broken-store.js';
 import { brokenStores } from './broken-stores/index.js';
 import { RunKeepingStore } from './broken-stores/kept-runs.js';
+import { ArrangingStore } from './broken-stores/latest-history.js';
 import { RenumberingStore } from './broken-stores/renumbering-store.js';
 
 // A store that does not notify is waited for, while others are tried.
@@ -32,7 +33,7 @@ async function rejectionsUntil(target: ConformanceTarget, breaks: Guarantee, sou
   return messages;
 }
 
-test.each([MemoryDataStore, RunKeepingStore, RenumberingStore])(
+test.each([MemoryDataStore, RunKeepingStore, ArrangingStore, RenumberingStore])(
   'an intact %o is rejected by no case',
   async (Store) => {
     // Those that broken ones are made of look through all that they hold.

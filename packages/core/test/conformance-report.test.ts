@@ -15,7 +15,9 @@ import { targetOf } from './broken-stores/broken-store.js';
 
 const store = {
   name: 'toy',
-  capabilities: { history: true, watch: false, transactions: false, processes: false },
+  capabilities: {
+    ...{ history: true, latestHistory: false, watch: false, transactions: false, processes: false },
+  },
 };
 const versions = { core: '1.2.3', runtime: 'node 24.0.0', platform: 'linux x64' };
 const passed: ConformanceResult = {

@@ -13,6 +13,7 @@ export class DynamoDBDataStore extends AdapterStore {
   readonly name = 'dynamodb';
   readonly capabilities: DataStoreCapabilities = {
     history: true,
+    latestHistory: false,
     watch: false,
     transactions: false,
     processes: true,

@@ -28,8 +28,10 @@ const runErrorSchema = v.strictObject({
   code: v.optional(v.string()),
 });
 
+export const outcomeSchema = v.picklist(['succeeded', 'failed', 'interrupted', 'skipped']);
+
 export const runSchema = v.strictObject({
-  outcome: v.picklist(['succeeded', 'failed', 'interrupted', 'skipped']),
+  outcome: outcomeSchema,
   nominal: v.pipe(moment, v.description('The occurrence; of several skipped ones, the first.')),
   lastNominal: v.optional(v.pipe(moment, v.description('The last of several skipped ones.'))),
   count: v.optional(v.pipe(count, v.description('How many were skipped, counted up to 1,000.'))),
@@ -60,6 +62,13 @@ export const runSchema = v.strictObject({
   childId: v.optional(
     v.pipe(v.string(), v.description('The task that ran it, if it had its own.')),
   ),
+});
+
+/** A run among those of all tasks. */
+export const latestRunSchema = v.strictObject({
+  id: v.pipe(v.string(), v.description('The task, which may be gone.')),
+  name: v.pipe(v.nullable(v.string()), v.description('Null where it was not written down.')),
+  ...runSchema.entries,
 });
 
 export const policiesSchema = v.partial(

@@ -6,6 +6,8 @@ import type {
   DataStoreCapabilities,
   DataStoreOptions,
   HistoryEntry,
+  LatestHistoryRequest,
+  LatestHistoryResult,
   Lease,
   LeaseRef,
   ListRequest,
@@ -58,6 +60,7 @@ export class MemoryDataStore implements DataStore {
   readonly name = 'memory';
   readonly capabilities: DataStoreCapabilities = {
     history: true,
+    latestHistory: true,
     watch: true,
     transactions: false,
     processes: false,
@@ -251,6 +254,11 @@ export class MemoryDataStore implements DataStore {
   async history(taskId: string, limit: number): Promise<HistoryEntry[]> {
     this.#assertOpen();
     return this.#history.newest(taskId, limit, this.#clock());
+  }
+
+  async latestHistory(request: LatestHistoryRequest): Promise<LatestHistoryResult> {
+    this.#assertOpen();
+    return this.#history.latest(request, this.#clock());
   }
 
   async watch(listener: (wakeUp: WakeUp) => void): Promise<() => Promise<void>> {

@@ -32,7 +32,14 @@ export class MongoDataStore extends AdapterStore {
   /** Whether it can watch and has transactions is certain once it is open: a standalone server can do neither. */
   get capabilities(): DataStoreCapabilities {
     const isReplicated = this.#isReplicated ?? true;
-    return { history: true, watch: isReplicated, transactions: isReplicated, processes: true };
+    return {
+      history: true,
+      // There is an index by time, but of batches, each of which is as old as its newest entry.
+      latestHistory: false,
+      watch: isReplicated,
+      transactions: isReplicated,
+      processes: true,
+    };
   }
 
   protected async connect(): Promise<StoreCalls> {

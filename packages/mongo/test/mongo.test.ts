@@ -135,7 +135,8 @@ await describeOnEach(servers, 'opening', ({ url, name }) => {
     const { capabilities } = await bench.open();
     const isReplicated = name !== 'ferretdb';
     expect(capabilities).toEqual({
-      ...{ history: true, processes: true, watch: isReplicated, transactions: isReplicated },
+      ...{ history: true, latestHistory: false, processes: true },
+      ...{ watch: isReplicated, transactions: isReplicated },
     });
   });
 });

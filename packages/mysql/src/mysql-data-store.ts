@@ -17,6 +17,7 @@ export class MysqlDataStore extends AdapterStore {
   readonly name = 'mysql';
   readonly capabilities: DataStoreCapabilities = {
     history: true,
+    latestHistory: false,
     watch: true,
     transactions: true,
     processes: true,

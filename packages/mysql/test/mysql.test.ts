@@ -74,7 +74,7 @@ describe('options', () => {
 
   test('it takes part in transactions, keeps a history, and watches', () => {
     expect(new MysqlDataStore({ url }).capabilities).toEqual({
-      ...{ history: true, transactions: true, processes: true, watch: true },
+      ...{ history: true, latestHistory: false, transactions: true, processes: true, watch: true },
     });
   });
 });

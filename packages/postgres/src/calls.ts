@@ -1,6 +1,13 @@
 import type { ClaimedTask, NewTaskRecord } from '@sched/core';
 import type { StoreCalls, TaskRow, Watcher } from '@sched/core/adapter';
-import { drawForgetting, toNumber, toPage, toRecord } from '@sched/core/adapter';
+import {
+  drawForgetting,
+  readPosition,
+  toLatestPage,
+  toNumber,
+  toPage,
+  toRecord,
+} from '@sched/core/adapter';
 import { ClaimStarts } from './claim-starts.js';
 import { arrayOf, columnsOfRecords, columnsOfSettlements } from './columns.js';
 import type { Wake } from './notifications.js';
@@ -39,6 +46,9 @@ export function createCalls(
 ): StoreCalls {
   const sql = createStatements(settings.prefix);
   const starts = new ClaimStarts();
+
+  /** The age of the oldest entries that are given; null where there is no limit. */
+  const age = Number.isFinite(settings.historyMaxAgeMs) ? settings.historyMaxAgeMs : null;
 
   /** The injected time. */
   const time = () => settings.clock?.() ?? null;
@@ -159,10 +169,17 @@ export function createCalls(
     },
 
     async history(taskId, limit) {
-      const age = Number.isFinite(settings.historyMaxAgeMs) ? settings.historyMaxAgeMs : null;
       const most = Number.isFinite(limit) ? limit : null;
       const found = await all<[string, number, string]>(sql.history, taskId, age, most, time());
       return found.map(([id, at, body]) => ({ taskId, id, at, body }));
+    },
+
+    async latestHistory({ after, limit }) {
+      type Row = [taskId: string, id: string, at: number, body: string, seq: string];
+      const most = Number.isFinite(limit) ? limit + 1 : null;
+      const rows = await all<Row>(sql.latestHistory, ...readPosition(after), age, most, time());
+      const entryOf = ([taskId, id, at, body]: Row) => ({ taskId, id, at, body });
+      return toLatestPage(rows, limit, entryOf, ([, , , , seq]) => seq);
     },
 
     ...(watcher && { watch: (listener) => watcher.watch(listener) }),

@@ -30,7 +30,13 @@ export class PostgresDataStore extends AdapterStore {
 
   /** Whether it can watch is certain once it is open: then it is known whether a pooler is in the way. */
   get capabilities(): DataStoreCapabilities {
-    return { history: true, watch: this.#isWatchable, transactions: true, processes: true };
+    return {
+      history: true,
+      latestHistory: true,
+      watch: this.#isWatchable,
+      transactions: true,
+      processes: true,
+    };
   }
 
   protected async connect(): Promise<StoreCalls> {

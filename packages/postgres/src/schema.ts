@@ -263,6 +263,18 @@ BEGIN
   WHERE task_id = task AND at >= coalesce(${timeOr('given')} - age, at)
   ORDER BY at DESC, seq DESC LIMIT most;
 END $$;
+
+CREATE FUNCTION ${p}_latest(
+  from_at bigint, from_seq bigint, age bigint, most bigint, given bigint
+) RETURNS SETOF json LANGUAGE plpgsql
+SET jit = off SET plan_cache_mode = force_generic_plan ${planned} AS $$
+DECLARE
+  oldest bigint := coalesce(${timeOr('given')} - age, ${-9e15});
+BEGIN
+  RETURN QUERY SELECT json_build_array(task_id, id, at, body, seq::text) FROM ${p}_history
+  WHERE at + 0 >= oldest AND at + 0 <= from_at AND (at < from_at OR seq < from_seq)
+  ORDER BY at + 0 DESC, seq DESC LIMIT most;
+END $$;
 `,
   ];
 }

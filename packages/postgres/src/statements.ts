@@ -158,6 +158,8 @@ export function createStatements(p: string) {
       ${wakes('released WHERE wake_at < was')})::text AS a`,
 
     history: `SELECT a::text FROM ${call('read', 4)} AS a`,
+
+    latestHistory: `SELECT a::text FROM ${call('latest', 5)} AS a`,
   };
 }
 

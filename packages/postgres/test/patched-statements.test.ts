@@ -57,6 +57,48 @@ const patches: readonly Patch[] = [
     by: 'SET lease_token = coalesce(settled_token, 0) + t.deliveries + 1,',
   },
   {
+    name: 'gives the newest entries in the order in which they were added',
+    breaks: 'G5',
+    find: 'ORDER BY at + 0 DESC, seq DESC LIMIT most',
+    by: 'ORDER BY seq DESC LIMIT most',
+  },
+  {
+    name: 'gives the oldest entries first among the newest of all tasks',
+    breaks: 'G5',
+    find: 'ORDER BY at + 0 DESC, seq DESC LIMIT most',
+    by: 'ORDER BY at + 0, seq LIMIT most',
+  },
+  {
+    name: 'orders what is equally old among the newest entries by its task',
+    breaks: 'G5',
+    find: 'ORDER BY at + 0 DESC, seq DESC LIMIT most',
+    by: 'ORDER BY at + 0 DESC, task_id, seq DESC LIMIT most',
+  },
+  {
+    name: 'leaves out what is as old as the last of a page of the newest entries',
+    breaks: 'G5',
+    find: 'AND (at < from_at OR seq < from_seq)',
+    by: 'AND at < from_at',
+  },
+  {
+    name: 'begins a page of the newest entries with the last of the one before',
+    breaks: 'G5',
+    find: 'AND (at < from_at OR seq < from_seq)',
+    by: 'AND (at < from_at OR seq <= from_seq)',
+  },
+  {
+    name: 'gives the newest entries however old they are',
+    breaks: 'G5',
+    find: 'WHERE at + 0 >= oldest AND at + 0 <= from_at',
+    by: 'WHERE at + 0 <= from_at',
+  },
+  {
+    name: 'looks at all newer entries for each page of the newest',
+    breaks: 'G7',
+    find: 'AND at + 0 <= from_at AND (at',
+    by: 'AND at <= from_at AND (at',
+  },
+  {
     name: 'does not look for tasks whose moment was past when they were written',
     breaks: 'G1',
     find: 'IF late < start THEN',

@@ -73,7 +73,7 @@ describe('options', () => {
     expect(canWatch({ url, listen: false })).toBe(false);
     expect(canWatch({ url, pooler: true })).toBe(false);
     expect(canWatch({ url, pooler: true, listen: url })).toBe(true);
-    const rest = { history: true, transactions: true, processes: true };
+    const rest = { history: true, latestHistory: true, transactions: true, processes: true };
     expect(new PostgresDataStore({ url }).capabilities).toEqual({ watch: true, ...rest });
   });
 });

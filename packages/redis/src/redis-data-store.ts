@@ -13,6 +13,7 @@ export class RedisDataStore extends AdapterStore {
   readonly name = 'redis';
   readonly capabilities: DataStoreCapabilities = {
     history: true,
+    latestHistory: false,
     watch: true,
     transactions: false,
     processes: true,

@@ -7,7 +7,14 @@ import type {
   TaskSelector,
 } from '@sched/core';
 import type { StoreCalls, TaskRow } from '@sched/core/adapter';
-import { checkCursor, toPage, toRecord, Watcher } from '@sched/core/adapter';
+import {
+  checkCursor,
+  readPosition,
+  toLatestPage,
+  toPage,
+  toRecord,
+  Watcher,
+} from '@sched/core/adapter';
 import type { SqliteValue } from './client.js';
 import type { Executor } from './executor.js';
 import { lookAgain } from './notifications.js';
@@ -224,6 +231,16 @@ export function createCalls(executor: Executor, settings: Settings, canWatch = f
         const most = Math.min(limit, Number.MAX_SAFE_INTEGER);
         const rows = session.all<[string, number, string]>(sql.history, taskId, oldest(), most);
         return rows.map(([id, at, body]) => ({ taskId, id, at, body }));
+      }),
+
+    latestHistory: ({ after, limit }) =>
+      call((session) => {
+        const [at, serial] = readPosition(after);
+        type Row = [taskId: string, id: string, at: number, body: string, serial: number];
+        const most = Math.min(limit + 1, Number.MAX_SAFE_INTEGER);
+        const rows = session.all<Row>(sql.latestHistory, at, Number(serial), oldest(), most);
+        const entryOf = ([taskId, id, at, body]: Row) => ({ taskId, id, at, body });
+        return toLatestPage(rows, limit, entryOf, ([, , , , serial]) => serial);
       }),
 
     ...(canWatch && { watch: (listener) => watcher.watch(listener) }),

@@ -29,6 +29,7 @@ export class SqliteDataStore extends AdapterStore {
     const isShared = isFile(source);
     this.capabilities = {
       history: true,
+      latestHistory: true,
       watch: isShared,
       // Nobody else can have a connection to a memory database that the store itself opens.
       transactions: source !== ':memory:',

@@ -64,6 +64,11 @@ export function createStatements(prefix: string) {
     history: `SELECT id, at, body FROM ${history}
       WHERE task_id = ? AND at >= ? ORDER BY at DESC, serial DESC LIMIT ?`,
 
+    // As the row of an index ends with its serial, this one is in order of both.
+    latestHistory: `SELECT task_id, id, at, body, serial
+      FROM ${history} INDEXED BY ${history}_oldest
+      WHERE (at, serial) < (?, ?) AND at >= ? ORDER BY at DESC, serial DESC LIMIT ?`,
+
     forgetExcess: `DELETE FROM ${history} WHERE serial IN (SELECT serial FROM ${history}
       WHERE task_id = ? ORDER BY at DESC, serial DESC LIMIT -1 OFFSET ?)`,
 

@@ -47,6 +47,7 @@ describe('query plans', () => {
     ['pause by group', setPaused('group_name = ?'), ['sched_tasks_group']],
     ['pause by id', setPaused('id = ?'), ['sqlite_autoindex_sched_tasks']],
     ['history', fixed.history, ['sqlite_autoindex_sched_history']],
+    ['latestHistory', fixed.latestHistory, ['sched_history_oldest']],
     ['forgetExcess', fixed.forgetExcess, ['PRIMARY KEY', 'sqlite_autoindex_sched_history']],
     ['forgetStale', fixed.forgetStale, ['PRIMARY KEY', 'sched_history_oldest']],
     ...(['get', 'update', 'extend', 'settle', 'settleByRemoval', 'release'] as const).map(

@@ -89,7 +89,10 @@ describe('options', () => {
   test('what a store can do depends on where it is', () => {
     const capabilities = (options: SqliteDataStoreOptions) =>
       new SqliteDataStore(options).capabilities;
-    const file = { history: true, watch: true, transactions: true, processes: true };
+    const file = {
+      ...{ history: true, latestHistory: true },
+      ...{ watch: true, transactions: true, processes: true },
+    };
     expect(capabilities({ path: place.path })).toEqual(file);
     expect(capabilities({ database: new DatabaseSync(place.path) })).toEqual(file);
     const shared = { ...file, watch: false, processes: false };

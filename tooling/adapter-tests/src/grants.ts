@@ -12,6 +12,7 @@ export async function useAs(mode: Mode, store: DataStore): Promise<void> {
   await store.count({});
   await store.list({ limit: 1 });
   await store.history('a', 1);
+  if (store.capabilities.latestHistory) await store.latestHistory({ limit: 1 });
   if (mode === 'read') {
     await expect(store.insert([record('a')])).rejects.toThrow(/denied/);
     return;

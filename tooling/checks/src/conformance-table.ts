@@ -13,7 +13,9 @@ const remedy = 'run their tests, then npm run conformance:update';
 const begin = '<!-- Written by npm run conformance:update. -->\n\n';
 const end = '\n<!-- Until here. -->\n';
 const levelNames = Object.keys(levels) as (keyof typeof levels)[];
-const capabilityNames = ['history', 'watch', 'transactions', 'processes'] as const;
+const capabilityNames = [
+  ...(['history', 'latestHistory', 'watch', 'transactions', 'processes'] as const),
+];
 const header = ['adapter', 'on', ...levelNames, ...capabilityNames.map((name) => `\`${name}\``)];
 
 /** A report as the tests of an adapter leave it. */

@@ -16,6 +16,7 @@ import { reschedule } from './reschedule.js';
 import { resume } from './resume.js';
 import { retry } from './retry.js';
 import { run } from './run.js';
+import { runs } from './runs.js';
 import { schema } from './schema.js';
 import { show } from './show.js';
 import { top } from './top.js';
@@ -23,7 +24,7 @@ import { workers } from './workers.js';
 
 /** Every command, as the help lists them. To add one, write its file and put it here. */
 export const groups: Readonly<Record<string, readonly CreateCommand[]>> = {
-  'Look:': [list, show, history, next, preview, failures, workers, top],
+  'Look:': [list, show, history, runs, next, preview, failures, workers, top],
   'Change:': [add, run, pause, resume, retry, cancel, reschedule, remove],
   'Move:': [copy, exportTasks, importTasks],
   'Operate:': [doctor, schema],

@@ -4,6 +4,8 @@ import type {
   DataStore,
   DataStoreCapabilities,
   HistoryEntry,
+  LatestHistoryRequest,
+  LatestHistoryResult,
   LeaseRef,
   ListRequest,
   ListResult,
@@ -188,6 +190,15 @@ export abstract class AdapterStore implements DataStore {
     });
   }
 
+  latestHistory(request: LatestHistoryRequest): Promise<LatestHistoryResult> {
+    return this.#call(async (calls, limits) => {
+      if (!calls.latestHistory) throw withoutLatestHistory(this.#title);
+      checkTexts(limits, [request.after]);
+      if (this.#settings.historyLimit < 1) return { entries: [], next: null };
+      return calls.latestHistory(request);
+    });
+  }
+
   /** Never notifies where the database has no way to tell. */
   watch(listener: (wakeUp: WakeUp) => void): Promise<() => Promise<void>> {
     return this.#call(async (calls) => calls.watch?.(listener) ?? (async () => {}));
@@ -317,6 +328,13 @@ function notOpen(title: string): SchedError {
   return new SchedError(
     'SCHED_STORE_CLOSED',
     `The ${title} store is not open. Call open() first, or start the scheduler that uses it.`,
+  );
+}
+
+function withoutLatestHistory(title: string): SchedError {
+  return new SchedError(
+    'SCHED_STORE_UNSUPPORTED',
+    `The ${title} store keeps the history of each task by itself, and has no order across tasks. Ask for the history of one task.`,
   );
 }
 

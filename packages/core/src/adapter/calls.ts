@@ -26,7 +26,7 @@ export interface StoreCalls
       DataStore,
       'now' | 'insert' | 'list' | 'count' | 'remove' | 'claim' | 'settle' | 'release' | 'history'
     >,
-    Partial<Pick<DataStore, 'watch' | 'close'>> {
+    Partial<Pick<DataStore, 'latestHistory' | 'watch' | 'close'>> {
   readonly limits?: StoreLimits;
   /** The tasks of these ids, of which none comes twice; in any order. */
   read(ids: readonly string[]): Promise<readonly TaskRecord[]>;

@@ -10,6 +10,7 @@ export { chunks, firstOfEach, shardOf } from './batches.js';
 export type { StoreCalls, TaskChange } from './calls.js';
 export { checkCursor, type ErrorMeanings, firstError, toStoreError } from './errors.js';
 export { drawForgetting, type Forgetting } from './history.js';
+export { readPosition, toLatestPage } from './latest-history.js';
 export type { Sized, StoreLimits } from './limits.js';
 export { isFiltered, matchesFilter, toPage } from './listings.js';
 export {

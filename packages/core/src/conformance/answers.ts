@@ -8,6 +8,8 @@ import type { Waiting } from './limit.js';
 const isList = (answer: unknown) => Array.isArray(answer);
 const hasTasks = (answer: unknown) =>
   typeof answer === 'object' && answer !== null && 'tasks' in answer && isList(answer.tasks);
+const hasEntries = (answer: unknown) =>
+  typeof answer === 'object' && answer !== null && 'entries' in answer && isList(answer.entries);
 const is = (type: string) => (answer: unknown) => typeof answer === type;
 
 /** What kind of thing each call answers, and how to know it. */
@@ -25,6 +27,7 @@ const kinds: Partial<Record<StoreCall, readonly [string, (answer: unknown) => bo
   settle: ['a list', isList],
   release: ['a list', isList],
   history: ['a list', isList],
+  latestHistory: ['an object with a list of entries', hasEntries],
   watch: ['a function', is('function')],
 };
 

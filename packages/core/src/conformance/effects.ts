@@ -106,6 +106,7 @@ const effects: readonly Effect[] = [
     await store.list({ limit: 1, leased: true });
     await store.count({ group: 'g' });
     await store.history('a', 1);
+    if (store.capabilities.latestHistory) await store.latestHistory({ limit: 1 });
     await store.now();
   }),
 ];

@@ -28,6 +28,7 @@ import { idCases } from './ids.js';
 import { insertCases } from './insert.js';
 import { interleavingCases } from './interleavings.js';
 import { itemOrderCases } from './item-order.js';
+import { latestHistoryCases, latestHistoryRaceCases } from './latest-history.js';
 import { lifecycleCases } from './lifecycle.js';
 import { listCases } from './list.js';
 import { listingCases } from './listing.js';
@@ -85,6 +86,7 @@ const contract = [
   ...snapshotCases,
   ...historyCases,
   ...historyLimitCases,
+  ...latestHistoryCases,
   ...watchCases,
   ...transactionCases,
   ...textCases,
@@ -128,6 +130,7 @@ export { guarantees, levels } from './types.js';
 const concurrency = [
   ...concurrencyCases,
   ...racingPairCases,
+  ...latestHistoryRaceCases,
   ...interleavingCases,
   ...processCases,
 ];

@@ -17,6 +17,7 @@ const storeCalls = [
   'settle',
   'release',
   'history',
+  'latestHistory',
   'watch',
 ] as const;
 

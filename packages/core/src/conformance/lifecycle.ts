@@ -25,12 +25,13 @@ export const lifecycleCases: readonly CaseDefinition[] = [
     async run({ connect }) {
       const { name, capabilities } = await connect();
       holds(typeof name === 'string' && name !== '', 'a store has a name');
-      const { history, watch, transactions, processes } = capabilities;
+      const { history, latestHistory, watch, transactions, processes } = capabilities;
       same(
-        [history, watch, transactions, processes].map((claimed) => typeof claimed),
-        ['boolean', 'boolean', 'boolean', 'boolean'],
+        [history, latestHistory, watch, transactions, processes].map((claimed) => typeof claimed),
+        ['boolean', 'boolean', 'boolean', 'boolean', 'boolean'],
         'a store claims each capability or does not',
       );
+      holds(history || !latestHistory, 'a store without a history has no newest entries');
     },
   },
   {
@@ -278,6 +279,9 @@ function calls(store: DataStore): Record<string, () => Promise<unknown>> {
       store.settle([{ id: 'a', token: 1, revision: 1, next: null, history: [], spawn: [] }]),
     release: () => store.release([{ id: 'a', token: 1 }]),
     history: () => store.history('a', 1),
+    ...(store.capabilities.latestHistory && {
+      latestHistory: () => store.latestHistory({ limit: 1 }),
+    }),
     watch: () => store.watch(() => {}),
   };
 }

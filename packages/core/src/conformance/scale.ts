@@ -2,7 +2,16 @@ import type { DataStore, LeaseRef, ListRequest, NewTaskRecord } from '../data-st
 import { holds, present } from './check.js';
 import type { Bench, CaseDefinition } from './harness.js';
 import { start } from './harness.js';
-import { again, claim, historyEntry, leaseOf, read, record, recordsOf } from './records.js';
+import {
+  again,
+  claim,
+  historyEntry,
+  leaseOf,
+  read,
+  record,
+  recordsOf,
+  settlement,
+} from './records.js';
 
 /** How many tasks the small backlog has, and how many the large one, if so many can be inserted in time. */
 const smallSize = 1000;
@@ -12,6 +21,10 @@ const budgetMs = 5000;
 const chunkSize = 1000;
 /** The least by which the backlogs must differ for times to say something. */
 const leastGrowth = 10;
+/** How many history entries one settlement adds, to tasks of their own; that many are a small history. */
+const entriesAtOnce = 90;
+/** How many entries there are in a large one, if there is time for it. */
+const largeHistory = 500 * entriesAtOnce;
 /** How often each call is made on each backlog. */
 const rounds = 7;
 /** A call about a few tasks that takes no longer is quick, whatever it takes on another backlog. */
@@ -37,7 +50,7 @@ export const scaleCases: readonly CaseDefinition[] = [
           await large.measure(name, round);
         }
       }
-      for (const name of callNames) judge(name, small, large, growth);
+      for (const name of callNames) judge(name, small.costs, large.costs, growth);
     },
   },
   {
@@ -67,9 +80,26 @@ export const scaleCases: readonly CaseDefinition[] = [
       );
     },
   },
+  {
+    name: 'a page of the newest entries costs what is on it, however long the histories are',
+    guarantee: 'G7',
+    async run(bench) {
+      const small = await Histories.create(bench);
+      if (!small.store.capabilities.latestHistory) return;
+      const large = await Histories.create(await bench.elsewhere());
+      await small.fill(entriesAtOnce, 1);
+      const growth = (await large.fill(largeHistory, leastGrowth)) / entriesAtOnce;
+      if (growth < leastGrowth && !bench.place.work) return;
+      for (let round = 0; round < rounds; round++) {
+        await small.measure();
+        await large.measure();
+      }
+      for (const page of latestPages) judge(page, small.costs, large.costs, growth);
+    },
+  },
 ];
 
-/** A call about a few tasks, and what puts the backlog back as it was. */
+/** A call about a few things, and what puts the backlog back as it was. */
 interface Prepared {
   call(): Promise<unknown>;
   undo?(): Promise<unknown>;
@@ -135,17 +165,63 @@ const calls = {
 type CallName = keyof typeof calls;
 const callNames = Object.keys(calls) as CallName[];
 
+const latestPages = [
+  'first page of the newest entries',
+  'page in the middle of the newest entries',
+] as const;
+
+/** What calls have cost in a place. */
+class Costs {
+  /** By call, how long it took each time, in milliseconds. */
+  readonly times = new Map<string, number[]>();
+  /** By call and counter, what it added in all. */
+  readonly work = new Map<string, Map<string, number>>();
+  readonly #bench: Bench;
+
+  constructor(bench: Bench) {
+    this.#bench = bench;
+  }
+
+  async measure(name: string, call: () => Promise<unknown>): Promise<void> {
+    const before = await this.#bench.place.work?.();
+    const time = await timeOf(call);
+    const after = await this.#bench.place.work?.();
+    this.times.set(name, [...(this.times.get(name) ?? []), time]);
+    if (!before || !after) return;
+    const work = this.work.get(name) ?? new Map<string, number>();
+    this.work.set(name, work);
+    for (const [counter, value] of Object.entries(after)) {
+      work.set(counter, (work.get(counter) ?? 0) + value - (before[counter] ?? 0));
+    }
+  }
+}
+
+/** Adds something in chunks, so many or as many as there is time for. Returns how many. */
+async function fill(
+  size: number,
+  chunk: number,
+  add: (from: number) => Promise<unknown>,
+): Promise<number> {
+  const until = performance.now() + budgetMs;
+  let count = 0;
+  let tookMs = 0;
+  // Where one chunk takes so long, too few would come to say something.
+  while (count < size && performance.now() < until && tookMs < budgetMs / leastGrowth) {
+    const begun = performance.now();
+    await add(count);
+    count += chunk;
+    tookMs = performance.now() - begun;
+  }
+  return count;
+}
+
 /** A place with some tasks that are due, and many that are not. */
 class Backlog {
   readonly store: DataStore;
-  /** By call, how long it took each time, in milliseconds. */
-  readonly times = new Map<CallName, number[]>();
-  /** By call and counter, what it added in all. */
-  readonly work = new Map<CallName, Map<string, number>>();
-  readonly #bench: Bench;
+  readonly costs: Costs;
 
   private constructor(bench: Bench, store: DataStore) {
-    this.#bench = bench;
+    this.costs = new Costs(bench);
     this.store = store;
   }
 
@@ -155,34 +231,64 @@ class Backlog {
     return new Backlog(bench, store);
   }
 
-  /** Inserts so many tasks that are not due, or as many as there is time for. Returns how many. */
-  async fill(size: number): Promise<number> {
-    const until = performance.now() + budgetMs;
-    let count = 0;
-    let tookMs = 0;
-    // Where one chunk takes so long, too few would come to say something.
-    while (count < size && performance.now() < until && tookMs < budgetMs / leastGrowth) {
-      const begun = performance.now();
-      await this.store.insert(ballast(count));
-      count += chunkSize;
-      tookMs = performance.now() - begun;
-    }
-    return count;
+  /** Inserts tasks that are not due. */
+  fill(size: number): Promise<number> {
+    return fill(size, chunkSize, (from) => this.store.insert(ballast(from)));
   }
 
   async measure(name: CallName, round: number): Promise<void> {
     const { call, undo } = await calls[name](this.store, round);
-    const before = await this.#bench.place.work?.();
-    const time = await timeOf(call);
-    const after = await this.#bench.place.work?.();
+    await this.costs.measure(name, call);
     await undo?.();
-    this.times.set(name, [...(this.times.get(name) ?? []), time]);
-    if (!before || !after) return;
-    const work = this.work.get(name) ?? new Map<string, number>();
-    this.work.set(name, work);
-    for (const [counter, value] of Object.entries(after)) {
-      work.set(counter, (work.get(counter) ?? 0) + value - (before[counter] ?? 0));
+  }
+}
+
+/** A place with the histories of many tasks. */
+class Histories {
+  readonly store: DataStore;
+  readonly costs: Costs;
+  /** The position of an entry that as many are newer than older. */
+  #middle = '';
+
+  private constructor(bench: Bench, store: DataStore) {
+    this.costs = new Costs(bench);
+    this.store = store;
+  }
+
+  static async create(bench: Bench): Promise<Histories> {
+    return new Histories(bench, await bench.open());
+  }
+
+  /** @param settlements how many of them one call makes */
+  async fill(size: number, settlements: number): Promise<number> {
+    const count = await fill(size, settlements * entriesAtOnce, async (from) => {
+      await this.store.insert(recordsOf(settlements));
+      const tasks = await claim(this.store);
+      const entries = (first: number) =>
+        Array.from({ length: entriesAtOnce }, (_, index) =>
+          historyEntry(`of-${first + index}`, 'run', start + first + index),
+        );
+      await this.store.settle(
+        tasks.map((task, index) =>
+          settlement(task, null, { history: entries(from + index * entriesAtOnce) }),
+        ),
+      );
+    });
+    const limit = Math.ceil(count / 20);
+    for (let seen = 0; seen < count / 2; ) {
+      const after = this.#middle === '' ? {} : { after: this.#middle };
+      const { entries, next } = await this.store.latestHistory({ limit, ...after });
+      seen += entries.length;
+      this.#middle = present(next, 'what was added last is not all there is');
     }
+    return count;
+  }
+
+  async measure(): Promise<void> {
+    const [first, middle] = latestPages;
+    await this.costs.measure(first, () => this.store.latestHistory({ limit: 50 }));
+    const request = { limit: 50, after: this.#middle };
+    await this.costs.measure(middle, () => this.store.latestHistory(request));
   }
 }
 
@@ -202,8 +308,8 @@ function ballast(from: number): NewTaskRecord[] {
   );
 }
 
-function judge(name: CallName, small: Backlog, large: Backlog, growth: number): void {
-  const grown = `on a backlog ${growth} times as large`;
+function judge(name: string, small: Costs, large: Costs, growth: number): void {
+  const grown = `where there is ${growth} times as much`;
   const counters = large.work.get(name);
   for (const [counter, value] of counters ?? []) {
     const before = small.work.get(name)?.get(counter) ?? 0;

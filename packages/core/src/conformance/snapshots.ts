@@ -123,6 +123,11 @@ const passages: readonly Passage[] = [
     what: 'history gave',
     pass: async (store) => [await store.history('a', 9)],
   },
+  {
+    what: 'latestHistory gave',
+    pass: async (store) =>
+      store.capabilities.latestHistory ? [await store.latestHistory({ limit: 9 })] : [],
+  },
 ];
 
 /** Changing what was given to the store, or what it gave, changes nothing in it. */
@@ -144,6 +149,9 @@ async function everything(store: DataStore) {
   const ids = ['a', 'b', 'c'];
   const histories = [];
   for (const id of ids) histories.push(structuredClone(await store.history(id, 9)));
+  if (store.capabilities.latestHistory) {
+    histories.push(structuredClone((await store.latestHistory({ limit: 9 })).entries));
+  }
   const tasks = structuredClone((await store.get(ids)).map(plain));
   const listed = structuredClone(await listAll(store, { group: 'g' })).map(plain);
   return { histories, tasks, listed };

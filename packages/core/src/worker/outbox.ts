@@ -10,6 +10,7 @@ import { concludeEdited, leaveWord } from '../decisions/conclude.js';
 import type { Decision } from '../decisions/decision.js';
 import { describeError } from '../record.js';
 import { isPassing, type StoreAccess } from '../store-access.js';
+import type { StoredRun } from '../task-info.js';
 import type { HeldTask } from './held-task.js';
 
 /** The most settlements in one call. */
@@ -357,7 +358,7 @@ function settlementOf({ decision, claim }: Entry): Settlement {
       taskId: body.parent ?? record.id,
       id: body.parent === undefined ? `${token}.${index}` : `${record.id}/${token}.${index}`,
       at: run.at,
-      body: JSON.stringify(run),
+      body: JSON.stringify({ name: record.name, ...run } satisfies StoredRun),
     })),
     spawn,
   };

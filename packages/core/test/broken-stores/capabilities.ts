@@ -30,6 +30,44 @@ export const capabilityStores: readonly BrokenStore[] = [
     },
   ),
   broken(
+    'claims to give the newest entries and gives none',
+    'G5',
+    'newest first by `at`, of whatever task',
+    class extends MemoryDataStore {
+      override async latestHistory() {
+        return { entries: [], next: null };
+      }
+    },
+  ),
+  broken(
+    'gives the newest entries without claiming to',
+    'G5',
+    'without the capability latestHistory fails with SCHED_STORE_UNSUPPORTED',
+    class extends MemoryDataStore {
+      override readonly capabilities = only({ history: true, latestHistory: false, watch: true });
+    },
+  ),
+  broken(
+    'answers that there are no newest entries where it cannot tell',
+    'G5',
+    'without the capability latestHistory fails with SCHED_STORE_UNSUPPORTED',
+    class extends MemoryDataStore {
+      override readonly capabilities = only({ history: true, latestHistory: false, watch: true });
+
+      override async latestHistory() {
+        return { entries: [], next: null };
+      }
+    },
+  ),
+  broken(
+    'claims newest entries of a history that it does not claim',
+    'G8',
+    'a store without a history has no newest entries',
+    class extends MemoryDataStore {
+      override readonly capabilities = only({ latestHistory: true, watch: true });
+    },
+  ),
+  broken(
     'claims to notify and never does',
     'G5',
     'watch notifies soon after a task is inserted',
@@ -123,5 +161,9 @@ function shared(options: DataStoreOptions): MemoryDataStore {
 }
 
 function only(claimed: Partial<DataStoreCapabilities>): DataStoreCapabilities {
-  return { history: false, watch: false, transactions: false, processes: false, ...claimed };
+  const { history = false } = claimed;
+  return {
+    ...{ history, latestHistory: history, watch: false, transactions: false, processes: false },
+    ...claimed,
+  };
 }

@@ -8,6 +8,7 @@ import { historyStores } from './history.js';
 import { idStores } from './ids.js';
 import { itemOrderStores } from './item-order.js';
 import { lateRefusalStores } from './late-refusals.js';
+import { latestHistoryStores } from './latest-history.js';
 import { lifecycleStores } from './lifecycle.js';
 import { inputStores, lossStores } from './losses.js';
 import { momentStores } from './moments.js';
@@ -37,6 +38,7 @@ export const brokenStores: readonly BrokenStore[] = [
   ...repetitionStores,
   ...notificationStores,
   ...historyStores,
+  ...latestHistoryStores,
   ...textStores,
   ...lateRefusalStores,
   ...momentStores,

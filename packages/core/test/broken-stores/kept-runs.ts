@@ -1,10 +1,21 @@
-import type { DataStoreOptions, HistoryEntry, Settlement } from '@sched/core';
+import type {
+  DataStoreCapabilities,
+  DataStoreOptions,
+  HistoryEntry,
+  LatestHistoryResult,
+  Settlement,
+} from '@sched/core';
+import { SchedError } from '@sched/core';
 import { MemoryDataStore } from '@sched/memory';
 
 /**
  * A store that keeps the history of runs itself, as the contract says. Its members are what a broken store replaces.
  */
 export class RunKeepingStore extends MemoryDataStore {
+  override readonly capabilities: DataStoreCapabilities = {
+    ...new MemoryDataStore().capabilities,
+    latestHistory: false,
+  };
   protected readonly clock: () => number;
   protected readonly limit: number;
   protected readonly maxAgeMs: number;
@@ -67,6 +78,10 @@ export class RunKeepingStore extends MemoryDataStore {
     await super.history(taskId, limit);
     const runs = (this.#runs.get(taskId) ?? []).filter((entry) => !this.isStale(entry));
     return runs.slice(0, limit).map((entry) => ({ ...entry }));
+  }
+
+  override async latestHistory(): Promise<LatestHistoryResult> {
+    throw new SchedError('SCHED_STORE_UNSUPPORTED', 'Each history is kept by itself.');
   }
 
   #append(entry: HistoryEntry, taskId: string): void {

@@ -144,6 +144,7 @@ export class ServedClient extends AdapterStore {
   readonly name: string = 'served';
   readonly capabilities: DataStoreCapabilities = {
     history: true,
+    latestHistory: true,
     watch: true,
     transactions: false,
     processes: true,
@@ -190,6 +191,7 @@ export class ServedClient extends AdapterStore {
       settle: (settlements) => ask('settle', settlements),
       release: (leases) => ask('release', leases),
       history: (taskId, limit) => ask('history', taskId, limit),
+      latestHistory: (request) => ask('latestHistory', request),
       watch: (listener) => watcher.watch(listener),
       async close() {
         await watcher.close();

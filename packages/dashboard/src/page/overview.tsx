@@ -32,7 +32,7 @@ import {
 } from './parts.js';
 import { type Colour, Plot } from './plot.js';
 import { type Query, useQuery } from './query.js';
-import { type RecentRun, useRecentRuns } from './recent-runs.js';
+import { type RecentRun, type RecentRuns, useRecentRuns } from './recent-runs.js';
 import { href, storeAlias } from './router.js';
 import type {
   Failures,
@@ -116,8 +116,12 @@ export function Overview() {
           <Panel title="Workers" aside={<a href={href(['workers'])}>All about them</a>}>
             <Loaded of={workers}>{(list) => <WorkerTable workers={list} />}</Loaded>
           </Panel>
-          <Panel title="Latest runs" testId="recent" aside="the last of each task">
-            <Loaded of={recent}>{(runs) => <Recent runs={runs} />}</Loaded>
+          <Panel
+            title="Latest runs"
+            testId="recent"
+            aside={recent.data?.isAll === false && 'the last of each task'}
+          >
+            <Loaded of={recent}>{({ runs }) => <Recent runs={runs} />}</Loaded>
           </Panel>
         </div>
         <div class="stack">
@@ -301,7 +305,7 @@ const bars = 48;
 const steps = [1, 5, 10, 30, 60, 300, 600, 900, 1800, 3600].map((seconds) => seconds * 1000);
 
 interface TimelineProps {
-  recent: Query<readonly RecentRun[]>;
+  recent: Query<RecentRuns>;
   upcoming: Query<Ahead>;
 }
 
@@ -310,7 +314,7 @@ function Timeline({ recent, upcoming }: TimelineProps) {
   return (
     <div class="columns level">
       <Panel title="The last hours" testId="past" aside="how late each run began">
-        <Loaded of={recent}>{(runs) => <Past runs={runs} />}</Loaded>
+        <Loaded of={recent}>{({ runs }) => <Past runs={runs} />}</Loaded>
       </Panel>
       <Panel title="The next hours" testId="future" aside="how many runs begin">
         <Loaded of={upcoming}>{(next) => <Future upcoming={next} />}</Loaded>
@@ -554,7 +558,7 @@ function Recent({ runs }: { runs: readonly RecentRun[] }) {
         </thead>
         <tbody>
           {runs.slice(0, shownRuns).map(({ id, run }) => (
-            <tr key={id}>
+            <tr key={`${id} ${run.endedAt} ${run.nominal} ${run.outcome}`}>
               <td class="nowrap">
                 <At at={run.endedAt} />
               </td>

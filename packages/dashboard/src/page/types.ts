@@ -16,6 +16,11 @@ export interface TaskPage {
   readonly next: string | null;
 }
 
+/** The newest runs of all tasks. */
+export interface LatestRuns {
+  readonly runs: readonly (RunView & { readonly id: string; readonly name: string | null })[];
+}
+
 interface UpcomingRun {
   readonly id: string;
   readonly name: string;

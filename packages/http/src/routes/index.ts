@@ -8,6 +8,7 @@ import { health } from './health.js';
 import { history } from './history.js';
 import { me } from './me.js';
 import { preview, previewTask } from './preview.js';
+import { runs } from './runs.js';
 import { summary } from './summary.js';
 import { countTasks, createTask, getTask, listTasks, removeTask, updateTask } from './tasks.js';
 import { upcoming } from './upcoming.js';
@@ -17,6 +18,6 @@ import { workers } from './workers.js';
 export const routes: readonly Route[] = [
   ...[listTasks, createTask, getTask, updateTask, removeTask],
   ...taskActions,
-  ...[previewTask, history, bulk, countTasks, summary, failures, preview],
+  ...[previewTask, history, runs, bulk, countTasks, summary, failures, preview],
   ...[upcoming, workers, events, health, audit, me],
 ];

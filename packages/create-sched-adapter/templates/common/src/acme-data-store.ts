@@ -9,7 +9,7 @@ import type {
 } from '@sched/core';
 import type { Database, StoredTask, Transaction } from './database.ts';
 import { connect } from './database.ts';
-import { available, noTransactions, notOpen } from './errors.ts';
+import { available, noLatestHistory, noTransactions, notOpen } from './errors.ts';
 import type { AcmeDataStoreOptions } from './options.ts';
 import { readOptions } from './options.ts';
 
@@ -19,7 +19,13 @@ const horizon = 1000;
 /** Keeps tasks in acme. */
 export class AcmeDataStore implements DataStore {
   readonly name = 'acme';
-  readonly capabilities = { history: true, watch: false, transactions: false, processes: false };
+  readonly capabilities = {
+    history: true,
+    latestHistory: false,
+    watch: false,
+    transactions: false,
+    processes: false,
+  };
   readonly #options: Required<AcmeDataStoreOptions>;
   #opening: Promise<Database> | undefined;
   #database: Database | undefined;
@@ -159,6 +165,10 @@ export class AcmeDataStore implements DataStore {
         .slice(0, limit)
         .map((entry) => ({ ...entry })),
     );
+
+  async latestHistory(): Promise<never> {
+    throw noLatestHistory();
+  }
 
   // Nobody is told of anything: workers poll.
   watch: DataStore['watch'] = () => this.#call(async () => async () => {});

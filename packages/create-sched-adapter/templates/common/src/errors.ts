@@ -4,6 +4,13 @@ export function notOpen(): SchedError {
   return new SchedError('SCHED_STORE_CLOSED', 'The acme store is not open. Call open() first.');
 }
 
+export function noLatestHistory(): SchedError {
+  return new SchedError(
+    'SCHED_STORE_UNSUPPORTED',
+    'The acme store has no order of history across tasks.',
+  );
+}
+
 export function noTransactions(): SchedError {
   return new SchedError('SCHED_STORE_UNSUPPORTED', 'The acme store takes no transactions.');
 }
