@@ -128,9 +128,18 @@ export const storeEntries = {
   store: v.optional(v.pipe(label, v.description('The alias of the store. Default: the first.'))),
 };
 
+const idPrefix = v.pipe(
+  v.optional(taskId),
+  v.description(
+    'How the ids begin. No store can look that up, so tasks are read one after the other: slow where there are many.',
+  ),
+);
+
 export const filterSchema = v.strictObject(filterEntries);
 export const storeQuery = v.strictObject(storeEntries);
 export const filterQuery = v.strictObject({ ...storeEntries, ...filterEntries });
+/** What no store filters by itself. */
+export const searchEntries = { ...filterEntries, idPrefix };
 
 const limit = (most: number) => v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most));
 export const limitEntry = (most: number, fallback: number) =>

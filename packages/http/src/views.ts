@@ -1,6 +1,6 @@
 /** Tasks and runs as JSON. */
 
-import type { RunInfo, TaskClient, TaskInfo } from '@sched/core';
+import type { LogLine, RunInfo, RunReport, TaskClient, TaskInfo } from '@sched/core';
 import * as v from 'valibot';
 import { errorView, withoutSecrets } from './problem.js';
 import { triggerInWords } from './words.js';
@@ -9,6 +9,18 @@ const moment = v.pipe(v.string(), v.isoTimestamp());
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 export const stateSchema = v.picklist(['scheduled', 'running', 'paused', 'finished', 'failed']);
+
+const toldEntries = {
+  progress: v.optional(
+    v.pipe(v.number(), v.description('How far the handler said that it had come, from 0 to 1.')),
+  ),
+  log: v.optional(
+    v.pipe(
+      v.array(v.strictObject({ at: moment, text: v.string() })),
+      v.description('The last lines that the handler logged, the oldest first.'),
+    ),
+  ),
+};
 
 const runErrorSchema = v.strictObject({
   name: v.string(),
@@ -35,6 +47,17 @@ export const runSchema = v.strictObject({
   token: v.optional(count),
   owner: v.optional(v.string()),
   error: v.optional(runErrorSchema),
+  ...toldEntries,
+  result: v.pipe(
+    v.optional(v.unknown()),
+    v.description('What the handler returned, where results are kept.'),
+  ),
+  resultWithheld: v.optional(
+    v.pipe(
+      v.literal(true),
+      v.description('The result is not shown, because payloads are redacted.'),
+    ),
+  ),
   retryAt: v.optional(moment),
   childId: v.optional(
     v.pipe(v.string(), v.description('The task that ran it, if it had its own.')),
@@ -108,6 +131,10 @@ export const taskSchema = v.strictObject({
   nominal: v.nullable(moment),
   attempt: count,
   lease: v.nullable(v.strictObject({ owner: v.string(), expiresAt: moment })),
+  report: v.pipe(
+    v.nullable(v.strictObject(toldEntries)),
+    v.description('What the handler has told in the run in progress.'),
+  ),
   lastRun: v.nullable(runSchema),
   parent: v.nullable(v.string()),
   error: v.nullable(v.strictObject({ code: v.string(), message: v.string() })),
@@ -144,6 +171,7 @@ export type Redact = (
 
 export function taskView(task: TaskInfo, redact: Redact | undefined): TaskView {
   const { id, name, queue, group, state, isPaused, attempt, parent, lease, error } = task;
+  const { report, lastRun } = task;
   return {
     ...{ id, name, queue, group, state, isPaused },
     ...payloadOf(task, redact),
@@ -154,7 +182,8 @@ export function taskView(task: TaskInfo, redact: Redact | undefined): TaskView {
     nominal: iso(task.nominal),
     attempt,
     lease: lease && { owner: lease.owner, expiresAt: lease.expiresAt.toISOString() },
-    lastRun: task.lastRun && runView(task.lastRun),
+    report: report && reportView(report),
+    lastRun: lastRun && runView(lastRun, redact),
     parent,
     error: error && errorView(error),
   };
@@ -181,16 +210,33 @@ export function triggerView(json: NonNullable<TaskInfo['trigger']>): TriggerView
   };
 }
 
-export function runView(run: RunInfo): RunView {
-  const { nominal, lastNominal, startedAt, endedAt, retryAt, error, ...rest } = run;
+/** @param redact where there is one, results are withheld: it is made for payloads, and nobody has said what is secret here */
+export function runView(run: RunInfo, redact: Redact | undefined): RunView {
+  const { nominal, lastNominal, startedAt, endedAt, retryAt, error, log, result, ...rest } = run;
   return {
     ...rest,
+    ...logView(log),
+    ...(result !== undefined && (redact ? { resultWithheld: true as const } : { result })),
     nominal: nominal.toISOString(),
     endedAt: endedAt.toISOString(),
     ...(lastNominal && { lastNominal: lastNominal.toISOString() }),
     ...(startedAt && { startedAt: startedAt.toISOString() }),
     ...(retryAt && { retryAt: retryAt.toISOString() }),
     ...(error && { error: { ...error, message: withoutSecrets(error.message) } }),
+  };
+}
+
+function reportView({ log, ...rest }: RunReport) {
+  return { ...rest, ...logView(log) };
+}
+
+function logView(log: readonly LogLine[] | undefined) {
+  if (!log) return {};
+  return {
+    log: log.map(({ at, text }) => ({
+      at: new Date(at).toISOString(),
+      text: withoutSecrets(text),
+    })),
   };
 }
 

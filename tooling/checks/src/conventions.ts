@@ -77,6 +77,7 @@ export const commands: Record<string, CommandPackage> = {
 
 /** The published packages that are over core's public API, and hold no data store. */
 export const libraries: readonly string[] = [
+  'dashboard',
   'encryption',
   'http',
   'opentelemetry',

@@ -148,7 +148,7 @@ async function register(
   body: (servers: RunningService[]) => void,
   outcomes: Outcome[],
 ): Promise<void> {
-  const { afterAll, describe, test } = await import('vitest');
+  const { afterAll, describe } = await import('vitest');
   const name = `${title} on ${outcomes.map((outcome) => outcome.title).join(' and ')}`;
   const missing = outcomes.filter((outcome) => 'missing' in outcome);
   if (missing.some(({ optional }) => optional)) return;
@@ -163,8 +163,16 @@ async function register(
     return;
   }
   const why = missing.map((one) => `${one.title} is missing: ${one.missing}`).join('\n');
-  const missingService = missing.map((one) => one.name).join();
-  test(name, { meta: { missingService } }, ({ skip }) => {
+  await standIn(name, missing.map((one) => one.name).join(), why);
+}
+
+/**
+ * Registers the test that stands for those that cannot run for want of a service: it fails when
+ * `CI` is set, and is otherwise reported as not run.
+ */
+export async function standIn(title: string, missingService: string, why: string): Promise<void> {
+  const { test } = await import('vitest');
+  test(title, { meta: { missingService } }, ({ skip }) => {
     if (process.env.CI) throw new Error(why);
     skip(why);
   });

@@ -5,6 +5,9 @@ import { cached } from './cache.ts';
 import type { Program, Site } from './contract.ts';
 import { find, isAtLeast, versionOf, which } from './programs.ts';
 
+/** Whoever waits, and wants to know what takes so long. */
+type Telling = Pick<Site, 'progress'>;
+
 export interface Wanted {
   program: string;
   minimum: string;
@@ -12,10 +15,12 @@ export interface Wanted {
   packages: string[];
   /** Where else than in the usual folders it may be; relative to the root of the file system. */
   folders?: string[];
+  /** Which folders beside the libraries hold more of them, where their users look by absolute path. */
+  libraries?: string[];
 }
 
 /** Finds a program on this machine, or unpacks the Debian packages that have it. */
-export async function findOrUnpack(site: Site, wanted: Wanted): Promise<Program> {
+export async function findOrUnpack(site: Telling, wanted: Wanted): Promise<Program> {
   const { program, minimum } = wanted;
   const folders = expand('/', wanted.folders);
   const found = await find(program, minimum, { folders });
@@ -25,7 +30,7 @@ export async function findOrUnpack(site: Site, wanted: Wanted): Promise<Program>
   const bin = ['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(root, folder));
   const path = which(program, [...expand(root, wanted.folders), ...bin]);
   if (!path?.startsWith(root)) throw new Error(`no ${program} in ${wanted.packages}`);
-  const env = { LD_LIBRARY_PATH: libraryFolders(root).join(':') };
+  const env = { LD_LIBRARY_PATH: libraryFolders(root, wanted.libraries).join(':') };
   const version = await versionOf(path, ['--version'], env);
   if (!isAtLeast(version, minimum)) {
     throw new Error(`${program} ${minimum} is needed; this system's packages have ${version}`);
@@ -46,19 +51,19 @@ function expand(root: string, folders: string[] = []): string[] {
   });
 }
 
-function libraryFolders(root: string): string[] {
+function libraryFolders(root: string, more: string[] = []): string[] {
   return ['usr/lib', 'lib']
     .map((folder) => join(root, folder))
     .filter((folder) => existsSync(folder))
     .flatMap((folder) =>
       readdirSync(folder)
         .filter((name) => name.includes('-linux-'))
-        .map((name) => join(folder, name)),
+        .flatMap((name) => ['', ...more].map((below) => join(folder, name, below))),
     );
 }
 
 /** The folder that holds packages, with those of their dependencies that this system lacks. */
-async function unpacked(site: Site, name: string, packages: string[]): Promise<string> {
+async function unpacked(site: Telling, name: string, packages: string[]): Promise<string> {
   if (!hasApt()) {
     throw new Error(`no ${name} on this machine, which is no Debian that could fetch one`);
   }

@@ -5,7 +5,7 @@ import { failureOf } from '../failure-groups.js';
 import { errorView, refuse } from '../problem.js';
 import { type Call, route } from '../route.js';
 import { scan } from '../scan.js';
-import { cursorEntry, filterOf, filterSchema, storeQuery, taskId } from '../schemas.js';
+import { cursorEntry, filterOf, searchEntries, storeQuery, taskId } from '../schemas.js';
 import { type Act, type Action, actions } from './actions.js';
 
 /** How many tasks to change at once. */
@@ -17,7 +17,7 @@ const selectionSchema = v.strictObject({
   ids: v.optional(v.pipe(v.array(taskId), v.minLength(1), v.maxLength(1000))),
   filter: v.optional(
     v.strictObject({
-      ...filterSchema.entries,
+      ...searchEntries,
       failure: v.optional(
         v.pipe(v.string(), v.maxLength(2000), v.description('The key of a group of failures.')),
       ),
@@ -96,20 +96,20 @@ async function counted({ client, body, limits }: BulkCall) {
     const found = await Promise.all([...new Set(ids)].map((id) => client.get(id)));
     return { matched: found.filter(Boolean).length, isComplete: true };
   }
-  const { failure, wanted } = readFilter(filter);
+  const { wanted, others, isWanted } = readFilter(filter);
   // The store counts by itself what it can filter by itself.
-  if (failure === undefined) return { matched: await client.count(wanted), isComplete: true };
+  if (others === null) return { matched: await client.count(wanted), isComplete: true };
   let matched = 0;
   const next = await scan(client, wanted, limits.tasksPerRequest, (tasks) => {
-    matched += tasks.filter((task) => failureOf(task).key === failure).length;
+    matched += tasks.filter(isWanted).length;
   });
   return { matched, isComplete: next === null };
 }
 
 async function applied(call: BulkCall, action: Action) {
   const { client, body, limits, audit, caller, operation, events } = call;
-  const { failure, wanted } = readFilter(body.filter);
-  const listing = { store: call.store, filter: { ...wanted, failure } };
+  const { wanted, others, isWanted } = readFilter(body.filter);
+  const listing = { store: call.store, filter: { ...wanted, ...others } };
   const results = {
     matched: 0,
     changed: 0,
@@ -153,8 +153,7 @@ async function applied(call: BulkCall, action: Action) {
     else {
       // A run is a task, too. To run those that this very call has created would never end.
       const matches = (task: TaskInfo) =>
-        (failure === undefined || failureOf(task).key === failure) &&
-        (action !== 'run' || task.parent === null);
+        isWanted(task) && (action !== 'run' || task.parent === null);
       const take = (tasks: readonly TaskInfo[]) =>
         changeAll(tasks.filter(matches).map(({ id }) => id));
       const from = readCursor(listing, body.cursor);
@@ -179,10 +178,17 @@ async function applied(call: BulkCall, action: Action) {
   return { dryRun: false, ...results, isComplete: next === null, next: cursor };
 }
 
-function readFilter(filter: Bulk['filter']): { failure: string | undefined; wanted: ListFilter } {
-  const { failure, ...given } = filter ?? {};
-  const wanted = filterOf(given);
-  return { failure, wanted: failure === undefined ? wanted : { ...wanted, state: 'failed' } };
+/** What the store filters by, and what is left to look at here; `others` is null where that is nothing. */
+function readFilter(filter: Bulk['filter']) {
+  const { failure, idPrefix, ...given } = filter ?? {};
+  const wanted: ListFilter = filterOf(given);
+  return {
+    wanted: failure === undefined ? wanted : { ...wanted, state: 'failed' as const },
+    others: failure === undefined && idPrefix === undefined ? null : { failure, idPrefix },
+    isWanted: (task: TaskInfo) =>
+      task.id.startsWith(idPrefix ?? '') &&
+      (failure === undefined || failureOf(task).key === failure),
+  };
 }
 
 function isOfStore(code: string): boolean {

@@ -12,7 +12,7 @@ export const history = route({
   may: 'read',
   query: v.strictObject({ ...storeEntries, limit: limitEntry(1000, 100) }),
   answer: v.strictObject({ runs: v.array(runSchema) }),
-  async handle({ client, id, query: { limit = 100 } }) {
-    return { runs: (await client.history(id, limit)).map(runView) };
+  async handle({ client, id, query: { limit = 100 }, redact }) {
+    return { runs: (await client.history(id, limit)).map((run) => runView(run, redact)) };
   },
 });

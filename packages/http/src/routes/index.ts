@@ -11,6 +11,7 @@ import { preview, previewTask } from './preview.js';
 import { runs } from './runs.js';
 import { summary } from './summary.js';
 import { countTasks, createTask, getTask, listTasks, removeTask, updateTask } from './tasks.js';
+import { upcoming } from './upcoming.js';
 import { workers } from './workers.js';
 
 /** All operations, in the order of the OpenAPI document. */
@@ -18,5 +19,5 @@ export const routes: readonly Route[] = [
   ...[listTasks, createTask, getTask, updateTask, removeTask],
   ...taskActions,
   ...[previewTask, history, runs, bulk, countTasks, summary, failures, preview],
-  ...[workers, events, health, audit, me],
+  ...[upcoming, workers, events, health, audit, me],
 ];

@@ -22,7 +22,7 @@ export const runs = route({
     runs: v.array(latestRunSchema),
     next: v.pipe(v.nullable(v.string()), v.description('The cursor of the next page.')),
   }),
-  async handle({ client, query: { store, limit = 100, cursor, ...given } }) {
+  async handle({ client, redact, query: { store, limit = 100, cursor, ...given } }) {
     const filter = defined(given);
     const listing = { store, filter: { ...filter, of: 'runs' } };
     const after = readCursor(listing, cursor);
@@ -32,7 +32,7 @@ export const runs = route({
       ...(after !== undefined && { after }),
     });
     return {
-      runs: page.runs.map(({ id, name, ...run }) => ({ id, name, ...runView(run) })),
+      runs: page.runs.map(({ id, name, ...run }) => ({ id, name, ...runView(run, redact) })),
       next: writeCursor(listing, page.next),
     };
   },

@@ -1,4 +1,4 @@
-import { defineTask, type ScheduleOptions } from '@sched/core';
+import { defineTask, type ScheduleOptions, type TaskInfo } from '@sched/core';
 import * as v from 'valibot';
 import { audited, auditedExisting, notFound } from '../audited.js';
 import { readCursor, writeCursor } from '../cursor.js';
@@ -11,11 +11,15 @@ import {
   filterQuery,
   limitEntry,
   newTaskSchema,
+  searchEntries,
   storeEntries,
   storeQuery,
   whenAndPolicies,
 } from '../schemas.js';
 import { occurrencesOf, shownSchema, taskSchema, taskView } from '../views.js';
+
+/** How many pages of a store to read for one page of those whose ids begin in some way. */
+const pagesAtOnce = 20;
 
 export const listTasks = route({
   method: 'GET',
@@ -25,7 +29,8 @@ export const listTasks = route({
     'One page of the tasks that match. A page may be short, even empty, before the last one.',
   may: 'read',
   query: v.strictObject({
-    ...filterQuery.entries,
+    ...storeEntries,
+    ...searchEntries,
     limit: limitEntry(500, 100),
     cursor: cursorEntry,
     payloads: v.pipe(
@@ -38,15 +43,26 @@ export const listTasks = route({
     next: v.pipe(v.nullable(v.string()), v.description('The cursor of the next page.')),
   }),
   async handle({ client, query, redact }) {
-    const { store, limit = 100, cursor, payloads = false, ...given } = query;
+    const { store, limit = 100, cursor, payloads = false, idPrefix = '', ...given } = query;
     const filter = filterOf(given);
-    const after = readCursor({ store, filter }, cursor);
-    const page = await client.listPage({ ...filter, limit, ...(after !== undefined && { after }) });
+    const listing = { store, filter: { ...filter, idPrefix: idPrefix || undefined } };
+    const tasks: TaskInfo[] = [];
+    let after: string | null | undefined = readCursor(listing, cursor);
+    let pages = 0;
+    do {
+      const page = await client.listPage({
+        ...{ ...filter, limit: limit - tasks.length },
+        ...(after !== undefined && { after }),
+      });
+      tasks.push(...page.tasks.filter(({ id }) => id.startsWith(idPrefix)));
+      after = page.next;
+      pages++;
+    } while (idPrefix !== '' && after !== null && tasks.length < limit && pages < pagesAtOnce);
     return {
-      tasks: page.tasks.map((task) =>
+      tasks: tasks.map((task) =>
         taskView(payloads ? task : { ...task, payload: undefined }, redact),
       ),
-      next: writeCursor({ store, filter }, page.next),
+      next: writeCursor(listing, after),
     };
   },
 });

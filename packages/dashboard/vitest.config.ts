@@ -1,0 +1,3 @@
+import preset from '@sched-tooling/vitest';
+
+export default preset;
