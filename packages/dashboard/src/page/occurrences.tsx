@@ -82,7 +82,7 @@ function rowsOf(occurrences: readonly string[], zones: readonly string[]): Row[]
       return change ? [{ ...change, zone }] : [];
     });
     before = time;
-    return { at, changes };
+    return { at, changes: changes.sort((a, b) => a.at - b.at) };
   });
 }
 
