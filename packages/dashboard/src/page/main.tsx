@@ -1,27 +1,17 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 import { render } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { App } from './app.js';
+import { listen } from './live.js';
+import { startClock } from './parts.js';
+import { listenToAddress } from './router.js';
+import { readColours, startTheme } from './theme.js';
 
-function Tasks() {
-  const [tasks, setTasks] = useState<{ id: string; name: string }[]>([]);
-  useEffect(() => {
-    fetch('api/tasks')
-      .then((response) => response.json())
-      .then((page: { tasks: { id: string; name: string }[] }) => setTasks(page.tasks));
-  }, []);
-  return (
-    <main>
-      <h1>Tasks</h1>
-      <ul>
-        {tasks.map(({ id, name }) => (
-          <li key={id}>
-            {id} ({name})
-          </li>
-        ))}
-      </ul>
-    </main>
-  );
-}
-
-document.addEventListener('DOMContentLoaded', () => render(<Tasks />, document.body));
+startTheme();
+document.addEventListener('DOMContentLoaded', () => {
+  readColours();
+  listenToAddress();
+  listen();
+  startClock();
+  render(<App />, document.body);
+});

@@ -1,0 +1,192 @@
+import { effect } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { canAdmin, getGlobal, me, type Problem } from './api.js';
+import { Audit } from './audit.js';
+import { BulkDialog } from './bulk.js';
+import { FailuresPage } from './failures.js';
+import { connection, listenAnew } from './live.js';
+import { Overview } from './overview.js';
+import { Empty, Notes, Title, Trouble } from './parts.js';
+import { useQuery } from './query.js';
+import { Queues } from './queues.js';
+import { href, navigate, route, storeAlias } from './router.js';
+import { Task } from './task.js';
+import { Tasks } from './tasks.js';
+import { type Theme, theme, themes } from './theme.js';
+import type { Health, Right } from './types.js';
+import { WorkersPage } from './workers.js';
+
+interface Page {
+  readonly name: string;
+  readonly title: string;
+  readonly isFor?: () => boolean;
+  readonly View: () => preact.JSX.Element;
+}
+
+const pages: readonly Page[] = [
+  { name: '', title: 'Overview', View: Overview },
+  { name: 'tasks', title: 'Tasks', View: Tasks },
+  { name: 'failures', title: 'Failures', View: FailuresPage },
+  { name: 'queues', title: 'Queues', View: Queues },
+  { name: 'workers', title: 'Workers', View: WorkersPage },
+  { name: 'audit', title: 'Audit', View: Audit, isFor: canAdmin },
+];
+
+export function App() {
+  const who = useQuery(
+    'me',
+    async (signal) => {
+      const read = await getGlobal<{ who: string; may: Right }>('me', {}, signal);
+      if (me.value?.who !== read.who || me.value.may !== read.may) me.value = read;
+      return read;
+    },
+    60_000,
+  );
+  useFocusOnNavigation();
+  useEffect(() => {
+    let before = storeAlias.value;
+    return effect(() => {
+      if (storeAlias.value === before) return;
+      before = storeAlias.value;
+      listenAnew();
+    });
+  }, []);
+  return (
+    <>
+      <button type="button" class="skip" onClick={() => document.getElementById('title')?.focus()}>
+        Skip to the content
+      </button>
+      <Sidebar />
+      <main id="content">{me.value ? <Current /> : <Outside problem={who.problem} />}</main>
+      {me.value && <BulkDialog />}
+      <Notes />
+    </>
+  );
+}
+
+function Current() {
+  const [name = '', id] = route.value.path;
+  if (name === 'tasks' && id !== undefined) return <Task key={id} id={id} />;
+  const page = pages.find((each) => each.name === name);
+  if (!page) {
+    return (
+      <>
+        <Title>There is no such page</Title>
+        <p>
+          <a href={href([])}>To the overview</a>
+        </p>
+      </>
+    );
+  }
+  return <page.View key={name} />;
+}
+
+/** What those see who may not see anything, or not yet. */
+function Outside({ problem }: { problem: Problem | undefined }) {
+  if (!problem) return <Empty>Loading…</Empty>;
+  return (
+    <>
+      <Title>{problem.status === 401 ? 'You are not signed in' : 'Nothing can be shown'}</Title>
+      <Trouble problem={problem} />
+      <button type="button" class="primary" onClick={() => location.reload()}>
+        Load again
+      </button>
+    </>
+  );
+}
+
+function Sidebar() {
+  const [current = ''] = route.value.path;
+  return (
+    <header class="sidebar">
+      <p class="brand">Scheduled tasks</p>
+      <nav aria-label="Pages">
+        <ul>
+          {pages
+            .filter(({ isFor }) => isFor?.() ?? true)
+            .map(({ name, title }) => (
+              <li key={name}>
+                <a
+                  href={href(name === '' ? [] : [name])}
+                  aria-current={current === name ? 'page' : undefined}
+                >
+                  {title}
+                </a>
+              </li>
+            ))}
+        </ul>
+      </nav>
+      <div class="foot">
+        {me.value && <StoreChoice />}
+        <p class={`connection ${connection.value}`} role="status" data-testid="connection">
+          {connection.value === 'live' ? 'Live' : 'Asking every 5 s'}
+        </p>
+        {me.value && (
+          <p class="who" data-testid="me">
+            {me.value.who} <span class="faint">may {me.value.may}</span>
+          </p>
+        )}
+        <label>
+          <span>Colours</span>
+          <select
+            value={theme.value}
+            onChange={(event) => {
+              theme.value = event.currentTarget.value as Theme;
+            }}
+            data-testid="theme"
+          >
+            {themes.map((each) => (
+              <option key={each} value={each}>
+                {each === 'system' ? 'as the system' : each}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+    </header>
+  );
+}
+
+/** Which store to look at, where there are several. */
+function StoreChoice() {
+  const health = useQuery('stores', (signal) => getGlobal<Health>('health', {}, signal), 60_000);
+  const aliases = health.data?.stores.map(({ alias }) => alias) ?? [];
+  if (aliases.length < 2) return null;
+  return (
+    <label>
+      <span>Store</span>
+      <select
+        value={storeAlias.value ?? aliases[0]}
+        onChange={(event) => {
+          const [name] = route.value.path;
+          navigate(href(name ? [name] : [], { store: event.currentTarget.value }));
+        }}
+        data-testid="store"
+      >
+        {aliases.map((alias) => (
+          <option key={alias} value={alias}>
+            {alias}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** Tells those who do not see it that another page is there: its heading takes the focus. */
+function useFocusOnNavigation(): void {
+  const path = route.value.path.join('/');
+  useEffect(() => {
+    const [name = '', id] = route.value.path;
+    const title = id ?? pages.find((page) => page.name === name)?.title;
+    document.title = title ? `${title} – Scheduled tasks` : 'Scheduled tasks';
+    if (isFirst) {
+      isFirst = false;
+      return;
+    }
+    scrollTo(0, 0);
+    document.getElementById('title')?.focus({ preventScroll: true });
+  }, [path]);
+}
+
+let isFirst = true;

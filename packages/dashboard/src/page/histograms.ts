@@ -1,0 +1,67 @@
+/** What workers say in numbers, added up. */
+
+import type { Histogram, MinuteCounts, Worker } from './types.js';
+
+export const counted = ['succeeded', 'failed', 'retried', 'interrupted', 'skipped'] as const;
+export type Counted = (typeof counted)[number];
+
+export function sumHistograms(histograms: readonly Histogram[]): Histogram | undefined {
+  const [first] = histograms;
+  if (!first) return undefined;
+  const alike = histograms.filter(({ bounds }) => `${bounds}` === `${first.bounds}`);
+  return {
+    bounds: first.bounds,
+    counts: first.counts.map((_, index) =>
+      alike.reduce((sum, { counts }) => sum + (counts[index] ?? 0), 0),
+    ),
+  };
+}
+
+/**
+ * The bound that a share of all values does not exceed, in milliseconds.
+ *
+ * @returns undefined where there are no values; infinity where it is more than the last bound
+ */
+export function quantile({ bounds, counts }: Histogram, share: number): number | undefined {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  if (total === 0) return undefined;
+  let seen = 0;
+  for (const [index, count] of counts.entries()) {
+    seen += count;
+    if (seen >= share * total) return bounds[index] ?? Number.POSITIVE_INFINITY;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+export interface Minute extends Record<Counted, number> {
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
+/** What ended in each of the last minutes, of all workers together, the earliest first. */
+export function perMinute(workers: readonly Worker[], now: number, minutes: number): Minute[] {
+  const last = Math.floor(now / 60_000) * 60_000;
+  const sums = Array.from({ length: minutes }, (_, index) => ({
+    ...{ at: last - (minutes - 1 - index) * 60_000 },
+    ...{ succeeded: 0, failed: 0, retried: 0, interrupted: 0, skipped: 0 },
+  }));
+  const byTime = new Map(sums.map((minute) => [minute.at, minute]));
+  for (const each of workers.flatMap((worker): readonly MinuteCounts[] => worker.minutes)) {
+    const sum = byTime.get(Date.parse(each.minute));
+    if (sum) for (const name of counted) sum[name] += each[name];
+  }
+  return sums;
+}
+
+export function totals(minutes: readonly Minute[]): Record<Counted, number> {
+  const sum = { succeeded: 0, failed: 0, retried: 0, interrupted: 0, skipped: 0 };
+  for (const minute of minutes) for (const name of counted) sum[name] += minute[name];
+  return sum;
+}
+
+/** After how long a worker that says nothing is most likely gone: they say something every ten seconds. */
+const silentMs = 30_000;
+
+export function isGone({ seenAt }: Worker, now: number): boolean {
+  return now - Date.parse(seenAt) > silentMs;
+}

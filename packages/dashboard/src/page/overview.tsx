@@ -1,0 +1,567 @@
+import { get, getGlobal } from './api.js';
+import { duration, number, plural } from './format.js';
+import { counted, isGone, perMinute, quantile, sumHistograms, totals } from './histograms.js';
+import { type Activity, activities } from './live.js';
+import {
+  At,
+  Count,
+  Empty,
+  Loaded,
+  Ms,
+  now,
+  OutcomeBadge,
+  Panel,
+  Progress,
+  Scroll,
+  TaskLink,
+  Title,
+  When,
+} from './parts.js';
+import { type Colour, Plot } from './plot.js';
+import { type Query, useQuery } from './query.js';
+import { type RecentRun, useRecentRuns } from './recent-runs.js';
+import { href } from './router.js';
+import type {
+  Failures,
+  Health,
+  RunView,
+  Summary,
+  TaskPage,
+  TaskState,
+  Upcoming,
+  Worker,
+} from './types.js';
+import { latenessMs } from './words.js';
+
+export const countColours: Readonly<Record<(typeof counted)[number], Colour>> = {
+  succeeded: 'good',
+  failed: 'bad',
+  retried: 'warn',
+  interrupted: 'mute',
+  skipped: 'info',
+};
+
+const shownRuns = 12;
+const shownMinutes = 30;
+
+export function Overview() {
+  const summary = useQuery('summary', (signal) => get<Summary>('summary', {}, signal), 10_000);
+  const running = useQuery('running', (signal) =>
+    get<TaskPage>('tasks', { state: 'running', limit: shownRuns }, signal),
+  );
+  const upcoming = useQuery(
+    'upcoming',
+    (signal) => get<Upcoming>('upcoming', { limit: 500 }, signal),
+    10_000,
+  );
+  const workers = useQuery('workers', (signal) => get<Worker[]>('workers', {}, signal), 5000);
+  const recent = useRecentRuns();
+  return (
+    <>
+      <Title>Overview</Title>
+      <Figures summary={summary.data} workers={workers.data} upcoming={upcoming.data} />
+      <div class="columns">
+        <Panel
+          title="Running now"
+          testId="running"
+          aside={<a href={href(['tasks'], { state: 'running' })}>All that run</a>}
+        >
+          <Loaded of={running}>{(page) => <Running page={page} />}</Loaded>
+        </Panel>
+        <Panel title="Next to run" testId="upcoming">
+          <Loaded of={upcoming}>{(next) => <Next upcoming={next} />}</Loaded>
+        </Panel>
+      </div>
+      <Timeline recent={recent} upcoming={upcoming} />
+      <div class="columns">
+        <Panel title="Runs a minute" testId="throughput" aside="all workers, last half hour">
+          <Loaded of={workers}>{(list) => <Throughput workers={list} />}</Loaded>
+        </Panel>
+        <FailurePanel />
+      </div>
+      <div class="columns">
+        <Panel title="Workers" aside={<a href={href(['workers'])}>All about them</a>}>
+          <Loaded of={workers}>{(list) => <WorkerTable workers={list} />}</Loaded>
+        </Panel>
+        <Stores />
+      </div>
+      <div class="columns">
+        <Panel title="Latest runs" testId="recent" aside="the last of each task">
+          <Loaded of={recent}>{(runs) => <Recent runs={runs} />}</Loaded>
+        </Panel>
+        <Panel title="Activity" testId="activity" aside="of the process that serves this page">
+          <Feed />
+        </Panel>
+      </div>
+    </>
+  );
+}
+
+interface FiguresProps {
+  summary: Summary | undefined;
+  workers: readonly Worker[] | undefined;
+  upcoming: Upcoming | undefined;
+}
+
+/** What is to be seen at a glance. */
+function Figures({ summary, workers, upcoming }: FiguresProps) {
+  const alive = workers?.filter((worker) => !isGone(worker, now.value));
+  const running = alive?.reduce((sum, worker) => sum + worker.running, 0);
+  const slots = alive?.reduce((sum, worker) => sum + worker.concurrency, 0);
+  const ended = workers && totals(perMinute(workers, now.value, 10));
+  const lateness = workers && sumHistograms(workers.map((worker) => worker.lateness));
+  const late = upcoming?.runs.filter(({ at }) => Date.parse(at) < now.value - 5000).length;
+  const tasksIn = (state: TaskState) =>
+    summary &&
+    (summary.isComplete ? (summary.states.find(({ value }) => value === state)?.count ?? 0) : null);
+  return (
+    <dl class="figures" data-testid="figures">
+      <Figure name="Running" note={slots === undefined ? '' : `of ${plural(slots, 'slot')}`}>
+        {running ?? '–'}
+      </Figure>
+      <Figure name="Due, not begun" note="for more than 5 s" tone={late ? 'warn' : ''}>
+        {late === undefined
+          ? '–'
+          : `${number(late)}${late === upcoming?.runs.length && late > 0 ? '+' : ''}`}
+      </Figure>
+      <Figure name="Scheduled" link={href(['tasks'], { state: 'scheduled' })}>
+        {summary ? <Count value={tasksIn('scheduled')} /> : '–'}
+      </Figure>
+      <Figure name="Paused" link={href(['tasks'], { state: 'paused' })}>
+        {summary ? <Count value={tasksIn('paused')} /> : '–'}
+      </Figure>
+      <Figure name="Failed" link={href(['failures'])} tone={tasksIn('failed') ? 'bad' : ''}>
+        {summary ? <Count value={tasksIn('failed')} /> : '–'}
+      </Figure>
+      <Figure
+        name="Last 10 minutes"
+        note={ended ? `${number(ended.failed)} failed, ${number(ended.skipped)} skipped` : ''}
+        tone={ended?.failed ? 'bad' : ''}
+      >
+        {ended ? number(ended.succeeded + ended.failed + ended.interrupted) : '–'}
+      </Figure>
+      <Figure name="Late by" note="95 % of runs, at most">
+        <Ms value={lateness && quantile(lateness, 0.95)} />
+      </Figure>
+      <Figure name="Workers" link={href(['workers'])} tone={alive?.length === 0 ? 'warn' : ''}>
+        {alive ? alive.length : '–'}
+      </Figure>
+    </dl>
+  );
+}
+
+interface FigureProps {
+  name: string;
+  note?: string;
+  link?: string;
+  tone?: string;
+  children: preact.ComponentChildren;
+}
+
+function Figure({ name, note, link, tone = '', children }: FigureProps) {
+  return (
+    <div class={tone}>
+      <dt>{link ? <a href={link}>{name}</a> : name}</dt>
+      <dd>
+        {children}
+        {note && <small>{note}</small>}
+      </dd>
+    </div>
+  );
+}
+
+function Running({ page }: { page: TaskPage }) {
+  if (page.tasks.length === 0) return <Empty>Nothing is running.</Empty>;
+  return (
+    <Scroll label="Tasks that run now">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Task</th>
+            <th scope="col">Progress</th>
+            <th scope="col">Worker</th>
+            <th scope="col" title="When another worker may take over if this one says nothing">
+              Lease ends
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {page.tasks.map(({ id, report, lease, attempt }) => (
+            <tr key={id}>
+              <th scope="row">
+                <TaskLink id={id} />
+                {attempt > 1 && <span class="faint"> attempt {attempt}</span>}
+              </th>
+              <td>
+                <Progress value={report?.progress} label={`Progress of ${id}`} />
+              </td>
+              <td class="id">{lease?.owner}</td>
+              <td class="nowrap">{lease && <When at={lease.expiresAt} />}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  );
+}
+
+function Next({ upcoming: { runs, isComplete } }: { upcoming: Upcoming }) {
+  if (runs.length === 0) return <Empty>Nothing is scheduled.</Empty>;
+  return (
+    <>
+      {!isComplete && (
+        <p class="note-line">
+          There are too many tasks to look at all of them: others may come before these.
+        </p>
+      )}
+      <Scroll label="What runs next">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">When</th>
+              <th scope="col">At</th>
+              <th scope="col">Task</th>
+              <th scope="col">Queue</th>
+            </tr>
+          </thead>
+          <tbody>
+            {runs.slice(0, shownRuns).map(({ id, queue, at }) => (
+              <tr key={`${id} ${at}`} class={Date.parse(at) < now.value ? 'due' : ''}>
+                <td class="nowrap">
+                  <When at={at} />
+                </td>
+                <td class="nowrap">
+                  <At at={at} />
+                </td>
+                <th scope="row">
+                  <TaskLink id={id} />
+                </th>
+                <td>{queue}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+    </>
+  );
+}
+
+const hourMs = 3_600_000;
+/** How many hours of what comes to show, at most. */
+const aheadHours = 12;
+const bars = 48;
+
+interface TimelineProps {
+  recent: Query<readonly RecentRun[]>;
+  upcoming: Query<Upcoming>;
+}
+
+/** The last hours with how late runs began, and how many runs the next hours bring. */
+function Timeline({ recent, upcoming }: TimelineProps) {
+  return (
+    <div class="columns">
+      <Panel title="The last hours" testId="past" aside="how late each run began">
+        <Loaded of={recent}>{(runs) => <Past runs={runs} />}</Loaded>
+      </Panel>
+      <Panel title="The next hours" testId="future" aside="how many runs begin">
+        <Loaded of={upcoming}>{(next) => <Future upcoming={next} />}</Loaded>
+      </Panel>
+    </div>
+  );
+}
+
+const pastOutcomes: readonly [RunView['outcome'], string, Colour][] = [
+  ['succeeded', 'Succeeded', 'good'],
+  ['failed', 'Failed', 'bad'],
+  ['interrupted', 'Interrupted', 'warn'],
+];
+
+function Past({ runs }: { runs: readonly RecentRun[] }) {
+  const end = now.value;
+  const points = runs
+    .flatMap(({ run }) => {
+      const late = latenessMs(run);
+      const at = Date.parse(run.startedAt ?? run.endedAt);
+      return late === undefined || at < end - aheadHours * hourMs ? [] : [{ run, at, late }];
+    })
+    .sort((a, b) => a.at - b.at);
+  const [first] = points;
+  if (!first) return <Empty>Nothing has run in the last {aheadHours} hours.</Empty>;
+  const worst = Math.max(...points.map(({ late }) => late));
+  return (
+    <Plot
+      kind="points"
+      isLog
+      label={`${plural(points.length, 'run')} in the last hours; the latest began ${duration(worst)} after its time`}
+      times={points.map(({ at }) => at)}
+      series={pastOutcomes.map(([outcome, label, colour]) => ({
+        ...{ label, colour },
+        // A logarithm knows no zero.
+        values: points.map(({ run, late }) => (run.outcome === outcome ? Math.max(1, late) : null)),
+      }))}
+      format={duration}
+      range={[Math.min(first.at, end - hourMs), end]}
+    />
+  );
+}
+
+function Future({ upcoming: { runs, isComplete } }: { upcoming: Upcoming }) {
+  const start = Math.floor(now.value / 60_000) * 60_000;
+  const last = runs.at(-1);
+  if (!last) return <Empty>Nothing is scheduled.</Empty>;
+  // Beyond the last run that was told of there may be others.
+  const isCut = runs.length >= 500;
+  const end = isCut
+    ? Math.max(start + 60_000, Math.min(Date.parse(last.at), start + aheadHours * hourMs))
+    : start + aheadHours * hourMs;
+  const stepMs = Math.max(60_000, Math.ceil((end - start) / bars / 60_000) * 60_000);
+  const counts = Array.from({ length: Math.ceil((end - start) / stepMs) }, () => 0);
+  for (const { at } of runs) {
+    const index = Math.max(0, Math.floor((Date.parse(at) - start) / stepMs));
+    if (index < counts.length) counts[index] = (counts[index] ?? 0) + 1;
+  }
+  const sum = counts.reduce((total, count) => total + count, 0);
+  return (
+    <Plot
+      kind="bars"
+      label={`${plural(sum, 'run')} in the next ${duration(end - start)}${isComplete ? '' : ', of the tasks looked at'}`}
+      times={counts.map((_, index) => start + index * stepMs)}
+      series={[{ label: `Runs in ${duration(stepMs)}`, colour: 'accent', values: counts }]}
+      stepMs={stepMs}
+      range={[start, end]}
+    />
+  );
+}
+
+export function Throughput({ workers }: { workers: readonly Worker[] }) {
+  const minutes = perMinute(workers, now.value, shownMinutes);
+  const sum = totals(minutes);
+  const words = counted.map((name) => `${number(sum[name])} ${name}`).join(', ');
+  const [first, last] = [minutes[0], minutes.at(-1)];
+  return (
+    <Plot
+      kind="bars"
+      label={`In the last ${shownMinutes} minutes: ${words}`}
+      times={minutes.map(({ at }) => at)}
+      series={counted.map((name) => ({
+        label: name,
+        colour: countColours[name],
+        values: minutes.map((minute) => minute[name]),
+      }))}
+      range={first && last && [first.at, last.at + 60_000]}
+    />
+  );
+}
+
+function FailurePanel() {
+  const failures = useQuery('failures', (signal) => get<Failures>('failures', {}, signal), 30_000);
+  return (
+    <Panel title="Failed for good" aside={<a href={href(['failures'])}>All failures</a>}>
+      <Loaded of={failures}>
+        {({ failures: groups }) =>
+          groups.length === 0 ? (
+            <Empty>No task has failed for good.</Empty>
+          ) : (
+            <Scroll label="Failures">
+              <table>
+                <thead>
+                  <tr>
+                    <th scope="col">Error</th>
+                    <th scope="col">Name</th>
+                    <th scope="col" class="number">
+                      Tasks
+                    </th>
+                    <th scope="col">Newest</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {groups.slice(0, 6).map(({ key, name, error, count, newest }) => (
+                    <tr key={key}>
+                      <th scope="row" class="words" title={`${error.name}: ${error.message}`}>
+                        {error.message}
+                      </th>
+                      <td>{name}</td>
+                      <td class="number">{number(count)}</td>
+                      <td class="nowrap">{newest && <When at={newest} />}</td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </Scroll>
+          )
+        }
+      </Loaded>
+    </Panel>
+  );
+}
+
+function WorkerTable({ workers }: { workers: readonly Worker[] }) {
+  if (workers.length === 0) return <Empty>No worker is there: nothing will run.</Empty>;
+  return (
+    <Scroll label="Workers">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Worker</th>
+            <th scope="col">Host</th>
+            <th scope="col" class="number">
+              Running
+            </th>
+            <th scope="col">Seen</th>
+          </tr>
+        </thead>
+        <tbody>
+          {workers.map((worker) => (
+            <tr key={worker.owner}>
+              <th scope="row" class="id">
+                {worker.owner}
+              </th>
+              <td>
+                {worker.host ?? '–'}
+                {worker.pid !== null && <span class="faint"> {worker.pid}</span>}
+              </td>
+              <td class="number">
+                {worker.running} / {worker.concurrency}
+              </td>
+              <td class="nowrap">
+                {isGone(worker, now.value) ? (
+                  <span class="badge failed">Gone</span>
+                ) : (
+                  <span class="badge succeeded">There</span>
+                )}{' '}
+                <When at={worker.seenAt} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  );
+}
+
+function Stores() {
+  const health = useQuery('health', (signal) => getGlobal<Health>('health', {}, signal), 10_000);
+  return (
+    <Panel title="Stores" testId="stores" aside="as this process sees them">
+      <Loaded of={health}>
+        {({ stores }) => (
+          <Scroll label="Stores">
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Store</th>
+                  <th scope="col">Kind</th>
+                  <th scope="col">Health</th>
+                  <th scope="col" class="number">
+                    Answers in
+                  </th>
+                  <th scope="col" class="number" title="By how much this process's clock is off">
+                    Clock off by
+                  </th>
+                </tr>
+              </thead>
+              <tbody>
+                {stores.map(({ alias, name, isUp, latencyMs, clockOffsetMs, error }) => (
+                  <tr key={alias}>
+                    <th scope="row">{alias}</th>
+                    <td>{name}</td>
+                    <td>
+                      <span class={`badge ${isUp ? 'succeeded' : 'failed'}`}>
+                        {isUp ? 'Up' : 'Down'}
+                      </span>
+                      {error && <span class="words"> {error.message}</span>}
+                    </td>
+                    <td class="number">{duration(latencyMs)}</td>
+                    <td class="number">{clockOffsetMs === null ? '–' : duration(clockOffsetMs)}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </Scroll>
+        )}
+      </Loaded>
+    </Panel>
+  );
+}
+
+function Recent({ runs }: { runs: readonly RecentRun[] }) {
+  if (runs.length === 0) return <Empty>Nothing has run yet.</Empty>;
+  return (
+    <Scroll label="Latest runs">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Ended</th>
+            <th scope="col">Task</th>
+            <th scope="col">Outcome</th>
+            <th scope="col" class="number">
+              Late by
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {runs.slice(0, shownRuns).map(({ id, run }) => (
+            <tr key={id}>
+              <td class="nowrap">
+                <At at={run.endedAt} />
+              </td>
+              <th scope="row">
+                <TaskLink id={id} />
+              </th>
+              <td>
+                <OutcomeBadge outcome={run.outcome} />
+              </td>
+              <td class="number">
+                <Ms value={latenessMs(run)} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  );
+}
+
+/** What an event says beside its name. */
+function eventWords({ name, data }: Activity): string {
+  const error = data.error as { readonly message?: string } | undefined;
+  const number = (member: string) => data[member] as number;
+  switch (name) {
+    case 'started':
+      return `started ${duration(number('latenessMs'))} after its time`;
+    case 'succeeded':
+      return `succeeded after ${duration(number('durationMs'))}`;
+    case 'failed':
+    case 'retried':
+    case 'interrupted':
+      return `${name} after ${duration(number('durationMs'))}: ${error?.message ?? ''}`;
+    case 'skipped':
+      return `skipped ${plural(number('count'), 'occurrence')}: ${data.reason}`;
+    case 'changed':
+      return `changed here: ${data.action}`;
+    case 'deferred':
+      return `put off: ${data.reason}`;
+    case 'storeError':
+      return `the store ${data.store} failed: ${error?.message ?? ''}`;
+    default:
+      return name;
+  }
+}
+
+function Feed() {
+  const list = activities.value;
+  if (list.length === 0) return <Empty>Nothing has happened since this page was opened.</Empty>;
+  return (
+    <Scroll label="Activity">
+      <ol class="feed">
+        {list.slice(0, 20).map((activity) => (
+          <li key={activity.key} class={activity.name}>
+            <At at={activity.at} />{' '}
+            {typeof activity.data.id === 'string' && <TaskLink id={activity.data.id} />}{' '}
+            <span>{eventWords(activity)}</span>
+          </li>
+        ))}
+      </ol>
+    </Scroll>
+  );
+}

@@ -1,0 +1,380 @@
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { get, Problem } from './api.js';
+import { actionWords, ask, may } from './bulk.js';
+import { plural } from './format.js';
+import { pulse } from './live.js';
+import {
+  At,
+  Empty,
+  OutcomeBadge,
+  Scroll,
+  StateBadge,
+  TaskLink,
+  Title,
+  Trouble,
+  When,
+} from './parts.js';
+import { useQuery } from './query.js';
+import { href, navigate, route, storeAlias } from './router.js';
+import type { Action, Filter, Summary, TaskPage, TaskState, TaskView } from './types.js';
+import { stateWords } from './words.js';
+
+const pageSize = 50;
+
+/** The filter that the address names. */
+function filterOf(params: URLSearchParams): Filter {
+  const text = (name: string) => params.get(name) || undefined;
+  const state = Object.keys(stateWords).find((each) => each === params.get('state'));
+  const given = {
+    state: state as TaskState | undefined,
+    ...{ name: text('name'), queue: text('queue'), group: text('group') },
+    ungrouped: params.get('ungrouped') === 'true' || undefined,
+    idPrefix: text('idPrefix'),
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+function filterWords(filter: Filter): string {
+  const { state, name, queue, group, ungrouped, idPrefix } = filter;
+  const parts = [
+    ...(name ? [`of ${name}`] : []),
+    ...(queue ? [`in the queue ${queue}`] : []),
+    ...(group ? [`in the group ${group}`] : []),
+    ...(ungrouped ? ['without a group'] : []),
+    ...(idPrefix ? [`whose ids begin with ${idPrefix}`] : []),
+  ];
+  return [state ? `${stateWords[state].toLowerCase()} tasks` : 'all tasks', ...parts].join(' ');
+}
+
+export function Tasks() {
+  const { params } = route.value;
+  const filter = filterOf(params);
+  const key = `${storeAlias.value} ${JSON.stringify(filter)}`;
+  // Another filter is another list, with nothing selected.
+  return (
+    <>
+      <Title>Tasks</Title>
+      <Filters filter={filter} />
+      <List key={key} filter={filter} />
+    </>
+  );
+}
+
+function Filters({ filter }: { filter: Filter }) {
+  const summary = useQuery('summary', (signal) => get<Summary>('summary', {}, signal), 30_000);
+  const set = (name: keyof Filter, value: string) => {
+    const { ungrouped, ...rest } = filter;
+    const others = name === 'group' ? rest : { ...rest, ...(ungrouped && { ungrouped }) };
+    navigate(href(['tasks'], { ...others, [name]: value }), { replace: true });
+  };
+  const { data } = summary;
+  const isFiltered = Object.keys(filter).length > 0;
+  return (
+    <form
+      class="filters"
+      aria-label="Which tasks"
+      onSubmit={(event) => event.preventDefault()}
+      data-testid="filters"
+    >
+      <label>
+        <span>State</span>
+        <select
+          value={filter.state ?? ''}
+          onChange={(event) => set('state', event.currentTarget.value)}
+        >
+          <option value="">Any</option>
+          {Object.entries(stateWords).map(([value, words]) => (
+            <option key={value} value={value}>
+              {words}
+            </option>
+          ))}
+        </select>
+      </label>
+      <Choice
+        label="Name"
+        value={filter.name}
+        values={data?.names}
+        onSet={(value) => set('name', value)}
+      />
+      <Choice
+        label="Queue"
+        value={filter.queue}
+        values={data?.queues}
+        onSet={(value) => set('queue', value)}
+      />
+      <Choice
+        label="Group"
+        value={filter.group}
+        values={data?.groups}
+        onSet={(value) => set('group', value)}
+      />
+      <Choice
+        label="Id begins with"
+        value={filter.idPrefix}
+        onSet={(value) => set('idPrefix', value)}
+      />
+      {isFiltered && (
+        <a class="button" href={href(['tasks'])}>
+          Clear
+        </a>
+      )}
+    </form>
+  );
+}
+
+interface ChoiceProps {
+  label: string;
+  value: string | undefined;
+  values?: readonly { readonly value: string | null }[] | undefined;
+  onSet: (value: string) => void;
+}
+
+/** How long to wait for the next key. */
+const typingMs = 350;
+
+/** A text with suggestions: there may be values that the summary has not seen. */
+function Choice({ label, value = '', values, onSet }: ChoiceProps) {
+  const id = useId();
+  const [text, setText] = useState(value);
+  const waiting = useRef<number | undefined>(undefined);
+  useEffect(() => setText(value), [value]);
+  const later = (next: string) => {
+    setText(next);
+    clearTimeout(waiting.current);
+    waiting.current = window.setTimeout(() => onSet(next), typingMs);
+  };
+  return (
+    <label>
+      <span>{label}</span>
+      <input
+        type="text"
+        list={values && id}
+        value={text}
+        autoComplete="off"
+        spellcheck={false}
+        maxLength={255}
+        onInput={(event) => later(event.currentTarget.value)}
+        onChange={(event) => {
+          clearTimeout(waiting.current);
+          if (event.currentTarget.value !== value) onSet(event.currentTarget.value);
+        }}
+      />
+      {values && (
+        <datalist id={id}>
+          {values.flatMap((each) =>
+            each.value === null ? [] : [<option key={each.value} value={each.value} />],
+          )}
+        </datalist>
+      )}
+    </label>
+  );
+}
+
+interface Pages {
+  readonly tasks: readonly TaskView[];
+  readonly next: string | null;
+}
+
+/** Reads as many pages as are shown, so that what is shown is as it is now. */
+async function readPages(filter: Filter, wanted: number, signal: AbortSignal): Promise<Pages> {
+  const tasks: TaskView[] = [];
+  let cursor: string | null = '';
+  do {
+    const limit = Math.min(500, wanted - tasks.length);
+    const page: TaskPage = await get('tasks', { ...filter, limit, cursor }, signal);
+    tasks.push(...page.tasks);
+    cursor = page.next;
+  } while (cursor !== null && tasks.length < wanted && !filter.idPrefix);
+  return { tasks, next: cursor };
+}
+
+function List({ filter }: { filter: Filter }) {
+  const [wanted, setWanted] = useState(pageSize);
+  const [pages, setPages] = useState<Pages>();
+  const [problem, setProblem] = useState<Problem>();
+  const [isReading, setIsReading] = useState(false);
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const beat = pulse.value;
+  const isSearch = filter.idPrefix !== undefined;
+  // A search reads task after task, so it is not repeated unasked.
+  const refresh = isSearch ? 0 : beat;
+  useEffect(() => {
+    const controller = new AbortController();
+    setIsReading(true);
+    readPages(filter, wanted, controller.signal)
+      .then((read) => {
+        setPages(read);
+        setProblem(undefined);
+        setIsReading(false);
+      })
+      .catch((error: unknown) => {
+        if (controller.signal.aborted) return;
+        setProblem(error instanceof Problem ? error : new Problem('PAGE', 0, String(error)));
+        setIsReading(false);
+      });
+    return () => controller.abort();
+  }, [wanted, refresh]);
+  const more = async () => {
+    if (!pages?.next) return;
+    if (!isSearch) {
+      setWanted(pages.tasks.length + pageSize);
+      return;
+    }
+    setIsReading(true);
+    try {
+      const page = await get<TaskPage>('tasks', { ...filter, limit: pageSize, cursor: pages.next });
+      setPages({ tasks: [...pages.tasks, ...page.tasks], next: page.next });
+    } catch (error) {
+      if (error instanceof Problem) setProblem(error);
+    }
+    setIsReading(false);
+  };
+  const tasks = pages?.tasks ?? [];
+  const chosen = tasks.filter(({ id }) => selected.has(id));
+  const isAll = tasks.length > 0 && chosen.length === tasks.length;
+  const toggle = (id: string, isChosen: boolean) => {
+    const next = new Set(selected);
+    if (isChosen) next.add(id);
+    else next.delete(id);
+    setSelected(next);
+  };
+  return (
+    <section aria-label="List of tasks" class="panel flush">
+      <Bar filter={filter} chosen={chosen} onDone={() => setSelected(new Set())} />
+      <Trouble problem={problem} />
+      <Scroll label="Tasks">
+        <table data-testid="tasks" aria-busy={isReading}>
+          <thead>
+            <tr>
+              <th scope="col" class="check">
+                <input
+                  type="checkbox"
+                  aria-label="Select all that are shown"
+                  checked={isAll}
+                  ref={(box) => {
+                    if (box) box.indeterminate = chosen.length > 0 && !isAll;
+                  }}
+                  onChange={() =>
+                    setSelected(isAll ? new Set() : new Set(tasks.map(({ id }) => id)))
+                  }
+                />
+              </th>
+              <th scope="col">Id</th>
+              <th scope="col">State</th>
+              <th scope="col">Name</th>
+              <th scope="col">Queue</th>
+              <th scope="col">Group</th>
+              <th scope="col">Trigger</th>
+              <th scope="col">Next run</th>
+              <th scope="col">Last run</th>
+            </tr>
+          </thead>
+          <tbody>
+            {tasks.map((task) => (
+              <Row key={task.id} task={task} isChosen={selected.has(task.id)} onToggle={toggle} />
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+      {pages && tasks.length === 0 && (
+        <Empty>
+          {pages.next === null ? 'No task matches.' : 'None among those looked at so far.'}
+        </Empty>
+      )}
+      {!pages && !problem && <Empty>Loading…</Empty>}
+      <footer class="more">
+        <span>
+          {plural(tasks.length, 'task')} shown{pages?.next === null && ', that is all'}
+        </span>
+        {pages?.next != null && (
+          <button type="button" onClick={more} disabled={isReading} data-testid="more">
+            {isReading ? 'Loading…' : isSearch ? 'Search on' : 'Show more'}
+          </button>
+        )}
+      </footer>
+    </section>
+  );
+}
+
+interface RowProps {
+  task: TaskView;
+  isChosen: boolean;
+  onToggle: (id: string, isChosen: boolean) => void;
+}
+
+function Row({ task, isChosen, onToggle }: RowProps) {
+  const { id, name, queue, group, state, isPaused, trigger, runAt, lastRun } = task;
+  return (
+    <tr class={isChosen ? 'chosen' : ''}>
+      <td class="check">
+        <input
+          type="checkbox"
+          aria-label={`Select ${id}`}
+          checked={isChosen}
+          onChange={(event) => onToggle(id, event.currentTarget.checked)}
+        />
+      </td>
+      <th scope="row">
+        <TaskLink id={id} />
+      </th>
+      <td>
+        <StateBadge state={state} isPaused={isPaused} />
+      </td>
+      <td>{name}</td>
+      <td>{queue}</td>
+      <td>{group ?? <span class="faint">–</span>}</td>
+      <td class="words" title={trigger?.words}>
+        {trigger?.words ?? <span class="faint">unreadable</span>}
+      </td>
+      <td class="nowrap">{runAt ? <When at={runAt} /> : <span class="faint">–</span>}</td>
+      <td class="nowrap">
+        {lastRun ? (
+          <>
+            <OutcomeBadge outcome={lastRun.outcome} /> <At at={lastRun.endedAt} />
+          </>
+        ) : (
+          <span class="faint">–</span>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+const bulkActions: readonly Action[] = ['pause', 'resume', 'run', 'retry', 'remove'];
+
+interface BarProps {
+  filter: Filter;
+  chosen: readonly TaskView[];
+  onDone: () => void;
+}
+
+/** What can be done to those that are selected, or else to all that match. */
+function Bar({ filter, chosen, onDone }: BarProps) {
+  const allowed = bulkActions.filter(may);
+  const isSome = chosen.length > 0;
+  const selection = isSome ? { tasks: chosen } : { filter, words: filterWords(filter) };
+  if (allowed.length === 0) return null;
+  return (
+    <div class="bar" role="toolbar" aria-label="Change tasks" data-testid="bulk-bar">
+      <span class="what">
+        {isSome ? `${plural(chosen.length, 'task')} selected` : `Of ${filterWords(filter)}:`}
+      </span>
+      {allowed.map((action) => (
+        <button
+          key={action}
+          type="button"
+          class={action === 'remove' ? 'danger' : ''}
+          onClick={() => ask(action, selection, onDone)}
+        >
+          {actionWords[action].name}
+          {isSome ? '' : ' all'}
+        </button>
+      ))}
+      {isSome && (
+        <button type="button" class="plain" onClick={onDone}>
+          Select none
+        </button>
+      )}
+    </div>
+  );
+}
