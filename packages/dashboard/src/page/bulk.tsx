@@ -10,6 +10,8 @@ import type { Action, BulkAnswer, Filter, TaskPage, TaskView } from './types.js'
 
 interface ActionWords {
   readonly name: string;
+  /** The same, to all that match. */
+  readonly all: string;
   readonly done: string;
   /** What it means, and what cannot be undone. */
   readonly note: string;
@@ -18,31 +20,37 @@ interface ActionWords {
 export const actionWords: Readonly<Record<Action, ActionWords>> = {
   pause: {
     name: 'Pause',
+    all: 'Pause all',
     done: 'Paused',
     note: 'They will not run until they are resumed. Runs in progress go on.',
   },
   resume: {
     name: 'Resume',
+    all: 'Resume all',
     done: 'Resumed',
     note: 'Recurring tasks skip what they have missed. One-off tasks that are due run now.',
   },
   run: {
     name: 'Run now',
+    all: 'Run all now',
     done: 'Started',
     note: 'Each runs once more, beside its schedule. This cannot be undone.',
   },
   cancel: {
     name: 'Cancel run',
+    all: 'Cancel all runs',
     done: 'Cancelled',
     note: 'Their runs are aborted, and count as failed. This cannot be undone.',
   },
   retry: {
     name: 'Retry',
+    all: 'Retry all',
     done: 'Retried',
     note: 'Failed tasks get another chance, with all their attempts. Others are left as they are.',
   },
   remove: {
     name: 'Remove',
+    all: 'Remove all',
     done: 'Removed',
     note: 'They are removed, also while they run. Their history stays for a while. This cannot be undone.',
   },
@@ -108,7 +116,10 @@ function Ask({ action, selection, onDone, onClose }: Asked & { onClose: () => vo
   const [result, setResult] = useState<BulkAnswer>();
   const [problem, setProblem] = useState<Problem>();
   const [isBusy, setIsBusy] = useState(false);
+  const [typed, setTyped] = useState('');
   const { name, note } = actionWords[action];
+  // What cannot be brought back takes more than a click where it is not even seen which tasks these are.
+  const isTyping = action === 'remove' && 'filter' in selection && (count?.matched ?? 0) > 1;
   useEffect(() => {
     post<BulkAnswer>('bulk', { action, ...orderOf(selection) })
       .then(setCount)
@@ -146,6 +157,19 @@ function Ask({ action, selection, onDone, onClose }: Asked & { onClose: () => vo
           )}
         </p>
       )}
+      {isTyping && !result && (
+        <label class="typed">
+          <span>To remove them, write how many there are: {count?.matched}</span>
+          <input
+            type="text"
+            inputMode="numeric"
+            autoComplete="off"
+            value={typed}
+            onInput={(event) => setTyped(event.currentTarget.value)}
+            data-testid="bulk-typed"
+          />
+        </label>
+      )}
       {result && (
         <>
           <p>
@@ -168,7 +192,12 @@ function Ask({ action, selection, onDone, onClose }: Asked & { onClose: () => vo
           <button
             type="button"
             class={action === 'remove' || action === 'cancel' ? 'danger' : 'primary'}
-            disabled={!count || count.matched === 0 || isBusy}
+            disabled={
+              !count ||
+              count.matched === 0 ||
+              isBusy ||
+              (isTyping && typed.trim() !== `${count.matched}`)
+            }
             onClick={apply}
             data-testid="bulk-confirm"
           >

@@ -68,7 +68,7 @@ function Group({ failure, onDone }: { failure: Failure; onDone: () => void }) {
               class={action === 'remove' ? 'danger' : 'primary'}
               onClick={() => ask(action, selection, onDone)}
             >
-              {actionWords[action].name} all
+              {actionWords[action].all}
             </button>
           ))}
         </div>

@@ -1,5 +1,6 @@
 /** What workers say in numbers, added up. */
 
+import { storeAlias } from './router.js';
 import type { Histogram, MinuteCounts, Worker } from './types.js';
 
 export const counted = ['succeeded', 'failed', 'retried', 'interrupted', 'skipped'] as const;
@@ -38,15 +39,35 @@ export interface Minute extends Record<Counted, number> {
   readonly at: number;
 }
 
-/** What ended in each of the last minutes, of all workers together, the earliest first. */
-export function perMinute(workers: readonly Worker[], now: number, minutes: number): Minute[] {
+/** What workers have said while the page is open, by store, worker and minute: they themselves forget soon. */
+const remembered = new Map<string, MinuteCounts>();
+const rememberedMs = 3_600_000;
+
+/** Keeps what workers say of single minutes. */
+export function remember(workers: readonly Worker[], now: number): void {
+  for (const { owner, minutes } of workers) {
+    for (const each of minutes) remembered.set(`${storeAlias.value} ${owner} ${each.minute}`, each);
+  }
+  for (const [key, { minute }] of remembered) {
+    if (Date.parse(minute) < now - rememberedMs) remembered.delete(key);
+  }
+}
+
+/** What was kept, of the store that is looked at. */
+export function allRemembered(): readonly MinuteCounts[] {
+  const store = `${storeAlias.value} `;
+  return [...remembered].flatMap(([key, counts]) => (key.startsWith(store) ? [counts] : []));
+}
+
+/** What ended in each of the last minutes, the earliest first. */
+export function perMinute(counts: readonly MinuteCounts[], now: number, minutes: number): Minute[] {
   const last = Math.floor(now / 60_000) * 60_000;
   const sums = Array.from({ length: minutes }, (_, index) => ({
     ...{ at: last - (minutes - 1 - index) * 60_000 },
     ...{ succeeded: 0, failed: 0, retried: 0, interrupted: 0, skipped: 0 },
   }));
   const byTime = new Map(sums.map((minute) => [minute.at, minute]));
-  for (const each of workers.flatMap((worker): readonly MinuteCounts[] => worker.minutes)) {
+  for (const each of counts) {
     const sum = byTime.get(Date.parse(each.minute));
     if (sum) for (const name of counted) sum[name] += each[name];
   }

@@ -85,8 +85,12 @@ function rowsOf(occurrences: readonly string[], zones: readonly string[]): Row[]
 }
 
 function changeWords({ zone, at, before, after }: Row['changes'][number]): string {
-  const way = after > before ? 'forward' : 'back';
-  const minutes = Math.abs(after - before);
-  const much = minutes % 60 === 0 ? `${minutes / 60} h` : `${minutes} min`;
-  return `Clocks in ${zone} go ${way} by ${much} at ${moment(at, zone)}, from ${offsetText(before)} to ${offsetText(after)}.`;
+  const [day] = wallClock(at, before).split(', ');
+  const [was, is] = [before, after].map((offset) => wallClock(at, offset).split(', ')[1]);
+  return `${day}: clocks in ${zone} go from ${was} to ${is} (${offsetText(before)} to ${offsetText(after)}).`;
+}
+
+/** What a clock shows that is so many minutes ahead of UTC, without seconds. */
+function wallClock(at: number, offset: number): string {
+  return moment(at + offset * 60_000, 'UTC').replace(/:\d\d$/, '');
 }

@@ -1,6 +1,15 @@
-import { get, getGlobal } from './api.js';
+import { get, getGlobal, serverNow } from './api.js';
 import { duration, number, plural } from './format.js';
-import { counted, isGone, perMinute, quantile, sumHistograms, totals } from './histograms.js';
+import {
+  allRemembered,
+  counted,
+  isGone,
+  perMinute,
+  quantile,
+  remember,
+  sumHistograms,
+  totals,
+} from './histograms.js';
 import { type Activity, activities } from './live.js';
 import {
   At,
@@ -10,9 +19,11 @@ import {
   Ms,
   now,
   OutcomeBadge,
+  Owner,
   Panel,
   Progress,
   Scroll,
+  slowNow,
   TaskLink,
   Title,
   When,
@@ -41,8 +52,30 @@ export const countColours: Readonly<Record<(typeof counted)[number], Colour>> = 
   skipped: 'info',
 };
 
-const shownRuns = 12;
+const shownRuns = 10;
 const shownMinutes = 30;
+export const throughputNote = 'the last ten minutes, and as long as this page is open';
+
+/** What comes, and when that was so. */
+interface Ahead extends Upcoming {
+  readonly readAt: number;
+}
+
+/** After what time a task that is due is late, and not just about to begin. */
+const soonMs = 2000;
+const lateMs = 5000;
+
+export function useWorkers(): Query<readonly Worker[]> {
+  return useQuery(
+    'workers',
+    async (signal) => {
+      const workers = await get<Worker[]>('workers', {}, signal);
+      remember(workers, serverNow());
+      return workers;
+    },
+    5000,
+  );
+}
 
 export function Overview() {
   const summary = useQuery('summary', (signal) => get<Summary>('summary', {}, signal), 10_000);
@@ -51,47 +84,48 @@ export function Overview() {
   );
   const upcoming = useQuery(
     'upcoming',
-    (signal) => get<Upcoming>('upcoming', { limit: 500 }, signal),
+    async (signal): Promise<Ahead> => ({
+      ...(await get<Upcoming>('upcoming', { limit: askedRuns }, signal)),
+      readAt: serverNow(),
+    }),
     10_000,
   );
-  const workers = useQuery('workers', (signal) => get<Worker[]>('workers', {}, signal), 5000);
+  const workers = useWorkers();
   const recent = useRecentRuns();
   return (
     <>
       <Title>Overview</Title>
       <Figures summary={summary.data} workers={workers.data} upcoming={upcoming.data} />
-      <div class="columns">
-        <Panel
-          title="Running now"
-          testId="running"
-          aside={<a href={href(['tasks'], { state: 'running' })}>All that run</a>}
-        >
-          <Loaded of={running}>{(page) => <Running page={page} />}</Loaded>
-        </Panel>
-        <Panel title="Next to run" testId="upcoming">
-          <Loaded of={upcoming}>{(next) => <Next upcoming={next} />}</Loaded>
-        </Panel>
-      </div>
       <Timeline recent={recent} upcoming={upcoming} />
       <div class="columns">
-        <Panel title="Runs a minute" testId="throughput" aside="all workers, last half hour">
-          <Loaded of={workers}>{(list) => <Throughput workers={list} />}</Loaded>
-        </Panel>
-        <FailurePanel />
-      </div>
-      <div class="columns">
-        <Panel title="Workers" aside={<a href={href(['workers'])}>All about them</a>}>
-          <Loaded of={workers}>{(list) => <WorkerTable workers={list} />}</Loaded>
-        </Panel>
-        <Stores />
-      </div>
-      <div class="columns">
-        <Panel title="Latest runs" testId="recent" aside="the last of each task">
-          <Loaded of={recent}>{(runs) => <Recent runs={runs} />}</Loaded>
-        </Panel>
-        <Panel title="Activity" testId="activity" aside="of the process that serves this page">
-          <Feed />
-        </Panel>
+        <div class="stack">
+          <Panel
+            title="Running now"
+            testId="running"
+            aside={<a href={href(['tasks'], { state: 'running' })}>All that run</a>}
+          >
+            <Loaded of={running}>{(page) => <Running page={page} />}</Loaded>
+          </Panel>
+          <Panel title="Runs a minute" testId="throughput" aside={throughputNote}>
+            <Loaded of={workers}>{() => <Throughput />}</Loaded>
+          </Panel>
+          <Panel title="Workers" aside={<a href={href(['workers'])}>All about them</a>}>
+            <Loaded of={workers}>{(list) => <WorkerTable workers={list} />}</Loaded>
+          </Panel>
+          <Panel title="Latest runs" testId="recent" aside="the last of each task">
+            <Loaded of={recent}>{(runs) => <Recent runs={runs} />}</Loaded>
+          </Panel>
+        </div>
+        <div class="stack">
+          <Panel title="Next to run" testId="upcoming">
+            <Loaded of={upcoming}>{(next) => <Next upcoming={next} />}</Loaded>
+          </Panel>
+          <FailurePanel />
+          <Stores />
+          <Panel title="Activity" testId="activity" aside="of the process that serves this page">
+            <Feed />
+          </Panel>
+        </div>
       </div>
     </>
   );
@@ -100,7 +134,7 @@ export function Overview() {
 interface FiguresProps {
   summary: Summary | undefined;
   workers: readonly Worker[] | undefined;
-  upcoming: Upcoming | undefined;
+  upcoming: Ahead | undefined;
 }
 
 /** What is to be seen at a glance. */
@@ -108,9 +142,9 @@ function Figures({ summary, workers, upcoming }: FiguresProps) {
   const alive = workers?.filter((worker) => !isGone(worker, now.value));
   const running = alive?.reduce((sum, worker) => sum + worker.running, 0);
   const slots = alive?.reduce((sum, worker) => sum + worker.concurrency, 0);
-  const ended = workers && totals(perMinute(workers, now.value, 10));
+  const ended = workers && totals(perMinute(allRemembered(), now.value, 10));
   const lateness = workers && sumHistograms(workers.map((worker) => worker.lateness));
-  const late = upcoming?.runs.filter(({ at }) => Date.parse(at) < now.value - 5000).length;
+  const late = upcoming?.runs.filter(({ at }) => Date.parse(at) < upcoming.readAt - lateMs).length;
   const tasksIn = (state: TaskState) =>
     summary &&
     (summary.isComplete ? (summary.states.find(({ value }) => value === state)?.count ?? 0) : null);
@@ -195,7 +229,7 @@ function Running({ page }: { page: TaskPage }) {
               <td>
                 <Progress value={report?.progress} label={`Progress of ${id}`} />
               </td>
-              <td class="id">{lease?.owner}</td>
+              <td>{lease && <Owner name={lease.owner} />}</td>
               <td class="nowrap">{lease && <When at={lease.expiresAt} />}</td>
             </tr>
           ))}
@@ -205,8 +239,13 @@ function Running({ page }: { page: TaskPage }) {
   );
 }
 
-function Next({ upcoming: { runs, isComplete } }: { upcoming: Upcoming }) {
-  if (runs.length === 0) return <Empty>Nothing is scheduled.</Empty>;
+function Next({ upcoming: { runs, isComplete, readAt } }: { upcoming: Ahead }) {
+  // What has become due since then has begun, as far as anybody knows.
+  const shown = runs.filter(({ at }) => {
+    const time = Date.parse(at);
+    return time > now.value || time < readAt - soonMs;
+  });
+  if (shown.length === 0) return <Empty>Nothing is scheduled.</Empty>;
   return (
     <>
       {!isComplete && (
@@ -225,7 +264,7 @@ function Next({ upcoming: { runs, isComplete } }: { upcoming: Upcoming }) {
             </tr>
           </thead>
           <tbody>
-            {runs.slice(0, shownRuns).map(({ id, queue, at }) => (
+            {shown.slice(0, shownRuns).map(({ id, queue, at }) => (
               <tr key={`${id} ${at}`} class={Date.parse(at) < now.value ? 'due' : ''}>
                 <td class="nowrap">
                   <When at={at} />
@@ -249,17 +288,21 @@ function Next({ upcoming: { runs, isComplete } }: { upcoming: Upcoming }) {
 const hourMs = 3_600_000;
 /** How many hours of what comes to show, at most. */
 const aheadHours = 12;
+/** How many runs to ask for. */
+const askedRuns = 1000;
 const bars = 48;
+/** How much time a bar may be for. */
+const steps = [1, 5, 10, 30, 60, 300, 600, 900, 1800, 3600].map((seconds) => seconds * 1000);
 
 interface TimelineProps {
   recent: Query<readonly RecentRun[]>;
-  upcoming: Query<Upcoming>;
+  upcoming: Query<Ahead>;
 }
 
 /** The last hours with how late runs began, and how many runs the next hours bring. */
 function Timeline({ recent, upcoming }: TimelineProps) {
   return (
-    <div class="columns">
+    <div class="columns level">
       <Panel title="The last hours" testId="past" aside="how late each run began">
         <Loaded of={recent}>{(runs) => <Past runs={runs} />}</Loaded>
       </Panel>
@@ -277,7 +320,7 @@ const pastOutcomes: readonly [RunView['outcome'], string, Colour][] = [
 ];
 
 function Past({ runs }: { runs: readonly RecentRun[] }) {
-  const end = now.value;
+  const end = slowNow.value;
   const points = runs
     .flatMap(({ run }) => {
       const late = latenessMs(run);
@@ -306,15 +349,15 @@ function Past({ runs }: { runs: readonly RecentRun[] }) {
 }
 
 function Future({ upcoming: { runs, isComplete } }: { upcoming: Upcoming }) {
-  const start = Math.floor(now.value / 60_000) * 60_000;
   const last = runs.at(-1);
   if (!last) return <Empty>Nothing is scheduled.</Empty>;
+  const mostMs = aheadHours * hourMs;
+  const aheadMs = Date.parse(last.at) - slowNow.value;
   // Beyond the last run that was told of there may be others.
-  const isCut = runs.length >= 500;
-  const end = isCut
-    ? Math.max(start + 60_000, Math.min(Date.parse(last.at), start + aheadHours * hourMs))
-    : start + aheadHours * hourMs;
-  const stepMs = Math.max(60_000, Math.ceil((end - start) / bars / 60_000) * 60_000);
+  const shownMs = runs.length < askedRuns ? mostMs : Math.min(mostMs, Math.max(60_000, aheadMs));
+  const stepMs = steps.find((step) => step * bars >= shownMs) ?? hourMs;
+  const start = Math.floor(slowNow.value / stepMs) * stepMs;
+  const end = start + Math.ceil(shownMs / stepMs) * stepMs;
   const counts = Array.from({ length: Math.ceil((end - start) / stepMs) }, () => 0);
   for (const { at } of runs) {
     const index = Math.max(0, Math.floor((Date.parse(at) - start) / stepMs));
@@ -333,8 +376,8 @@ function Future({ upcoming: { runs, isComplete } }: { upcoming: Upcoming }) {
   );
 }
 
-export function Throughput({ workers }: { workers: readonly Worker[] }) {
-  const minutes = perMinute(workers, now.value, shownMinutes);
+export function Throughput() {
+  const minutes = perMinute(allRemembered(), slowNow.value, shownMinutes);
   const sum = totals(minutes);
   const words = counted.map((name) => `${number(sum[name])} ${name}`).join(', ');
   const [first, last] = [minutes[0], minutes.at(-1)];
@@ -413,8 +456,8 @@ function WorkerTable({ workers }: { workers: readonly Worker[] }) {
         <tbody>
           {workers.map((worker) => (
             <tr key={worker.owner}>
-              <th scope="row" class="id">
-                {worker.owner}
+              <th scope="row">
+                <Owner name={worker.owner} />
               </th>
               <td>
                 {worker.host ?? '–'}

@@ -1,6 +1,6 @@
 /** What the pages are made of. */
 
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { type Problem, serverNow } from './api.js';
@@ -12,6 +12,9 @@ import { outcomeWords, stateWords } from './words.js';
 
 /** The time by the server's clock, each second anew. */
 export const now = signal(serverNow());
+
+/** The same, but only every ten seconds: for what takes a while to draw. */
+export const slowNow = computed(() => Math.floor(now.value / 10_000) * 10_000);
 
 export function startClock(): void {
   setInterval(() => {
@@ -91,13 +94,45 @@ export function Panel({ title, aside, children, class: name = '', testId }: Pane
   );
 }
 
-/** A table that scrolls sideways where there is no room. Also by the keyboard, which has to get there. */
+/**
+ * What scrolls sideways where there is no room. Then it can be got to by the keyboard, which has to scroll it, and has a
+ * name for those who do.
+ */
 export function Scroll({ label, children }: { label: string; children: ComponentChildren }) {
+  const ref = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const box = ref.current;
+    if (!box) return;
+    const observer = new ResizeObserver(() => {
+      const isScrolling = box.scrollWidth > box.clientWidth;
+      if (isScrolling) {
+        box.tabIndex = 0;
+        box.role = 'group';
+        box.ariaLabel = label;
+      } else {
+        for (const name of ['tabindex', 'role', 'aria-label']) box.removeAttribute(name);
+      }
+    });
+    observer.observe(box);
+    if (box.firstElementChild) observer.observe(box.firstElementChild);
+    return () => observer.disconnect();
+  }, [label]);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
-    <section class="scroll" aria-label={label} tabIndex={0}>
+    <div ref={ref} class="scroll">
       {children}
-    </section>
+    </div>
+  );
+}
+
+/** The name of a worker, as short as it can be told apart. */
+export function Owner({ name }: { name: string }) {
+  const short = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/.test(name)
+    ? name.slice(0, 8)
+    : name;
+  return (
+    <span class="id" title={name}>
+      {short}
+    </span>
   );
 }
 

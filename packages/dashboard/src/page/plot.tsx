@@ -42,7 +42,6 @@ export function Plot(props: PlotProps) {
   const plot = useRef<uPlot | undefined>(undefined);
   const { label, series, kind, height = 150 } = props;
   const shape = JSON.stringify([kind, height, series.map((each) => [each.label, each.colour])]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: of the properties only the shape needs another plot
   useEffect(() => {
     const box = ref.current;
     if (!box) return;
@@ -130,10 +129,11 @@ function optionsFor(
       },
     },
     axes: [
-      { ...axis, values: clockTexts },
+      { ...axis, size: 26, values: clockTexts },
       {
         ...axis,
         size: 56,
+        ...(isLog && { splits: powersOfTen }),
         values: (_plot, values) =>
           values.map((value) =>
             value === null || (!isLog && !Number.isInteger(value)) ? '' : format(value),
@@ -167,8 +167,24 @@ function optionsFor(
   };
 }
 
-function clockTexts(_plot: uPlot, seconds: number[]): string[] {
+function powersOfTen(_plot: uPlot, _axis: number, low: number, high: number): number[] {
+  const powers: number[] = [];
+  for (let power = low; power <= high; power *= 10) powers.push(power);
+  return powers;
+}
+
+function clockTexts(
+  _plot: uPlot,
+  seconds: number[],
+  _axis: number,
+  _space: number,
+  step: number,
+): string[] {
+  const options = { hour: '2-digit', minute: '2-digit' } as const;
   return seconds.map((each) =>
-    new Date(each * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' }),
+    new Date(each * 1000).toLocaleTimeString('en-GB', {
+      ...options,
+      ...(step < 60 && { second: '2-digit' }),
+    }),
   );
 }

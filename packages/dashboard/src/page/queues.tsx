@@ -1,7 +1,7 @@
 import { get } from './api.js';
 import { actionWords, ask, may } from './bulk.js';
 import { isGone } from './histograms.js';
-import { Count, Empty, Loaded, now, Scroll, Title } from './parts.js';
+import { Count, Empty, Loaded, now, Owner, Scroll, Title } from './parts.js';
 import { useQuery } from './query.js';
 import { href } from './router.js';
 import type { Summary, Worker } from './types.js';
@@ -74,7 +74,12 @@ function QueueTable({ summary, workers }: { summary: Summary; workers: readonly 
                     {serving.length === 0 ? (
                       <span class="badge failed">Nobody</span>
                     ) : (
-                      serving.map(({ owner }) => owner).join(', ')
+                      serving.map(({ owner }, index) => (
+                        <span key={owner}>
+                          {index > 0 && ', '}
+                          <Owner name={owner} />
+                        </span>
+                      ))
                     )}
                   </td>
                   <td class="buttons">
@@ -84,7 +89,7 @@ function QueueTable({ summary, workers }: { summary: Summary; workers: readonly 
                         type="button"
                         onClick={() => ask(action, { filter: { queue }, words })}
                       >
-                        {actionWords[action].name} all
+                        {actionWords[action].all}
                       </button>
                     ))}
                   </td>

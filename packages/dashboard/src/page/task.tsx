@@ -12,6 +12,7 @@ import {
   Ms,
   now,
   OutcomeBadge,
+  Owner,
   Panel,
   Progress,
   Scroll,
@@ -36,7 +37,7 @@ export function Task({ id }: { id: string }) {
       <>
         <Title>{id}</Title>
         <p>There is no such task, or no longer. What is known of its runs is below.</p>
-        <History id={id} />
+        <History id={id} parent={null} />
       </>
     );
   }
@@ -51,16 +52,18 @@ export function Task({ id }: { id: string }) {
         <>
           <About task={data} />
           {data.state === 'running' && <InProgress task={data} />}
-          <div class="columns wide-first">
+          <div class="columns">
             <Schedule task={data} />
-            <Policies task={data} />
+            <div class="stack">
+              <PayloadPanel task={data} />
+              <Policies task={data} />
+            </div>
           </div>
-          <PayloadPanel task={data} />
         </>
       ) : (
         !problem && <Empty>Loading…</Empty>
       )}
-      <History id={id} />
+      <History id={id} parent={data?.parent ?? null} />
     </>
   );
 }
@@ -119,7 +122,8 @@ function Actions({ task, onChanged }: ActionsProps) {
 }
 
 function About({ task }: { task: ShownTask }) {
-  const { name, queue, group, runAt, attempt, policies, parent, error, nominal, lastRun } = task;
+  const { name, queue, group, state, runAt, attempt, policies, parent, error, nominal, lastRun } =
+    task;
   const attempts = (policies.retry?.limit ?? 0) + 1;
   return (
     <>
@@ -146,7 +150,7 @@ function About({ task }: { task: ShownTask }) {
           <dd>{group === null ? '–' : <a href={href(['tasks'], { group })}>{group}</a>}</dd>
         </div>
         <div>
-          <dt>Next run</dt>
+          <dt>{state === 'running' ? 'Due' : 'Next run'}</dt>
           <dd>
             {runAt ? (
               <>
@@ -202,7 +206,7 @@ function InProgress({ task: { id, lease, report, attempt, nominal } }: { task: S
         </div>
         <div>
           <dt>Worker</dt>
-          <dd class="id">{lease?.owner}</dd>
+          <dd>{lease && <Owner name={lease.owner} />}</dd>
         </div>
         <div>
           <dt>Lease ends</dt>
@@ -309,7 +313,7 @@ function PayloadPanel({ task: { payload, payloadWithheld } }: { task: ShownTask 
 const firstEntries = 30;
 const mostEntries = 1000;
 
-function History({ id }: { id: string }) {
+function History({ id, parent }: { id: string; parent: string | null }) {
   const [limit, setLimit] = useState(firstEntries);
   const history = useQuery(`history ${id} ${limit}`, (signal) =>
     get<{ runs: readonly RunView[] }>(taskPath(id, '/history'), { limit }, signal),
@@ -319,7 +323,15 @@ function History({ id }: { id: string }) {
       <Loaded of={history}>
         {({ runs }) =>
           runs.length === 0 ? (
-            <Empty>Nothing is known: it has not run, or the store keeps no history.</Empty>
+            <Empty>
+              {parent === null ? (
+                'Nothing is known: it has not run, or the store keeps no history.'
+              ) : (
+                <>
+                  How it ends will be in the history of <TaskLink id={parent} />.
+                </>
+              )}
+            </Empty>
           ) : (
             <>
               <Scroll label="History">
@@ -394,7 +406,7 @@ function HistoryRow({ run }: { run: RunView }) {
       <td class="words">
         <Happened run={run} />
       </td>
-      <td class="id">{owner ?? <span class="faint">–</span>}</td>
+      <td>{owner ? <Owner name={owner} /> : <span class="faint">–</span>}</td>
     </tr>
   );
 }

@@ -2,7 +2,6 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { get, Problem } from './api.js';
 import { actionWords, ask, may } from './bulk.js';
 import { plural } from './format.js';
-import { pulse } from './live.js';
 import {
   At,
   Empty,
@@ -188,46 +187,52 @@ async function readPages(filter: Filter, wanted: number, signal: AbortSignal): P
   return { tasks, next: cursor };
 }
 
+/** For how long to leave what is shown, at least, for each task of it. */
+const restMsEach = 20;
+
+/** What a search has found after its first answer. */
+interface Further extends Pages {
+  readonly first: Pages;
+}
+
 function List({ filter }: { filter: Filter }) {
   const [wanted, setWanted] = useState(pageSize);
-  const [pages, setPages] = useState<Pages>();
-  const [problem, setProblem] = useState<Problem>();
-  const [isReading, setIsReading] = useState(false);
+  const [further, setFurther] = useState<Further>();
+  const [trouble, setTrouble] = useState<Problem>();
+  const [isSearching, setIsSearching] = useState(false);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const beat = pulse.value;
   const isSearch = filter.idPrefix !== undefined;
-  // A search reads task after task, so it is not repeated unasked.
-  const refresh = isSearch ? 0 : beat;
-  useEffect(() => {
-    const controller = new AbortController();
-    setIsReading(true);
-    readPages(filter, wanted, controller.signal)
-      .then((read) => {
-        setPages(read);
-        setProblem(undefined);
-        setIsReading(false);
-      })
-      .catch((error: unknown) => {
-        if (controller.signal.aborted) return;
-        setProblem(error instanceof Problem ? error : new Problem('PAGE', 0, String(error)));
-        setIsReading(false);
-      });
-    return () => controller.abort();
-  }, [wanted, refresh]);
+  const query = useQuery(
+    `tasks ${JSON.stringify(filter)} ${wanted}`,
+    (signal) => readPages(filter, wanted, signal),
+    // A search reads task after task, so it is not repeated unasked.
+    isSearch ? Number.POSITIVE_INFINITY : wanted * restMsEach,
+  );
+  // Until there are more, those that were there are shown.
+  const before = useRef<Pages | undefined>(undefined);
+  const first = query.data ?? before.current;
+  before.current = first;
+  const pages = further && further.first === first ? further : first;
+  const isReading = isSearching || (query.data === undefined && !query.problem);
   const more = async () => {
-    if (!pages?.next) return;
+    if (!pages?.next || !first) return;
     if (!isSearch) {
       setWanted(pages.tasks.length + pageSize);
       return;
     }
-    setIsReading(true);
+    setIsSearching(true);
     try {
       const page = await get<TaskPage>('tasks', { ...filter, limit: pageSize, cursor: pages.next });
-      setPages({ tasks: [...pages.tasks, ...page.tasks], next: page.next });
+      setFurther({ first, tasks: [...pages.tasks, ...page.tasks], next: page.next });
+      setTrouble(undefined);
     } catch (error) {
-      if (error instanceof Problem) setProblem(error);
+      if (error instanceof Problem) setTrouble(error);
     }
-    setIsReading(false);
+    setIsSearching(false);
+  };
+  const done = () => {
+    setSelected(new Set());
+    query.reload();
   };
   const tasks = pages?.tasks ?? [];
   const chosen = tasks.filter(({ id }) => selected.has(id));
@@ -240,8 +245,8 @@ function List({ filter }: { filter: Filter }) {
   };
   return (
     <section aria-label="List of tasks" class="panel flush">
-      <Bar filter={filter} chosen={chosen} onDone={() => setSelected(new Set())} />
-      <Trouble problem={problem} />
+      <Bar filter={filter} chosen={chosen} onNone={() => setSelected(new Set())} onDone={done} />
+      <Trouble problem={trouble ?? query.problem} />
       <Scroll label="Tasks">
         <table data-testid="tasks" aria-busy={isReading}>
           <thead>
@@ -281,7 +286,7 @@ function List({ filter }: { filter: Filter }) {
           {pages.next === null ? 'No task matches.' : 'None among those looked at so far.'}
         </Empty>
       )}
-      {!pages && !problem && <Empty>Loading…</Empty>}
+      {!pages && !query.problem && <Empty>Loading…</Empty>}
       <footer class="more">
         <span>
           {plural(tasks.length, 'task')} shown{pages?.next === null && ', that is all'}
@@ -345,17 +350,18 @@ const bulkActions: readonly Action[] = ['pause', 'resume', 'run', 'retry', 'remo
 interface BarProps {
   filter: Filter;
   chosen: readonly TaskView[];
+  onNone: () => void;
   onDone: () => void;
 }
 
 /** What can be done to those that are selected, or else to all that match. */
-function Bar({ filter, chosen, onDone }: BarProps) {
+function Bar({ filter, chosen, onNone, onDone }: BarProps) {
   const allowed = bulkActions.filter(may);
   const isSome = chosen.length > 0;
   const selection = isSome ? { tasks: chosen } : { filter, words: filterWords(filter) };
   if (allowed.length === 0) return null;
   return (
-    <div class="bar" role="toolbar" aria-label="Change tasks" data-testid="bulk-bar">
+    <section class="bar" aria-label="Change tasks" data-testid="bulk-bar">
       <span class="what">
         {isSome ? `${plural(chosen.length, 'task')} selected` : `Of ${filterWords(filter)}:`}
       </span>
@@ -366,15 +372,14 @@ function Bar({ filter, chosen, onDone }: BarProps) {
           class={action === 'remove' ? 'danger' : ''}
           onClick={() => ask(action, selection, onDone)}
         >
-          {actionWords[action].name}
-          {isSome ? '' : ' all'}
+          {isSome ? actionWords[action].name : actionWords[action].all}
         </button>
       ))}
       {isSome && (
-        <button type="button" class="plain" onClick={onDone}>
+        <button type="button" class="plain" onClick={onNone}>
           Select none
         </button>
       )}
-    </div>
+    </section>
   );
 }

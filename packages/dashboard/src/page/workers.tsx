@@ -1,14 +1,12 @@
-import { get } from './api.js';
 import { duration, number } from './format.js';
 import { isGone, perMinute, quantile, totals } from './histograms.js';
-import { Throughput } from './overview.js';
+import { Throughput, throughputNote, useWorkers } from './overview.js';
 import { Empty, Loaded, Ms, now, Panel, Scroll, Title, When } from './parts.js';
-import { useQuery } from './query.js';
 import { href } from './router.js';
 import type { Histogram, Worker } from './types.js';
 
 export function WorkersPage() {
-  const workers = useQuery('workers', (signal) => get<Worker[]>('workers', {}, signal), 3000);
+  const workers = useWorkers();
   return (
     <>
       <Title>Workers</Title>
@@ -17,8 +15,8 @@ export function WorkersPage() {
           <>
             {list.length === 0 && <Empty>No worker is there: nothing will run.</Empty>}
             {list.length > 0 && (
-              <Panel title="Runs a minute" aside="all workers, last half hour">
-                <Throughput workers={list} />
+              <Panel title="Runs a minute" aside={throughputNote}>
+                <Throughput />
               </Panel>
             )}
             {list.map((worker) => (
@@ -35,7 +33,7 @@ function WorkerPanel({ worker }: { worker: Worker }) {
   const { owner, host, pid, startedAt, seenAt, tasks, queues } = worker;
   const { concurrency, running, waiting, settling } = worker;
   const gone = isGone(worker, now.value);
-  const sum = totals(perMinute([worker], now.value, 60));
+  const sum = totals(perMinute(worker.minutes, now.value, 60));
   return (
     <Panel
       title={owner}
@@ -169,12 +167,7 @@ function Spread({ title, histogram }: { title: string; histogram: Histogram }) {
                     <th scope="row">{words}</th>
                     <td class="number">{number(count)}</td>
                     <td>
-                      <meter
-                        min={0}
-                        max={most}
-                        value={count}
-                        aria-label={`${number(count)} of ${number(total)}`}
-                      />
+                      <span class="share" style={{ width: `${(100 * count) / most}%` }} />
                     </td>
                   </tr>
                 ))}
