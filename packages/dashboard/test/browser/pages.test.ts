@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { every } from '@sched/core';
+import { type DataStore, every } from '@sched/core';
 import { describeInBrowser, type Page, violations, visit } from '@sched-tooling/browser';
 import { service } from '@sched-tooling/services';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -28,6 +28,15 @@ const task = (page: Page, id: string) => page.goto(`${page.url().split('#')[0]}#
 
 const note = (page: Page, text: string) =>
   page.getByTestId('notes').getByText(text, { exact: true }).waitFor();
+
+/** Has a worker last been heard of so long ago, as if that time had passed. */
+async function unheardFor(store: DataStore, owner: string, ms: number): Promise<void> {
+  const { tasks } = await store.list({ group: 'sched:schedulers', limit: 1000 });
+  const [record] = tasks.filter(({ id }) => id.endsWith(owner));
+  const { id = '', revision = 0, body = '{}' } = record ?? {};
+  const said = JSON.stringify({ ...JSON.parse(body), seenAt: (await store.now()) - ms });
+  await store.update(id, { body: said }, { revision });
+}
 
 /** What is pressed to get somewhere: Tab, until it has the focus. */
 async function tabTo(page: Page, name: string, role: Parameters<Page['getByRole']>[0] = 'button') {
@@ -198,14 +207,13 @@ await describeInBrowser('the dashboard', (browser) => {
         const run = page.getByTestId('history').locator('tr', { hasText: 'worker-heir' });
         await run.getByText('Succeeded').waitFor();
 
-        // As if three minutes had passed, in which nothing was heard of it.
-        const { tasks } = await store.list({ group: 'sched:schedulers', limit: 1000 });
-        const [record] = tasks.filter(({ id }) => id.endsWith('worker-doomed'));
-        const { id = '', revision = 0, body = '{}' } = record ?? {};
-        const said = JSON.parse(body);
-        const before = JSON.stringify({ ...said, seenAt: said.seenAt - 181_000 });
-        expect(await store.update(id, { body: before }, { revision })).not.toBe('conflict');
         await page.getByRole('navigation').getByRole('link', { name: 'Workers' }).click();
+        await unheardFor(store, 'worker-doomed', 70_000);
+        await page.reload();
+        // A worker that has no news is as quiet.
+        await panel.getByText(/^1 min \d+ s ago$/).waitFor();
+        await panel.getByText('There', { exact: true }).waitFor();
+        await unheardFor(store, 'worker-doomed', 100_000);
         await panel.getByText('Gone', { exact: true }).waitFor();
         const other = page.getByTestId('worker').filter({ hasText: 'worker-heir' });
         await other.getByText('There', { exact: true }).waitFor();
