@@ -16,7 +16,6 @@ async function buildPage(): Promise<void> {
     format: 'iife',
     target: ['chrome111', 'firefox115', 'safari16.4'],
     jsx: 'automatic',
-    jsxImportSource: 'preact',
     legalComments: 'none',
     charset: 'utf8',
   });

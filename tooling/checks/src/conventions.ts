@@ -76,7 +76,7 @@ export const commands: Record<string, CommandPackage> = {
 };
 
 /** The published packages that are over core's public API, and hold no data store. */
-export const libraries: readonly string[] = ['http', 'opentelemetry'];
+export const libraries: readonly string[] = ['dashboard', 'http', 'opentelemetry'];
 
 /** The longest conformance test, in lines: it names the store and nothing else. */
 export const conformanceTestLines = 19;

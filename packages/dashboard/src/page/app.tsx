@@ -1,3 +1,5 @@
+/** @jsxImportSource preact */
+
 import { effect } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { canAdmin, getGlobal, me, type Problem } from './api.js';

@@ -1,3 +1,5 @@
+/** @jsxImportSource preact */
+
 import { Fragment } from 'preact';
 import { useState } from 'preact/hooks';
 import { canAdmin, getGlobal } from './api.js';

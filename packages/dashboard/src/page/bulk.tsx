@@ -1,3 +1,5 @@
+/** @jsxImportSource preact */
+
 /** What can be done to tasks: to one at once, to many after a count. */
 
 import { signal } from '@preact/signals';
@@ -83,7 +85,7 @@ export async function act(action: Action, id: string): Promise<boolean> {
 
 const opposites: Partial<Record<Action, Action>> = { pause: 'resume', resume: 'pause' };
 
-export function messageOf(error: unknown): string {
+function messageOf(error: unknown): string {
   return error instanceof Problem ? `${error.message} (${error.code})` : String(error);
 }
 

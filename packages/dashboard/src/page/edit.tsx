@@ -1,3 +1,5 @@
+/** @jsxImportSource preact */
+
 /** Changes of a task: its schedule, with a preview before it is saved, and all else. */
 
 import { useEffect, useId, useState } from 'preact/hooks';

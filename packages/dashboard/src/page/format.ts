@@ -91,18 +91,19 @@ const units = [
 /** `350 ms`, `2.4 s`, `3 min 20 s`, `2 d 4 h`. */
 export function duration(ms: number): string {
   const size = Math.abs(ms);
-  if (size < 1000) return `${Math.round(size)} ms`;
+  if (Math.round(size) < 1000) return `${Math.round(size)} ms`;
   if (size < 10_000) return `${(size / 1000).toFixed(1).replace('.0', '')} s`;
   const index = units.findIndex(([, length]) => size >= length);
   const [unit, length] = units[index] ?? units[3];
-  const [smaller, smallerLength] = units[index + 1] ?? ['', 0];
-  let whole = Math.floor(size / length);
-  let rest = smallerLength === 0 ? 0 : Math.round((size - whole * length) / smallerLength);
-  if (smallerLength !== 0 && rest * smallerLength === length) {
-    whole++;
-    rest = 0;
-  }
-  return rest === 0 ? `${whole} ${unit}` : `${whole} ${unit} ${rest} ${smaller}`;
+  const smaller = units[index + 1];
+  if (!smaller) return `${Math.floor(size / 1000)} s`;
+  const [smallerUnit, step] = smaller;
+  const rounded = Math.round(size / step) * step;
+  // 59 min 59.7 s are an hour.
+  if (rounded >= (units[index - 1]?.[1] ?? Number.POSITIVE_INFINITY)) return duration(rounded);
+  const whole = Math.floor(rounded / length);
+  const rest = (rounded - whole * length) / step;
+  return rest === 0 ? `${whole} ${unit}` : `${whole} ${unit} ${rest} ${smallerUnit}`;
 }
 
 /** `in 5 min`, `3 s ago`, `now`. */

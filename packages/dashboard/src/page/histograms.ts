@@ -1,6 +1,5 @@
 /** What workers say in numbers, added up. */
 
-import { storeAlias } from './router.js';
 import type { Histogram, MinuteCounts, Worker } from './types.js';
 
 export const counted = ['succeeded', 'failed', 'retried', 'interrupted', 'skipped'] as const;
@@ -44,19 +43,19 @@ const remembered = new Map<string, MinuteCounts>();
 const rememberedMs = 3_600_000;
 
 /** Keeps what workers say of single minutes. */
-export function remember(workers: readonly Worker[], now: number): void {
+export function remember(store: string | null, workers: readonly Worker[], now: number): void {
   for (const { owner, minutes } of workers) {
-    for (const each of minutes) remembered.set(`${storeAlias.value} ${owner} ${each.minute}`, each);
+    for (const each of minutes) remembered.set(`${store} ${owner} ${each.minute}`, each);
   }
   for (const [key, { minute }] of remembered) {
     if (Date.parse(minute) < now - rememberedMs) remembered.delete(key);
   }
 }
 
-/** What was kept, of the store that is looked at. */
-export function allRemembered(): readonly MinuteCounts[] {
-  const store = `${storeAlias.value} `;
-  return [...remembered].flatMap(([key, counts]) => (key.startsWith(store) ? [counts] : []));
+/** What was kept, of a store. */
+export function allRemembered(store: string | null): readonly MinuteCounts[] {
+  const start = `${store} `;
+  return [...remembered].flatMap(([key, counts]) => (key.startsWith(start) ? [counts] : []));
 }
 
 /** What ended in each of the last minutes, the earliest first. */

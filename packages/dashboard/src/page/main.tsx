@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 import { effect } from '@preact/signals';

@@ -1,3 +1,5 @@
+/** @jsxImportSource preact */
+
 import { Fragment } from 'preact';
 import {
   type ClockChange,

@@ -1,3 +1,5 @@
+/** @jsxImportSource preact */
+
 import { get, getGlobal, serverNow } from './api.js';
 import { duration, number, plural } from './format.js';
 import {
@@ -31,7 +33,7 @@ import {
 import { type Colour, Plot } from './plot.js';
 import { type Query, useQuery } from './query.js';
 import { type RecentRun, useRecentRuns } from './recent-runs.js';
-import { href } from './router.js';
+import { href, storeAlias } from './router.js';
 import type {
   Failures,
   Health,
@@ -44,7 +46,7 @@ import type {
 } from './types.js';
 import { latenessMs } from './words.js';
 
-export const countColours: Readonly<Record<(typeof counted)[number], Colour>> = {
+const countColours: Readonly<Record<(typeof counted)[number], Colour>> = {
   succeeded: 'good',
   failed: 'bad',
   retried: 'warn',
@@ -70,7 +72,7 @@ export function useWorkers(): Query<readonly Worker[]> {
     'workers',
     async (signal) => {
       const workers = await get<Worker[]>('workers', {}, signal);
-      remember(workers, serverNow());
+      remember(storeAlias.value, workers, serverNow());
       return workers;
     },
     5000,
@@ -88,7 +90,7 @@ export function Overview() {
       ...(await get<Upcoming>('upcoming', { limit: askedRuns }, signal)),
       readAt: serverNow(),
     }),
-    10_000,
+    15_000,
   );
   const workers = useWorkers();
   const recent = useRecentRuns();
@@ -142,7 +144,7 @@ function Figures({ summary, workers, upcoming }: FiguresProps) {
   const alive = workers?.filter((worker) => !isGone(worker, now.value));
   const running = alive?.reduce((sum, worker) => sum + worker.running, 0);
   const slots = alive?.reduce((sum, worker) => sum + worker.concurrency, 0);
-  const ended = workers && totals(perMinute(allRemembered(), now.value, 10));
+  const ended = workers && totals(perMinute(allRemembered(storeAlias.value), now.value, 10));
   const lateness = workers && sumHistograms(workers.map((worker) => worker.lateness));
   const late = upcoming?.runs.filter(({ at }) => Date.parse(at) < upcoming.readAt - lateMs).length;
   const tasksIn = (state: TaskState) =>
@@ -289,7 +291,7 @@ const hourMs = 3_600_000;
 /** How many hours of what comes to show, at most. */
 const aheadHours = 12;
 /** How many runs to ask for. */
-const askedRuns = 1000;
+const askedRuns = 500;
 const bars = 48;
 /** How much time a bar may be for. */
 const steps = [1, 5, 10, 30, 60, 300, 600, 900, 1800, 3600].map((seconds) => seconds * 1000);
@@ -377,7 +379,7 @@ function Future({ upcoming: { runs, isComplete } }: { upcoming: Upcoming }) {
 }
 
 export function Throughput() {
-  const minutes = perMinute(allRemembered(), slowNow.value, shownMinutes);
+  const minutes = perMinute(allRemembered(storeAlias.value), slowNow.value, shownMinutes);
   const sum = totals(minutes);
   const words = counted.map((name) => `${number(sum[name])} ${name}`).join(', ');
   const [first, last] = [minutes[0], minutes.at(-1)];

@@ -1,3 +1,5 @@
+/** @jsxImportSource preact */
+
 /** What the pages are made of. */
 
 import { computed, signal } from '@preact/signals';

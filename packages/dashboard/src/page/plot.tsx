@@ -1,3 +1,5 @@
+/** @jsxImportSource preact */
+
 /** Plots, by uPlot. */
 
 import { effect } from '@preact/signals';
@@ -9,7 +11,7 @@ import { colours } from './theme.js';
 /** The name of a custom property of the style sheet, without its dashes. */
 export type Colour = 'good' | 'bad' | 'warn' | 'info' | 'mute' | 'accent';
 
-export interface Series {
+interface Series {
   readonly label: string;
   readonly colour: Colour;
   readonly values: readonly (number | null)[];

@@ -1,3 +1,5 @@
+/** @jsxImportSource preact */
+
 import { get } from './api.js';
 import { actionWords, ask, may } from './bulk.js';
 import { isGone } from './histograms.js';

@@ -1,3 +1,5 @@
+/** @jsxImportSource preact */
+
 import { Fragment } from 'preact';
 import { useState } from 'preact/hooks';
 import { canAdmin, canOperate, get, getGlobal, Problem, taskPath } from './api.js';

@@ -1,3 +1,5 @@
+/** @jsxImportSource preact */
+
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { get, Problem } from './api.js';
 import { actionWords, ask, may } from './bulk.js';

@@ -2,7 +2,7 @@
 
 import type { AuditEntry, Right, RunView, TaskView, TriggerView } from '@sched/http';
 
-export type { AuditEntry, Right, RunView, TaskView, TriggerView };
+export type { AuditEntry, Right, RunView, TaskView };
 
 export type TaskState = TaskView['state'];
 
@@ -16,7 +16,7 @@ export interface TaskPage {
   readonly next: string | null;
 }
 
-export interface UpcomingRun {
+interface UpcomingRun {
   readonly id: string;
   readonly name: string;
   readonly queue: string;
@@ -28,7 +28,7 @@ export interface Upcoming {
   readonly isComplete: boolean;
 }
 
-export interface Counted<T> {
+interface Counted<T> {
   readonly value: T;
   readonly count: number | null;
 }
@@ -87,7 +87,7 @@ export interface Failures {
   readonly isComplete: boolean;
 }
 
-export interface StoreHealth {
+interface StoreHealth {
   readonly alias: string;
   readonly name: string;
   readonly isUp: boolean;
@@ -107,7 +107,7 @@ export interface Health {
   readonly stores: readonly StoreHealth[];
 }
 
-export interface Previewed {
+interface Previewed {
   readonly trigger: TriggerView | null;
   readonly occurrences: readonly string[];
 }

@@ -1,3 +1,5 @@
+/** @jsxImportSource preact */
+
 import { duration, number } from './format.js';
 import { isGone, perMinute, quantile, totals } from './histograms.js';
 import { Throughput, throughputNote, useWorkers } from './overview.js';

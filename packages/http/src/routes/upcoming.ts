@@ -7,8 +7,6 @@ import { occurrencesOf } from '../views.js';
 
 /** How many tasks to look at. No store can list tasks by when they run. */
 const looked = 2000;
-/** How many occurrences of a task to work out at first. */
-const atFirst = 8;
 
 const moment = v.pipe(v.string(), v.isoTimestamp());
 
@@ -62,7 +60,8 @@ function timeOf({ runAt }: TaskInfo): number {
 function runsOf(client: TaskClient, tasks: readonly TaskInfo[], limit: number) {
   const sources = tasks.map((task) => ({
     task,
-    times: timesOf(client, task, atFirst),
+    // Most tasks run only after all that are told of, so the rest is left until it is needed.
+    times: timesOf(client, task, task.state === 'running' ? 2 : 1),
     // The first of a task that runs is the one that it runs for.
     at: task.state === 'running' ? 1 : 0,
   }));
@@ -80,9 +79,7 @@ function runsOf(client: TaskClient, tasks: readonly TaskInfo[], limit: number) {
     runs.push({ id, name, queue, at: time });
     first.at++;
     const { length } = first.times;
-    if (first.at === length && length >= atFirst) {
-      first.times = timesOf(client, first.task, 2 * length);
-    }
+    if (first.at === length) first.times = timesOf(client, first.task, 2 * length);
   }
   return runs;
 }
