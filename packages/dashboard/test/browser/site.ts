@@ -15,7 +15,7 @@ import { vi } from 'vitest';
 
 export const mail = defineTask<{ to: string }>('mail');
 export const report = defineTask<{ year: number }>('report');
-export const invoice = defineTask('invoice');
+const invoice = defineTask('invoice');
 
 /** Where tasks are, in a form that another process can be told. */
 type Place =
