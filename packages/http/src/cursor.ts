@@ -1,13 +1,10 @@
-import type { ListFilter } from '@sched/core';
 import { refuse } from './problem.js';
 
 /** The list that a cursor belongs to. */
 export interface Listing {
   readonly store: string | undefined;
-  readonly filter: ListFilter & {
-    readonly failure?: string | undefined;
-    readonly idPrefix?: string | undefined;
-  };
+  /** Whatever tells it from another. */
+  readonly filter: object;
 }
 
 /** Makes the cursor of a page: where the store goes on, and of which list. */

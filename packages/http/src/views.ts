@@ -10,12 +10,6 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 export const stateSchema = v.picklist(['scheduled', 'running', 'paused', 'finished', 'failed']);
 
-const runErrorSchema = v.strictObject({
-  name: v.string(),
-  message: v.string(),
-  code: v.optional(v.string()),
-});
-
 const toldEntries = {
   progress: v.optional(
     v.pipe(v.number(), v.description('How far the handler said that it had come, from 0 to 1.')),
@@ -27,6 +21,12 @@ const toldEntries = {
     ),
   ),
 };
+
+const runErrorSchema = v.strictObject({
+  name: v.string(),
+  message: v.string(),
+  code: v.optional(v.string()),
+});
 
 export const runSchema = v.strictObject({
   outcome: v.picklist(['succeeded', 'failed', 'interrupted', 'skipped']),

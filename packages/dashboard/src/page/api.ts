@@ -48,8 +48,16 @@ export function address(path: string, params: Params = {}, hasStore = true): str
   return `api/${path}${text && '?'}${text}`;
 }
 
-/** Where a task is, below the API. */
+/**
+ * Where a task is, below the API.
+ *
+ * @throws Problem when no address can name it
+ */
 export function taskPath(id: string, rest = ''): string {
+  // Browsers take these for steps, and would ask for something else.
+  if (id === '.' || id === '..') {
+    throw new Problem('PAGE', 400, `No address can name the task "${id}". Select it in the list.`);
+  }
   return `tasks/${encodeURIComponent(id)}${rest}`;
 }
 
@@ -112,6 +120,8 @@ async function read(response: Response): Promise<unknown> {
   }
   const body: unknown = await response.json();
   if (response.ok) return body;
+  // Whoever has been signed out sees nothing any more, rather than what was there before.
+  if (response.status === 401) me.value = null;
   const { code = 'UNEXPECTED', detail = response.statusText } = body as Record<string, string>;
   throw new Problem(code, response.status, detail);
 }

@@ -8,7 +8,7 @@ import { BulkDialog } from './bulk.js';
 import { FailuresPage } from './failures.js';
 import { connection, listenAnew } from './live.js';
 import { Overview } from './overview.js';
-import { Empty, Notes, Title, Trouble } from './parts.js';
+import { Boundary, Empty, Notes, Title, Trouble } from './parts.js';
 import { useQuery } from './query.js';
 import { Queues } from './queues.js';
 import { href, navigate, route, storeAlias } from './router.js';
@@ -44,6 +44,10 @@ export function App() {
     },
     60_000,
   );
+  const isKnown = me.value !== null;
+  useEffect(() => {
+    if (!isKnown) who.reload();
+  }, [isKnown, who.reload]);
   useFocusOnNavigation();
   useEffect(() => {
     let before = storeAlias.value;
@@ -59,7 +63,15 @@ export function App() {
         Skip to the content
       </button>
       <Sidebar />
-      <main id="content">{me.value ? <Current /> : <Outside problem={who.problem} />}</main>
+      <main id="content">
+        {me.value ? (
+          <Boundary key={route.value.path.join('/')}>
+            <Current />
+          </Boundary>
+        ) : (
+          <Outside problem={who.problem} />
+        )}
+      </main>
       {me.value && <BulkDialog />}
       <Notes />
     </>
@@ -153,12 +165,20 @@ function Sidebar() {
 function StoreChoice() {
   const health = useQuery('stores', (signal) => getGlobal<Health>('health', {}, signal), 60_000);
   const aliases = health.data?.stores.map(({ alias }) => alias) ?? [];
+  const [first] = aliases;
+  const isOpen = aliases.length > 1 && storeAlias.value === null;
+  useEffect(() => {
+    // Without a name events of all stores would come.
+    if (!isOpen) return;
+    const { path, params } = route.peek();
+    navigate(href(path, { ...Object.fromEntries(params), store: first }), { replace: true });
+  }, [isOpen, first]);
   if (aliases.length < 2) return null;
   return (
     <label>
       <span>Store</span>
       <select
-        value={storeAlias.value ?? aliases[0]}
+        value={storeAlias.value ?? first}
         onChange={(event) => {
           const [name] = route.value.path;
           navigate(href(name ? [name] : [], { store: event.currentTarget.value }));

@@ -55,7 +55,9 @@ const countColours: Readonly<Record<(typeof counted)[number], Colour>> = {
 };
 
 const shownRuns = 10;
-const shownMinutes = 30;
+/** How many minutes of throughput to show: as many as are known, within these bounds. */
+const fewestMinutes = 10;
+const mostMinutes = 60;
 export const throughputNote = 'the last ten minutes, and as long as this page is open';
 
 /** What comes, and when that was so. */
@@ -172,7 +174,7 @@ function Figures({ summary, workers, upcoming }: FiguresProps) {
       <Figure
         name="Last 10 minutes"
         note={ended ? `${number(ended.failed)} failed, ${number(ended.skipped)} skipped` : ''}
-        tone={ended?.failed ? 'bad' : ''}
+        tone={ended?.failed ? 'bad-note' : ''}
       >
         {ended ? number(ended.succeeded + ended.failed + ended.interrupted) : '–'}
       </Figure>
@@ -288,6 +290,8 @@ function Next({ upcoming: { runs, isComplete, readAt } }: { upcoming: Ahead }) {
 }
 
 const hourMs = 3_600_000;
+/** How much of the past to show at least. */
+const leastMs = 600_000;
 /** How many hours of what comes to show, at most. */
 const aheadHours = 12;
 /** How many runs to ask for. */
@@ -345,7 +349,7 @@ function Past({ runs }: { runs: readonly RecentRun[] }) {
         values: points.map(({ run, late }) => (run.outcome === outcome ? Math.max(1, late) : null)),
       }))}
       format={duration}
-      range={[Math.min(first.at, end - hourMs), end]}
+      range={[Math.min(first.at, end - leastMs), end]}
     />
   );
 }
@@ -379,21 +383,25 @@ function Future({ upcoming: { runs, isComplete } }: { upcoming: Upcoming }) {
 }
 
 export function Throughput() {
-  const minutes = perMinute(allRemembered(storeAlias.value), slowNow.value, shownMinutes);
+  const known = allRemembered(storeAlias.value);
+  const first = Math.min(...known.map(({ minute }) => Date.parse(minute)), slowNow.value);
+  const age = Math.ceil((slowNow.value - first) / 60_000) + 1;
+  const count = Math.min(mostMinutes, Math.max(fewestMinutes, age));
+  const minutes = perMinute(known, slowNow.value, count);
   const sum = totals(minutes);
   const words = counted.map((name) => `${number(sum[name])} ${name}`).join(', ');
-  const [first, last] = [minutes[0], minutes.at(-1)];
+  const [start, end] = [minutes[0], minutes.at(-1)];
   return (
     <Plot
       kind="bars"
-      label={`In the last ${shownMinutes} minutes: ${words}`}
+      label={`In the last ${count} minutes: ${words}`}
       times={minutes.map(({ at }) => at)}
       series={counted.map((name) => ({
         label: name,
         colour: countColours[name],
         values: minutes.map((minute) => minute[name]),
       }))}
-      range={first && last && [first.at, last.at + 60_000]}
+      range={start && end && [start.at, end.at + 60_000]}
     />
   );
 }

@@ -3,7 +3,7 @@
 /** What the pages are made of. */
 
 import { computed, signal } from '@preact/signals';
-import type { ComponentChildren } from 'preact';
+import { Component, type ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { type Problem, serverNow } from './api.js';
 import { duration, moment, number, ownZone, relative, shortMoment } from './format.js';
@@ -160,6 +160,29 @@ export function Empty({ children }: { children: ComponentChildren }) {
   return <p class="empty">{children}</p>;
 }
 
+/** Keeps what is around a page, where showing that has failed. */
+export class Boundary extends Component<{ children: ComponentChildren }, { message?: string }> {
+  static override getDerivedStateFromError(error: unknown) {
+    return { message: String(error) };
+  }
+
+  override render() {
+    const { message } = this.state;
+    if (message === undefined) return this.props.children;
+    return (
+      <>
+        <Title>This page could not be shown</Title>
+        <p class="trouble" role="alert">
+          {message}
+        </p>
+        <button type="button" onClick={() => location.reload()}>
+          Load again
+        </button>
+      </>
+    );
+  }
+}
+
 /** What could not be read, and why. */
 export function Trouble({ problem }: { problem: Problem | undefined }) {
   if (!problem) return null;
@@ -239,11 +262,12 @@ export function Dialog({ title, onClose, children, wide }: DialogProps) {
     >
       <header>
         <h2 id={id}>{title}</h2>
-        <button type="button" class="plain" aria-label="Close" onClick={onClose}>
-          ✕
-        </button>
       </header>
       {children}
+      {/* The last, so that a dialog begins with what it is about. */}
+      <button type="button" class="plain close" aria-label="Close" onClick={onClose}>
+        ✕
+      </button>
     </dialog>
   );
 }

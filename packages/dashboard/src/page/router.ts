@@ -30,7 +30,7 @@ export function href(path: readonly string[], params: Params = {}): string {
     }
   }
   const text = query.toString();
-  return `#/${path.map(encodeURIComponent).join('/')}${text && '?'}${text}`;
+  return `#/${path.map((part) => encodeURIComponent(part.toWellFormed())).join('/')}${text && '?'}${text}`;
 }
 
 export function taskHref(id: string): string {

@@ -17,6 +17,6 @@ import { workers } from './workers.js';
 export const routes: readonly Route[] = [
   ...[listTasks, createTask, getTask, updateTask, removeTask],
   ...taskActions,
-  ...[previewTask, history, bulk, countTasks, summary, upcoming, failures, preview],
-  ...[workers, events, health, audit, me],
+  ...[previewTask, history, bulk, countTasks, summary, failures, preview],
+  ...[upcoming, workers, events, health, audit, me],
 ];
