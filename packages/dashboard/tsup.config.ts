@@ -14,7 +14,7 @@ async function buildPage(): Promise<void> {
     write: false,
     // Not a module: it runs before the body is there, so that the page never shows in the wrong colours.
     format: 'iife',
-    target: ['chrome111', 'firefox115', 'safari16.4'],
+    target: ['chrome123', 'firefox120', 'safari17.5'],
     jsx: 'automatic',
     legalComments: 'none',
     charset: 'utf8',

@@ -53,7 +53,7 @@ export interface ApiOptions {
   readonly authorize?: Authorize;
   /** Where the API is mounted, such as `/sched`: the beginning of every path as this process sees it. Default none. */
   readonly basePath?: string;
-  /** Changes payloads before anybody sees them. */
+  /** Changes payloads before anybody sees them. Where there is one, what handlers returned is not shown. */
   readonly redact?: Redact;
   /** Takes an entry for each change. Default: the console, a line of JSON each. */
   readonly audit?: AuditSink;

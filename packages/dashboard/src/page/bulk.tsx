@@ -128,10 +128,11 @@ function Ask({ action, selection, onDone, onClose }: Asked & { onClose: () => vo
       .catch((error: Problem) => setProblem(error));
   }, [action, selection]);
   const apply = async () => {
+    if (!count) return;
     setIsBusy(true);
     setProblem(undefined);
     try {
-      const done = await applied(action, selection, count?.matched ?? 0);
+      const done = await applied(action, selection, count);
       onDone?.();
       if (done.failures.length === 0) onClose();
       else setResult(done);
@@ -154,7 +155,7 @@ function Ask({ action, selection, onDone, onClose }: Asked & { onClose: () => vo
             {matched} {count.matched === 1 && count.isComplete ? 'task' : 'tasks'}
           </strong>
           . {note}
-          {action in opposites && count.matched > gathered && 'filter' in selection && (
+          {action in opposites && !isGathered(selection, count) && (
             <> There are too many of them for this to be undone.</>
           )}
         </p>
@@ -226,10 +227,20 @@ function orderOf(selection: Selection): object {
 /** Up to how many tasks to look up before they are paused or resumed, so that this can be undone. */
 const gathered = 1000;
 
-async function applied(action: Action, selection: Selection, matched: number): Promise<BulkAnswer> {
+/** Whether an action that can be taken back will be remembered task by task. */
+function isGathered(selection: Selection, { matched, isComplete }: BulkAnswer): boolean {
+  return 'tasks' in selection || (isComplete && matched <= gathered);
+}
+
+async function applied(
+  action: Action,
+  selection: Selection,
+  count: BulkAnswer,
+): Promise<BulkAnswer> {
+  const { matched } = count;
   const opposite = opposites[action];
   const { done } = actionWords[action];
-  const tasks = opposite && (await tasksOf(selection, matched));
+  const tasks = opposite && isGathered(selection, count) && (await tasksOf(selection));
   if (opposite && tasks) {
     // Only those that change, so that to undo it changes no others.
     const ids = tasks
@@ -271,13 +282,9 @@ const nothing: Omit<BulkAnswer, 'matched'> = {
   ...{ dryRun: false, isComplete: true, changed: 0, failures: [], next: null },
 };
 
-/** The tasks of a selection, unless these are too many to look up. */
-async function tasksOf(
-  selection: Selection,
-  matched: number,
-): Promise<readonly TaskView[] | undefined> {
+/** The tasks of a selection, unless there are too many by now. */
+async function tasksOf(selection: Selection): Promise<readonly TaskView[] | undefined> {
   if ('tasks' in selection) return selection.tasks;
-  if (matched > gathered) return undefined;
   const tasks: TaskView[] = [];
   let cursor: string | null = '';
   do {

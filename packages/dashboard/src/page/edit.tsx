@@ -183,7 +183,7 @@ export function RescheduleDialog({ task, onClose, onSaved }: DialogProps) {
             This is not JSON.
           </p>
         )}
-        <div class="columns even" aria-live="polite" data-testid="preview">
+        <div class="columns even" data-testid="preview">
           <div>
             <h3>As it is</h3>
             <p class="lead">{task.trigger?.words}</p>
@@ -195,15 +195,15 @@ export function RescheduleDialog({ task, onClose, onSaved }: DialogProps) {
           </div>
           <div>
             <h3>As it would be</h3>
+            <p class="lead" aria-live="polite">
+              {current?.preview && (current.preview.proposed.trigger?.words ?? 'No occurrence.')}
+            </p>
             {current?.preview ? (
-              <>
-                <p class="lead">{current.preview.proposed.trigger?.words ?? 'No occurrence.'}</p>
-                <Occurrences
-                  label="Occurrences as it would be"
-                  occurrences={current.preview.proposed.occurrences}
-                  zone={current.preview.proposed.trigger?.timeZone ?? null}
-                />
-              </>
+              <Occurrences
+                label="Occurrences as it would be"
+                occurrences={current.preview.proposed.occurrences}
+                zone={current.preview.proposed.trigger?.timeZone ?? null}
+              />
             ) : (
               <Empty>{order && !current ? 'Working it out…' : 'Say when it should run.'}</Empty>
             )}

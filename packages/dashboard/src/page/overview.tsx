@@ -32,6 +32,7 @@ import {
 } from './parts.js';
 import { type Colour, Plot } from './plot.js';
 import { type Query, useQuery } from './query.js';
+import { readTasks } from './read-tasks.js';
 import { type RecentRun, useRecentRuns } from './recent-runs.js';
 import { href, storeAlias } from './router.js';
 import type {
@@ -84,7 +85,7 @@ export function useWorkers(): Query<readonly Worker[]> {
 export function Overview() {
   const summary = useQuery('summary', (signal) => get<Summary>('summary', {}, signal), 10_000);
   const running = useQuery('running', (signal) =>
-    get<TaskPage>('tasks', { state: 'running', limit: shownRuns }, signal),
+    readTasks({ state: 'running' }, shownRuns, signal),
   );
   const upcoming = useQuery(
     'upcoming',
@@ -209,7 +210,15 @@ function Figure({ name, note, link, tone = '', children }: FigureProps) {
 }
 
 function Running({ page }: { page: TaskPage }) {
-  if (page.tasks.length === 0) return <Empty>Nothing is running.</Empty>;
+  if (page.tasks.length === 0) {
+    return (
+      <Empty>
+        {page.next === null
+          ? 'Nothing is running.'
+          : 'Nothing is running among the tasks looked at.'}
+      </Empty>
+    );
+  }
   return (
     <Scroll label="Tasks that run now">
       <table>
@@ -407,7 +416,7 @@ export function Throughput() {
 }
 
 function FailurePanel() {
-  const failures = useQuery('failures', (signal) => get<Failures>('failures', {}, signal), 30_000);
+  const failures = useQuery('failures', (signal) => get<Failures>('failures', {}, signal), 15_000);
   return (
     <Panel title="Failed for good" aside={<a href={href(['failures'])}>All failures</a>}>
       <Loaded of={failures}>

@@ -3,6 +3,9 @@ import { Problem } from './api.js';
 import { pulse } from './live.js';
 import { storeAlias } from './router.js';
 
+/** What takes long to read is left alone for so many times as long: the server has other things to do, too. */
+const restFactor = 20;
+
 export interface Query<T> {
   /** What was read last; it stays while it is read again, and when that fails. */
   readonly data: T | undefined;
@@ -33,6 +36,7 @@ export function useQuery<T>(
     let isReading = false;
     let isWanted = false;
     let readAt = 0;
+    let tookMs = 0;
     const read = async (): Promise<void> => {
       isWanted = isReading;
       if (isReading) return;
@@ -50,13 +54,15 @@ export function useQuery<T>(
         }));
       } finally {
         isReading = false;
+        tookMs = Date.now() - readAt;
         if (isWanted && !controller.signal.aborted) void read();
       }
     };
     reading.current = () => void read();
     let last = -1;
     const stop = pulse.subscribe((beat) => {
-      if (last >= 0 && beat !== last && Date.now() - readAt >= restMs) void read();
+      const dueMs = Math.max(restMs, restFactor * tookMs);
+      if (last >= 0 && beat !== last && Date.now() - readAt >= dueMs) void read();
       last = beat;
     });
     void read();

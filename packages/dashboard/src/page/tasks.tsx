@@ -16,6 +16,7 @@ import {
   When,
 } from './parts.js';
 import { useQuery } from './query.js';
+import { readTasks } from './read-tasks.js';
 import { href, navigate, route, storeAlias } from './router.js';
 import type { Action, Filter, Summary, TaskPage, TaskState, TaskView } from './types.js';
 import { stateWords } from './words.js';
@@ -171,30 +172,12 @@ function Choice({ label, value = '', values, onSet }: ChoiceProps) {
   );
 }
 
-interface Pages {
-  readonly tasks: readonly TaskView[];
-  readonly next: string | null;
-}
-
-/** Reads as many pages as are shown, so that what is shown is as it is now. */
-async function readPages(filter: Filter, wanted: number, signal: AbortSignal): Promise<Pages> {
-  const tasks: TaskView[] = [];
-  let cursor: string | null = '';
-  do {
-    const limit = Math.min(500, wanted - tasks.length);
-    const page: TaskPage = await get('tasks', { ...filter, limit, cursor }, signal);
-    tasks.push(...page.tasks);
-    cursor = page.next;
-  } while (cursor !== null && tasks.length < wanted && !filter.idPrefix);
-  return { tasks, next: cursor };
-}
-
 /** For how long to leave what is shown, at least, for each task of it. */
 const restMsEach = 20;
 
 /** What a search has found after its first answer. */
-interface Further extends Pages {
-  readonly first: Pages;
+interface Further extends TaskPage {
+  readonly first: TaskPage;
 }
 
 function List({ filter }: { filter: Filter }) {
@@ -206,25 +189,25 @@ function List({ filter }: { filter: Filter }) {
   const isSearch = filter.idPrefix !== undefined;
   const query = useQuery(
     `tasks ${JSON.stringify(filter)} ${wanted}`,
-    (signal) => readPages(filter, wanted, signal),
+    (signal) => readTasks(filter, wanted, signal),
     // A search reads task after task, so it is not repeated unasked.
     isSearch ? Number.POSITIVE_INFINITY : wanted * restMsEach,
   );
   // Until there are more, those that were there are shown.
-  const before = useRef<Pages | undefined>(undefined);
+  const before = useRef<TaskPage | undefined>(undefined);
   const first = query.data ?? before.current;
   before.current = first;
   const pages = further && further.first === first ? further : first;
   const isReading = isSearching || (query.data === undefined && !query.problem);
   const more = async () => {
     if (!pages?.next || !first) return;
-    if (!isSearch) {
+    if (!isSearch && pages.tasks.length >= wanted) {
       setWanted(pages.tasks.length + pageSize);
       return;
     }
     setIsSearching(true);
     try {
-      const page = await get<TaskPage>('tasks', { ...filter, limit: pageSize, cursor: pages.next });
+      const page = await readTasks(filter, pageSize, undefined, pages.next);
       setFurther({ first, tasks: [...pages.tasks, ...page.tasks], next: page.next });
       setTrouble(undefined);
     } catch (error) {
@@ -295,7 +278,7 @@ function List({ filter }: { filter: Filter }) {
         </span>
         {pages?.next != null && (
           <button type="button" onClick={more} disabled={isReading} data-testid="more">
-            {isReading ? 'Loading…' : isSearch ? 'Search on' : 'Show more'}
+            {isReading ? 'Loading…' : isSearch || tasks.length < wanted ? 'Look on' : 'Show more'}
           </button>
         )}
       </footer>
