@@ -27,6 +27,10 @@ async function settled(page: Page, heading: string): Promise<void> {
   await page.getByRole('heading', { level: 1, name: heading }).waitFor();
   await page.getByText('Live', { exact: true }).waitFor();
   await page.waitForFunction(() => !document.body.textContent?.includes('Loading…'));
+  // What can be scrolled is told apart once it has its size, which is after it has been drawn.
+  await page.evaluate(
+    () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+  );
 }
 
 const task = (page: Page, id: string) => page.goto(`${page.url().split('#')[0]}#/tasks/${id}`);
