@@ -63,4 +63,8 @@ function html(script: string, style: string): string {
 `;
 }
 
-export default { ...library(), external: ['#page'], onSuccess: buildPage };
+export default {
+  ...library({ index: 'src/index.ts', 'local/index': 'src/local/index.ts' }),
+  external: ['#page'],
+  onSuccess: buildPage,
+};

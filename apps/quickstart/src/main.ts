@@ -22,9 +22,9 @@ async function main(): Promise<void> {
     isSystem: options.isSystem,
     onlyUser: options.asMe ? undefined : currentUser(),
   });
-  const { crontab: crontabPath, forMs, timeoutMs, isPlain } = options;
+  const { crontab: crontabPath, forMs, timeoutMs, isPlain, hasDashboard } = options;
   const db = options.db ?? defaultDatabase(from, crontabPath);
-  await run(crontab, { crontabPath, db, forMs, timeoutMs, isPlain, from });
+  await run(crontab, { crontabPath, db, forMs, timeoutMs, isPlain, hasDashboard, from });
 }
 
 // Whoever read the output has gone, as `head` does: there is nobody to run for.

@@ -10,6 +10,7 @@ Usage: npm start -- [options]
   --system         a user is named before each command, as in /etc/crontab and /etc/cron.d (where that is known)
   --as-me          in a system crontab, run the lines of other users too, as yourself
   --db FILE        the SQLite file that holds the tasks; one for each schedule in ./.sched-quickstart by default
+  --dashboard      show the tasks in a browser too, at the address that is written
   --for TIME       end by itself after this time, such as 20s or 1m30s
   --timeout TIME   end a command that runs longer than this; 1h by default
   --plain          write line by line, in a terminal too
@@ -31,6 +32,7 @@ export interface Options {
   readonly forMs: number | null;
   readonly timeoutMs: number;
   readonly isPlain: boolean;
+  readonly hasDashboard: boolean;
 }
 
 const sample = fileURLToPath(new URL('../schedule.crontab', import.meta.url));
@@ -52,6 +54,7 @@ export function readOptions(args: readonly string[], from: string): Options | nu
     forMs: values.for === undefined ? null : readLength('--for', values.for),
     timeoutMs: readLength('--timeout', values.timeout ?? '1h'),
     isPlain: values.plain ?? false,
+    hasDashboard: values.dashboard ?? false,
   };
 }
 
@@ -63,7 +66,7 @@ function parse(args: readonly string[]) {
       args: [...args],
       options: {
         ...{ crontab: text, system: flag, 'as-me': flag, db: text },
-        ...{ for: text, timeout: text, plain: flag, help: flag },
+        ...{ for: text, timeout: text, plain: flag, dashboard: flag, help: flag },
       },
     });
     return values;

@@ -2,7 +2,7 @@
 
 import { relative } from 'node:path';
 import { styleText } from 'node:util';
-import { createScheduler, type SyncResult } from '@sched/core';
+import { createScheduler, type Scheduler, type SyncResult } from '@sched/core';
 import { SqliteDataStore } from '@sched/sqlite';
 import { createBoard, refresh } from './board.ts';
 import type { Crontab } from './crontab.ts';
@@ -32,12 +32,13 @@ export interface RunOptions {
   readonly forMs: number | null;
   readonly timeoutMs: number;
   readonly isPlain: boolean;
+  readonly hasDashboard: boolean;
   /** The folder that file names are shown relative to. */
   readonly from: string;
 }
 
 export async function run(crontab: Crontab, options: RunOptions): Promise<void> {
-  const { crontabPath, db, forMs, timeoutMs } = options;
+  const { crontabPath, db, forMs, timeoutMs, hasDashboard } = options;
   const lines = withIds(crontab.lines);
   const board = createBoard(lines);
   const journal = createJournal(board, (entry) => {
@@ -70,6 +71,9 @@ export async function run(crontab: Crontab, options: RunOptions): Promise<void> 
   for (const sentence of sentences) say('found', sentence);
   refresh(board, tasks, owner);
 
+  const dashboard = hasDashboard ? await serve(scheduler, say) : null;
+  if (dashboard) say('page', dashboard.url);
+
   if (process.stdout.isTTY && process.env.TERM !== 'dumb' && !options.isPlain) {
     screen = terminalScreen(process.stdout, (columns, rows) =>
       render(board, { now: new Date(), columns, rows, paint, hint }),
@@ -101,7 +105,18 @@ export async function run(crontab: Crontab, options: RunOptions): Promise<void> 
     say('', `Start again, and the tasks in ${shown(db)} go on from here.`);
   } finally {
     screen.close();
+    await dashboard?.close();
   }
+}
+
+/** Serves the page over the tasks, to whoever opens its address. */
+async function serve(scheduler: Scheduler, say: (topic: string, text: string) => void) {
+  // Loaded here, so that without it nothing is slower to start.
+  const { serveLocally } = await import('@sched/dashboard/local');
+  return serveLocally({
+    scheduler,
+    audit: ({ action, id, outcome }) => say('page', `${action} ${id ?? 'of many'}: ${outcome}`),
+  });
 }
 
 function describeChanges(synced: SyncResult): string {

@@ -107,6 +107,33 @@ describe('a run', () => {
   });
 });
 
+test('the page shows the same tasks, and changes them, for who has its address', async () => {
+  const place = createPlace();
+  const crontab = place.write('crontab', everySecond, '0 0 1 1 * echo "a new year"');
+  const app = place.start('--crontab', crontab, '--dashboard', '--plain');
+  await app.says(/^page {6}http:/);
+  const url = new URL(/^page {6}(\S+)$/m.exec(app.output)?.[1] ?? '');
+  expect((await fetch(new URL('/api/tasks', url))).status).toBe(401);
+  const entered = await fetch(url, { redirect: 'manual' });
+  const cookie = entered.headers.get('set-cookie')?.split(';')[0] ?? '';
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const headers = { cookie, origin: url.origin };
+    const answer = await fetch(new URL(path, url), { ...init, headers });
+    expect(answer.status).toBe(200);
+    return answer;
+  };
+  expect(await (await ask('/')).text()).toContain('<title>');
+  const page = (await (await ask('/api/tasks')).json()) as { tasks: { id: string }[] };
+  expect(page.tasks).toHaveLength(2);
+  const id = page.tasks.find((each) => each.id.includes('new-year'))?.id ?? '';
+  await ask(`/api/tasks/${encodeURIComponent(id)}/pause`, { method: 'POST' });
+  await app.says(/^page {6}pauseTask .*: ok$/);
+  app.process.kill('SIGINT');
+  expect(await app.ended()).toBe(0);
+  expect(app.errors).toBe('');
+  await expect(fetch(url)).rejects.toThrow('fetch failed');
+});
+
 describe('a restart', () => {
   test('after kill -9 runs the interrupted run again, and nothing else', async () => {
     const place = createPlace();

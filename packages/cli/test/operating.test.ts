@@ -21,7 +21,7 @@ describe('doctor', () => {
     await json('add', 'x', 'in 1h');
     const { findings } = await json<Findings>('doctor');
     expect(findings.map(({ check, level }) => `${check} ${level}`)).toEqual([
-      ...['schema ok', 'clock ok', 'privileges ok', 'tasks ok'],
+      ...['schema ok', 'clock ok', 'privileges ok', 'indexes ok', 'tasks ok'],
     ]);
     const { stdout } = await run(['doctor', '--no-tasks']);
     expect(stdout).toMatch(/^ +CHECK\nok +schema +sqlite:\S+ can be opened/);
@@ -74,6 +74,12 @@ describe('doctor', () => {
       ['unreadable', 'problem', 'broken,failed'],
       ['unhandled', 'problem', 'orphan'],
     ]);
+  });
+
+  test('leaves nothing of what it tries', async () => {
+    const { json } = await database();
+    await json('doctor');
+    expect(await json('list')).toEqual({ tasks: [], next: null });
   });
 
   test('says why a store cannot be opened, as a finding', async () => {

@@ -1,7 +1,8 @@
 // The command as it is published: packed, installed by npm with the packed adapters and their drivers, and started as
 // `npx` does it, on each data store. It needs the packages to be built.
 
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -16,6 +17,8 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 /** The packages that are installed, each with the driver that its users install beside it. */
 const packages: Readonly<Record<string, string | null>> = {
   core: null,
+  http: null,
+  dashboard: null,
   memory: null,
   cli: null,
   sqlite: null,
@@ -93,6 +96,26 @@ function testCommands(place: () => readonly string[]): void {
     expect(await run('list')).toEqual({ tasks: [], next: null });
   });
 }
+
+test('shows the dashboard', async () => {
+  const command = join(project, 'node_modules', '.bin', 'sched');
+  const at = ['--store', `sqlite:${freshName()}.db`];
+  await sched([...at, 'schema', 'apply']);
+  const child = spawn(command, [...at, '--json', 'dashboard'], { cwd: project, env });
+  const ended = once(child, 'exit');
+  let said = '';
+  for await (const chunk of child.stdout) {
+    said += chunk;
+    if (said.includes('}')) break;
+  }
+  const { url } = JSON.parse(said) as { url: string };
+  const entered = await fetch(url, { redirect: 'manual' });
+  const cookie = entered.headers.get('set-cookie')?.split(';')[0] ?? '';
+  const page = await fetch(new URL('/', url), { headers: { cookie } });
+  expect(await page.text()).toContain('<title>Scheduled tasks</title>');
+  child.kill('SIGINT');
+  expect(await ended).toEqual([0, null]);
+});
 
 test('npx finds it', async () => {
   const { stdout } = await execute('npx', ['--no-install', 'sched', '--version'], {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { createScheduler, defineTask, PermanentError } from '@sched/core';
+import { PostgresDataStore } from '@sched/postgres';
 import type { RunningService } from '@sched-tooling/services';
 import { describeOn, describeOnEach } from '@sched-tooling/services';
 import pg from 'pg';
@@ -155,6 +156,76 @@ await describeOn('postgres', 'a user who may create nothing', ({ url }) => {
     await administrator.query(
       `DROP OWNED BY ${user}; DROP ROLE ${user}; DROP SCHEMA ${schema} CASCADE`,
     );
+    await administrator.end();
+  });
+
+  test('a user who may change tasks but add none learns that', async () => {
+    const [schema, user] = [freshName(), freshName()];
+    const options = ['-o', `schema=${schema}`];
+    const print = ['--store', 'postgres:', ...options, 'schema', 'print', '--user', user];
+    const { stdout } = await sched(print);
+    const administrator = new pg.Client(url);
+    await administrator.connect();
+    await administrator.query(`CREATE ROLE ${user} LOGIN PASSWORD 'hunter2'; ${stdout}`);
+    const own = Object.assign(new URL(url), { username: user, password: 'hunter2' }).href;
+    const doctor = () => sched(['--store', own, ...options, 'doctor']);
+    expect(await doctor()).toMatchObject({ code: 0, stdout: expect.stringContaining('add tasks') });
+    await administrator.query(`REVOKE INSERT ON ALL TABLES IN SCHEMA ${schema} FROM ${user}`);
+    const refused = await doctor();
+    expect(refused.code).toBe(1);
+    expect(refused.stdout.match(/Cannot [a-z ]+(?=:)/g)).toEqual(['Cannot add tasks']);
+    const { stdout: list } = await sched(['--store', url, ...options, 'list']);
+    expect(list).toBe('No tasks.\n');
+    await administrator.query(
+      `DROP OWNED BY ${user}; DROP ROLE ${user}; DROP SCHEMA ${schema} CASCADE`,
+    );
+    await administrator.end();
+  });
+});
+
+await describeOn('postgres', 'the doctor', ({ url }) => {
+  test('notices by the time it takes that an index is missing', async () => {
+    const schema = freshName();
+    const store = new PostgresDataStore({ url, schema });
+    await store.open();
+    const runAt = Date.now() + 86_400_000;
+    const kept = {
+      name: 'x',
+      group: null,
+      status: 'scheduled',
+      paused: false,
+      body: '{}',
+    } as const;
+    for (let first = 0; first < 100_000; first += 10_000) {
+      await store.insert(
+        Array.from({ length: 10_000 }, (_, index) => ({
+          ...{ ...kept, id: `${first + index}`, queue: `q${index}`, runAt },
+        })),
+      );
+    }
+    const indexes = async () => {
+      const args = ['--json', '--store', url, '-o', `schema=${schema}`, 'doctor', '--no-tasks'];
+      const { stdout } = await sched([...args, '--slow', '5']);
+      const { findings } = JSON.parse(stdout) as { findings: { check: string; level: string }[] };
+      return findings.filter(({ check }) => check === 'indexes');
+    };
+    expect(await indexes()).toMatchObject([{ level: 'ok' }]);
+    const administrator = new pg.Client(url);
+    await administrator.connect();
+    const { rows } = await administrator.query<{ name: string }>(
+      "SELECT indexname AS name FROM pg_indexes WHERE schemaname = $1 AND indexname LIKE '%due'",
+      [schema],
+    );
+    expect(rows).toHaveLength(1);
+    await administrator.query(`DROP INDEX ${schema}."${rows[0]?.name}"`);
+    expect(await indexes()).toEqual([
+      {
+        ...{ check: 'indexes', level: 'warning' },
+        message: expect.stringMatching(/^To look for due tasks takes \d+ ms more/),
+      },
+    ]);
+    await store.close();
+    await administrator.query(`DROP SCHEMA ${schema} CASCADE`);
     await administrator.end();
   });
 });

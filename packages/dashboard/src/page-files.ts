@@ -1,3 +1,5 @@
+/// <reference path="./page-module.d.ts" />
+// Named, for those who read this file as part of another package.
 import { assets, document } from '#page';
 
 /** Nothing may run, load or be sent but what comes from where the page does; nobody may frame it. */

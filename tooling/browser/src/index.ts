@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { standIn } from '@sched-tooling/services';
+import { describeOn, type RunningService, standIn } from '@sched-tooling/services';
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 
@@ -76,31 +76,45 @@ function withoutProxies(): Record<string, string> {
   return Object.fromEntries(entries);
 }
 
+/** What tests in a browser are given: it is a function, because it is started before the first of them. */
+type Get = () => Browser;
+
 /**
- * Registers tests that need a browser: a `describe` whose body gets it, as a function, because it
- * is started before the first of them and closed after the last. Await it at the top of the test
- * file. Where there is none to be had, a single test stands for them, which fails when `CI` is set.
+ * Registers tests that need a browser: a `describe` whose body gets it, started before the first of them and closed
+ * after the last. Await it at the top of the test file. Where there is none to be had, a single test stands for them,
+ * which fails when `CI` is set.
+ *
+ * @param on a server that the tests need as well, as `describeOn` of the services has it
  */
+export async function describeInBrowser(title: string, body: (browser: Get) => void): Promise<void>;
 export async function describeInBrowser(
   title: string,
-  body: (browser: () => Browser) => void,
+  body: (browser: Get, server: RunningService) => void,
+  on: string,
+): Promise<void>;
+export async function describeInBrowser(
+  title: string,
+  body: (browser: Get, server: RunningService) => void,
+  on?: string,
 ): Promise<void> {
   const { afterAll, beforeAll, describe } = await import('vitest');
   let which: Chromium;
   try {
     which = await chromium();
   } catch (error) {
-    const why = `Chromium is missing: ${error instanceof Error ? error.message : error}`;
-    return standIn(`${title} in Chromium`, 'chromium', why);
+    return standIn(`${title} in Chromium`, 'chromium', `Chromium is missing: ${message(error)}`);
   }
-  describe(`${title} in Chromium`, () => {
+  const register = (server?: RunningService) => {
     let browser: Browser;
     beforeAll(async () => {
       browser = await launchBrowser(which);
     });
     afterAll(() => browser?.close());
-    body(() => browser);
-  });
+    // Given wherever the signatures above say that it is.
+    body(() => browser, server as RunningService);
+  };
+  if (on === undefined) describe(`${title} in Chromium`, () => register());
+  else await describeOn(on, `${title} in Chromium`, register);
 }
 
 export interface VisitOptions extends BrowserContextOptions {

@@ -66,6 +66,7 @@ export function typeProblems(blocks: CodeBlock[]): string[] {
     allowImportingTsExtensions: true,
     paths: {
       '@sched/core/*': [join(root, 'packages/core/dist/*/index.d.ts')],
+      '@sched/dashboard/*': [join(root, 'packages/dashboard/dist/*/index.d.ts')],
       '@sched/http/*': [join(root, 'packages/http/dist/*/index.d.ts')],
       '@sched/*': [join(root, 'packages/*/dist/index.d.ts')],
       // The frameworks that the HTTP API is mounted in.

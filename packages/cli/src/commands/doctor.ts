@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Command } from '@commander-js/extra-typings';
-import type { DataStore, TaskInfo } from '@sched/core';
+import type { TaskInfo } from '@sched/core';
 import type { Cli, Session } from '../cli.js';
 import { type CreateCommand, count } from '../command.js';
 import { exitCodes, explain } from '../errors.js';
@@ -33,8 +33,14 @@ export const doctor: CreateCommand = (cli) =>
   new Command('doctor')
     .description('looks for what is wrong with a data store and its tasks; reads every task')
     .option('--late <s>', 'by how many seconds a task has to be late to count as stuck', count, 60)
+    .option(
+      '--slow <ms>',
+      'how many milliseconds more than any answer make a call slow',
+      count,
+      100,
+    )
     .option('--no-tasks', 'looks at no tasks, only at the data store')
-    .action(async ({ late, tasks }) => {
+    .action(async ({ late, slow, tasks }) => {
       const findings: Finding[] = [];
       const onWarning = ({ message }: { message: string }) => {
         findings.push({ check: 'server', level: 'warning', message });
@@ -46,7 +52,13 @@ export const doctor: CreateCommand = (cli) =>
           async (session) => {
             const message = `${session.place} can be opened, and its schema is current.`;
             findings.unshift({ check: 'schema', level: 'ok', message });
-            findings.push(await clockOf(session), ...(await privilegesOf(session.store)));
+            findings.push(await clockOf(session));
+            const privileges = await privilegesOf(session);
+            findings.push(...privileges);
+            // Otherwise not all of the calls can be made.
+            if (privileges.every(({ level }) => level === 'ok')) {
+              findings.push(...(await indexesOf(session, slow)));
+            }
             if (tasks) findings.push(...(await tasksOf(session, late * 1000)));
           },
           { onWarning },
@@ -94,8 +106,16 @@ async function clockOf({ client }: Session): Promise<Finding> {
   return { check: 'clock', level: 'warning', message };
 }
 
-/** Makes calls of each kind about a task that is not there, which changes nothing. */
-async function privilegesOf(store: DataStore): Promise<Finding[]> {
+/** What is said of a call that was refused. */
+function refusal(what: string, error: unknown): Finding {
+  const { code = '', message } = explain(error);
+  const text = `Cannot ${what}: ${code}: ${message}`;
+  return { check: 'privileges', level: 'problem', message: text };
+}
+
+/** Makes calls of each kind about a task that is not there, and adds one for as long as that takes. */
+async function privilegesOf(session: Session): Promise<Finding[]> {
+  const { store } = session;
   const id = `sched-doctor-${randomUUID()}`;
   const claim = { queues: [id], limit: 1, owner: id, leaseMs: 1000 };
   const calls: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -108,16 +128,69 @@ async function privilegesOf(store: DataStore): Promise<Finding[]> {
     'claim tasks': () => store.claim(claim),
   };
   const refused: Finding[] = [];
+  const refusedCalls = new Set<string>();
   for (const [what, call] of Object.entries(calls)) {
     await call().catch((error: unknown) => {
-      const { code = '', message } = explain(error);
-      const text = `Cannot ${what}: ${code}: ${message}`;
-      refused.push({ check: 'privileges', level: 'problem', message: text });
+      refusedCalls.add(what);
+      refused.push(refusal(what, error));
+    });
+  }
+  const may = Object.keys(calls);
+  // What is added has to be removed again.
+  if (!refusedCalls.has('remove tasks')) {
+    may.push('add tasks');
+    await addAndRemove(session, id).catch((error: unknown) => {
+      refused.push(refusal('add tasks', error));
     });
   }
   if (refused.length > 0) return refused;
-  const message = `May ${Object.keys(calls).join(', ')}.`;
-  return [{ check: 'privileges', level: 'ok', message }];
+  return [{ check: 'privileges', level: 'ok', message: `May ${may.join(', ')}.` }];
+}
+
+/** Adds a task that no worker looks at: it is in a queue of its own, and due in many years. */
+async function addAndRemove({ store, clientFor }: Session, id: string): Promise<void> {
+  const { client, task } = clientFor('sched-doctor');
+  try {
+    await client.schedule(task, { id, queue: id, at: new Date('2100-01-01T00:00:00Z') });
+  } finally {
+    await store.remove({ ids: [id] });
+  }
+}
+
+/** How often to take the time of a call. The quickest counts: a machine may be busy with other things. */
+const timedCalls = 5;
+
+/**
+ * Takes the time of what workers do again and again, for which every store has an index. The size of the store makes
+ * next to no difference to it as long as that index is there, and is not bloated.
+ */
+async function indexesOf({ store }: Session, slowMs: number): Promise<Finding[]> {
+  const id = `sched-doctor-${randomUUID()}`;
+  const calls: Readonly<Record<string, () => Promise<unknown>>> = {
+    'look for due tasks': () => store.claim({ queues: [id], limit: 1, owner: id, leaseMs: 1000 }),
+    'read a task by its id': () => store.get([id]),
+    'read the history of a task': () => store.history(id, 1),
+  };
+  const answerMs = await quickest(() => store.now());
+  const slow: Finding[] = [];
+  for (const [what, call] of Object.entries(calls)) {
+    const ms = (await quickest(call)) - answerMs;
+    if (ms < slowMs) continue;
+    const message = `To ${what} takes ${Math.round(ms)} ms more than any answer: is an index missing, invalid or bloated?`;
+    slow.push({ check: 'indexes', level: 'warning', message });
+  }
+  if (slow.length > 0) return slow;
+  return [{ check: 'indexes', level: 'ok', message: 'What workers ask for is found at once.' }];
+}
+
+async function quickest(call: () => Promise<unknown>): Promise<number> {
+  let best = Number.POSITIVE_INFINITY;
+  for (let count = 0; count < timedCalls; count++) {
+    const begun = performance.now();
+    await call();
+    best = Math.min(best, performance.now() - begun);
+  }
+  return best;
 }
 
 /** What tasks can have wrong with them. */

@@ -2,6 +2,7 @@ import type { CreateCommand } from '../command.js';
 import { add } from './add.js';
 import { cancel } from './cancel.js';
 import { copy } from './copy.js';
+import { dashboard } from './dashboard.js';
 import { doctor } from './doctor.js';
 import { exportTasks } from './export.js';
 import { failures } from './failures.js';
@@ -24,7 +25,7 @@ import { workers } from './workers.js';
 
 /** Every command, as the help lists them. To add one, write its file and put it here. */
 export const groups: Readonly<Record<string, readonly CreateCommand[]>> = {
-  'Look:': [list, show, history, runs, next, preview, failures, workers, top],
+  'Look:': [list, show, history, runs, next, preview, failures, workers, top, dashboard],
   'Change:': [add, run, pause, resume, retry, cancel, reschedule, remove],
   'Move:': [copy, exportTasks, importTasks],
   'Operate:': [doctor, schema],

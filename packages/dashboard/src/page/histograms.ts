@@ -79,8 +79,8 @@ export function totals(minutes: readonly Minute[]): Record<Counted, number> {
   return sum;
 }
 
-/** After how long a worker that says nothing is most likely gone: they say something every ten seconds. */
-const silentMs = 30_000;
+/** After how long a worker that says nothing is most likely gone: one that has no news says so every minute. */
+const silentMs = 90_000;
 
 export function isGone({ seenAt }: Worker, now: number): boolean {
   return now - Date.parse(seenAt) > silentMs;
