@@ -264,6 +264,12 @@ export const batchCases: readonly CaseDefinition[] = [
           );
         }
       }
+      const [kept, ...gone] = idsFrom('many-');
+      await store.remove({ ids: gone });
+      const left = [kept, ...idsFrom('few-', 50)].sort();
+      const listed = idsOf(await listAll(store, {})).sort();
+      same(listed, left, 'the few that are left of thousands are listed');
+      same(await store.count({}), left.length, 'the few that are left of thousands are counted');
     },
   },
 ];

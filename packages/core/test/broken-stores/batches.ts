@@ -352,6 +352,24 @@ export const batchStores: readonly BrokenStore[] = [
       }
     },
   ),
+  broken(
+    'lists nothing any more once a thousand tasks have been removed by one call',
+    'G1',
+    'the few that are left of thousands are listed',
+    class extends MemoryDataStore {
+      #isBare = false;
+
+      override async remove(selector: TaskSelector) {
+        const count = await super.remove(selector);
+        this.#isBare ||= count > 1000;
+        return count;
+      }
+
+      override async list(request: ListRequest): Promise<ListResult> {
+        return this.#isBare ? { tasks: [], next: null } : super.list(request);
+      }
+    },
+  ),
 ];
 
 /** Handles the second part of a list before the first, as if the parts were sent at once. */
