@@ -7,9 +7,16 @@ import Fastify from 'fastify';
 import { Hono } from 'hono';
 import Koa from 'koa';
 import 'reflect-metadata';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { serve, setting, sqliteStore, work } from './support.js';
+
+// Its types say that what `import` gives is a namespace, which in Node it is not.
+const next: typeof import('next').default = createRequire(import.meta.url)('next');
 
 type Mounted = (api: ReturnType<typeof setting>['api']) => Promise<string>;
 
@@ -62,17 +69,37 @@ const frameworks: Record<string, Mounted> = {
     return `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
   },
 
-  async 'Next, as it calls route handlers'(api) {
-    const handler = (request: Request) => api(request);
-    const routes: Record<string, typeof handler | undefined> = {
-      GET: handler,
-      POST: handler,
-      PATCH: handler,
-      DELETE: handler,
-    };
-    return serve(toNodeListener((request) => routes[request.method]?.(request) ?? new Response()));
+  async Next(api) {
+    // The route of the documentation, but for where its API comes from: it is compiled apart from this module.
+    Object.assign(globalThis, { apiOfNext: api });
+    const dir = folderOf({
+      'app/layout.js': 'export default ({ children }) => children;',
+      'app/sched/[...path]/route.js': `
+        export const dynamic = 'force-dynamic';
+        const handler = (request) => globalThis.apiOfNext(request);
+        export { handler as GET, handler as POST, handler as PATCH, handler as DELETE };
+      `,
+    });
+    vi.stubEnv('NEXT_TELEMETRY_DISABLED', '1');
+    const app = next({ dev: true, dir });
+    onTestFinished(() => app.close());
+    await app.prepare();
+    return serve(app.getRequestHandler());
   },
 };
+
+/** Makes a folder from which what this package has installed can be imported. */
+function folderOf(files: Readonly<Record<string, string>>): string {
+  const results = fileURLToPath(new URL('../.test-results/', import.meta.url));
+  mkdirSync(results, { recursive: true });
+  const folder = mkdtempSync(join(results, 'next-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  return folder;
+}
 
 test.for(Object.entries(frameworks))('%s', async ([, mount]) => {
   const { api, scheduler } = setting({ store: sqliteStore() });
