@@ -253,12 +253,12 @@ function testPages(browser: () => Browser, createSiteHere: () => Promise<Site>):
       await page.keyboard.press('Tab');
       await tabTo(page, 'Skip to the content');
       await page.keyboard.press('Enter');
-      expect(await page.evaluate(() => document.activeElement?.id)).toBe('title');
+      await page.waitForFunction(() => document.activeElement?.id === 'title');
 
       await tabTo(page, 'Tasks', 'link');
       await page.keyboard.press('Enter');
       await settled(page, 'Tasks');
-      expect(await page.evaluate(() => document.activeElement?.id)).toBe('title');
+      await page.waitForFunction(() => document.activeElement?.id === 'title');
       await tabTo(page, 'Id begins with', 'textbox');
       await page.keyboard.type('reminder-0');
       await page.getByText('9 tasks shown, that is all').waitFor();
@@ -271,7 +271,7 @@ function testPages(browser: () => Browser, createSiteHere: () => Promise<Site>):
       await page.getByTestId('bulk-count').getByText('1 task').waitFor();
       await page.keyboard.press('Escape');
       await page.getByRole('dialog').waitFor({ state: 'detached' });
-      expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Pause');
+      await page.waitForFunction(() => document.activeElement?.textContent === 'Pause');
       await page.keyboard.press('Enter');
       await page.getByTestId('bulk-count').waitFor();
       await tabTo(page, 'Pause (1)');
