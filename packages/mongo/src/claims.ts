@@ -74,6 +74,10 @@ async function take(
   const found = (await tasks.find({ _id: { $in: ids }, token })) as TaskDocument[];
   const places = new Map(ids.map((id, place) => [id, place]));
   return found
-    .map((task) => ({ ...toRecord(task), lapsedOwner: task.lapsedOwner ?? null }) as ClaimedTask)
+    .map((task) => {
+      // What was paused only after it had been taken was taken as it was before.
+      const before = task.paused && { paused: false, wakeAt: now + leaseMs };
+      return { ...toRecord(task), ...before, lapsedOwner: task.lapsedOwner ?? null } as ClaimedTask;
+    })
     .sort((a, b) => (places.get(a.id) ?? 0) - (places.get(b.id) ?? 0));
 }

@@ -73,6 +73,22 @@ await describeOnEach(servers, 'others in the way', ({ url }) => {
     expect(error.cause).toMatchObject({ code });
   });
 
+  test('a pause that comes before a claim has read what it took is no part of it', async () => {
+    const database = bench.database();
+    const other = await bench.open({ database });
+    const pause = async (write: string) => {
+      if (write === 'updateMany sched') await other.setPaused({ ids: ['a'] }, true);
+    };
+    const client = tampered(bench.client(), async () => {}, pause);
+    const store = await bench.open({ database, client });
+    await other.insert([record('a')]);
+    const { queue } = record('a');
+    const request = { queues: [queue], limit: 1, owner: 'worker', leaseMs: 60_000 };
+    const [taken] = (await store.claim(request)).tasks;
+    expect(taken).toMatchObject({ id: 'a', paused: false, wakeAt: taken?.lease.expiresAt });
+    expect(await other.get(['a'])).toMatchObject([{ paused: true, wakeAt: null }]);
+  });
+
   test('are no failure, whatever is done to the same tasks at once', async () => {
     const database = bench.database();
     const store = await bench.open({ database });

@@ -77,10 +77,11 @@ export function watched(bench: ReturnType<typeof workbench>) {
 
 const writes = ['bulkWrite', 'deleteMany', 'findOneAndUpdate', 'insertMany', 'updateMany'];
 
-/** A client that does something before each of its writes, such as failing. */
+/** A client that does something before each of its writes, such as failing, and something after it. */
 export function tampered(
   client: MongoClient,
   before: (write: string) => Promise<void>,
+  after: (write: string) => Promise<void> = async () => {},
 ): MongoClientLike {
   const collectionOf = (collection: Collection) =>
     new Proxy(collection, {
@@ -89,8 +90,11 @@ export function tampered(
         if (typeof call !== 'function') return call;
         if (!writes.includes(method)) return call.bind(target);
         return async (...args: unknown[]) => {
-          await before(`${method} ${target.collectionName}`);
-          return (call as (...args: unknown[]) => unknown).apply(target, args);
+          const write = `${method} ${target.collectionName}`;
+          await before(write);
+          const answer = await (call as (...args: unknown[]) => unknown).apply(target, args);
+          await after(write);
+          return answer;
         };
       },
     });
