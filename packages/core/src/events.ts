@@ -95,7 +95,7 @@ export interface SchedulerEvents {
   storeRecovered: { readonly store: string; readonly downMs: number };
   /** A listener threw, or its promise was rejected. */
   listenerError: { readonly event: string; readonly error: unknown };
-  /** What a middleware has built could not be closed when the scheduler stopped, or a shutdown hook failed. */
+  /** What a middleware has built could not be closed when the scheduler stopped, or a shutdown hook failed or its tasks were not run. */
   middlewareError: { readonly error: unknown };
   ready: { readonly owner: string };
   stopped: { readonly owner: string };

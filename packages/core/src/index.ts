@@ -80,6 +80,7 @@ export {
   type StoreReport,
 } from './scheduler.js';
 export type { Selection } from './selection.js';
+export type { ShutdownTaskOptions } from './shutdown-tasks.js';
 export {
   defineTask,
   PermanentError,

@@ -41,3 +41,16 @@ export async function within<T>(
     clock.clearTimeout(timer);
   }
 }
+
+/** Waits for this long, or until the signal is aborted. */
+export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clock.clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = clock.setTimeout(end, delayMs);
+    signal?.addEventListener('abort', end);
+  });
+}

@@ -11,6 +11,7 @@ import {
   readMiddleware,
 } from './middleware.js';
 import type { PayloadCodec } from './payload.js';
+import { type ShutdownTaskOptions, ShutdownTasks } from './shutdown-tasks.js';
 import { isDataStore, isPassing, StoreAccess } from './store-access.js';
 import type { TaskDefinition } from './task.js';
 import { type ClientContext, TaskClient } from './task-client.js';
@@ -80,9 +81,12 @@ export interface Health {
 /** Schedules tasks and, once started, runs them. Made by {@link createScheduler}. */
 export class Scheduler extends TaskClient implements AsyncDisposable {
   readonly #context: WorkerContext;
+  readonly #clientContext: ClientContext;
+  readonly #access: StoreAccess;
   readonly #accesses: ReadonlyMap<string, StoreAccess>;
   readonly #clients = new Map<string, TaskClient>();
   readonly #workers = new Map<string, Worker>();
+  readonly #shutdownTasks = new ShutdownTasks();
   #state: Health['state'] = 'idle';
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -123,6 +127,8 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
     };
     super(clientContext, first);
     this.#context = context;
+    this.#clientContext = clientContext;
+    this.#access = first;
     this.#accesses = accesses;
     for (const [alias, access] of accesses) {
       this.#clients.set(alias, access === first ? this : new TaskClient(clientContext, access));
@@ -149,12 +155,7 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
    */
   use(middleware: Middleware | RunMiddleware): this {
     const read = readMiddleware('The middleware of a scheduler', middleware, false);
-    if (this.#state !== 'idle') {
-      throw new SchedError(
-        'SCHED_ARGUMENT_INVALID',
-        'use() comes too late: the scheduler has been started. Call it before start().',
-      );
-    }
+    this.#assertIdle('use');
     this.#context.middleware.add(read);
     return this;
   }
@@ -163,8 +164,8 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
    * Starts to run tasks. Retries a store that cannot be reached until it can. Also resolves when `stop` is called
    * meanwhile.
    *
-   * @throws SchedError when a store can never work with its settings; `SCHED_CLOSED` after `stop`; and what the `open`
-   *   of a middleware throws
+   * @throws SchedError when a store can never work with its settings; `SCHED_CLOSED` after `stop`; what the `open` of a
+   *   middleware throws; and what `schedule` would of a task that is to run on shutdown
    */
   async start(): Promise<void> {
     if (this.#state !== 'running') {
@@ -190,6 +191,7 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
     }
     const { definitions, middleware } = this.#context;
     try {
+      await this.#shutdownTasks.check(this.#clientContext);
       await middleware.open(definitions.values());
     } catch (error) {
       if (this.#state === 'running') this.#state = 'idle';
@@ -239,9 +241,34 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
    * @returns the scheduler
    * @throws SchedError `SCHED_ARGUMENT_INVALID`, also after `start`
    */
-  onShutdown(hook: (signal: AbortSignal) => unknown): this {
-    if (typeof hook !== 'function') throw invalid('The shutdown hook', hook, 'a function');
-    return this.use({ close: (_context, signal) => hook(signal) });
+  onShutdown(hook: (signal: AbortSignal) => unknown): this;
+  /**
+   * Has a task run once when this scheduler stops, if it has been started: it is scheduled in the first store after the
+   * last run has ended, and run before any hook is called, together with the other such tasks. Its queue is `shutdown`
+   * unless another one is given, whatever the definition says: `stop` works on that queue until the task has been run,
+   * by this process or by another one. What has not been run after `shutdownTimeout` is told by the event
+   * `middlewareError` and stays in the queue, for whoever works on it next. `start` checks the payload.
+   *
+   * @returns the scheduler
+   * @throws SchedError `SCHED_ARGUMENT_INVALID`, also after `start`
+   */
+  onShutdown<Input>(
+    task: TaskDefinition<Input, unknown>,
+    ...options: undefined extends Input
+      ? [options?: ShutdownTaskOptions<Input>]
+      : [options: ShutdownTaskOptions<Input>]
+  ): this;
+  onShutdown(
+    what: TaskDefinition | ((signal: AbortSignal) => unknown),
+    options: ShutdownTaskOptions<unknown> = {},
+  ): this {
+    this.#assertIdle('onShutdown');
+    if (typeof what === 'function') return this.use({ close: (_context, signal) => what(signal) });
+    if (typeof what?.run !== 'function') {
+      throw invalid('What is to be done on shutdown', what, 'a function, or made by defineTask');
+    }
+    this.#shutdownTasks.add(what, options);
+    return this;
   }
 
   /** Calls `listener` for each event of that name. Returns a function that removes the listener. */
@@ -305,6 +332,7 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
   async #stop(deadlineMs: number): Promise<void> {
     this.#state = 'stopping';
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop(deadlineMs)));
+    if (this.#workers.size > 0) await this.#runShutdownTasks();
     await this.#closeMiddleware();
     // Ignore failures: if a store cannot even be closed, the caller can do nothing about it.
     await Promise.allSettled([...this.#accesses.values()].map((access) => access.close()));
@@ -313,9 +341,32 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
     this.#context.events.emit('stopped', { owner: this.#context.settings.owner });
   }
 
+  async #runShutdownTasks(): Promise<void> {
+    const { events, settings } = this.#context;
+    const workOn = (queues: readonly string[]) => {
+      const context = { ...this.#context, settings: { ...settings, queues, announce: false } };
+      const worker = new Worker(this.#access, context);
+      this.#workers.set(this.#access.alias, worker);
+      return worker;
+    };
+    try {
+      await this.#shutdownTasks.run(this, this.#access, settings.shutdownTimeoutMs, workOn);
+    } catch (error) {
+      events.emit('middlewareError', { error });
+    }
+  }
+
   async #closeMiddleware(): Promise<void> {
     const { events, middleware } = this.#context;
     await middleware.close((error) => events.emit('middlewareError', { error }));
+  }
+
+  #assertIdle(call: string): void {
+    if (this.#state === 'idle') return;
+    throw new SchedError(
+      'SCHED_ARGUMENT_INVALID',
+      `${call}() comes too late: the scheduler has been started. Call it before start().`,
+    );
   }
 
   #assertNotStopped(): void {

@@ -1,5 +1,6 @@
 import { backoffDelayMs } from '../backoff.js';
 import type { DataStore } from '../data-store.js';
+import { pause } from '../promises.js';
 import { isPassing, StoreAccess } from '../store-access.js';
 import type { CopySettings } from './options.js';
 
@@ -29,22 +30,8 @@ export class PatientStore {
         const delayMs = backoffDelayMs(failures, random());
         if (!isPassing(error) || clock.elapsed() + delayMs > giveUpAt) throw error;
         signal?.throwIfAborted();
-        await this.#sleep(delayMs);
+        await pause(clock, delayMs, signal);
       }
     }
-  }
-
-  /** Waits for this long, or until the signal is aborted. */
-  #sleep(delayMs: number): Promise<void> {
-    const { clock, signal } = this.#settings;
-    return new Promise((resolve) => {
-      const end = () => {
-        clock.clearTimeout(timer);
-        signal?.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = clock.setTimeout(end, delayMs);
-      signal?.addEventListener('abort', end);
-    });
   }
 }

@@ -26,7 +26,7 @@ export interface WorkerOptions {
   readonly storeTimeout?: Duration;
   /** How long a handler may take to end after its signal is aborted. Default 5 s. */
   readonly abortGrace?: Duration;
-  /** How long `stop` waits for each shutdown hook, and for each middleware to close. Default 10 s. */
+  /** How long `stop` waits for tasks on shutdown, for each shutdown hook, and for each middleware to close. Default 10 s. */
   readonly shutdownTimeout?: Duration;
   /**
    * The most bytes that what a handler returns may have as JSON to be kept in the history. Default 0: nothing is kept.
