@@ -37,6 +37,8 @@ const noneKnown: ReadonlyMap<string, TaskRecord> = /* @__PURE__ */ new Map();
 
 /** How many records to send in one call. */
 const batchSize = 500;
+/** How many batches to store at once, so that a store is not idle while the next one is made, nor waits for its disk. */
+const batchesAtOnce = 2;
 /** How many updates of a batch to make at once. */
 const updatesAtOnce = 10;
 
@@ -143,15 +145,17 @@ export async function storeAll(
 ): Promise<readonly ScheduledTask[]> {
   const { fresh, over } = newRecords(drafts, now, known);
   if (over.length > 0) await assertOver(records, over);
-  const results: ScheduledTask[] = [];
-  let start = 0;
-  for (const batch of batches(drafts)) {
-    if (start > 0) await yieldToEventLoop();
+  const results: (readonly ScheduledTask[])[] = [];
+  // The declarations of one id are stored in their order.
+  const areDistinct = new Set(drafts.map(({ id }) => id)).size === drafts.length;
+  const most = areDistinct && !records.isInTransaction ? batchesAtOnce : 1;
+  await eachOf([...batches(drafts)].entries(), most, async ([index, batch]) => {
+    if (index > 0) await yieldToEventLoop();
+    const start = index * batchSize;
     const wanted = fresh.slice(start, start + batch.length);
-    results.push(...(await storeBatch(records, batch, wanted, onStored, known)));
-    start += batch.length;
-  }
-  return results;
+    results[index] = await storeBatch(records, batch, wanted, onStored, known);
+  });
+  return results.flat();
 }
 
 /** A declaration of a schedule without occurrences left, and the error for it unless it is stored like this already. */
@@ -228,29 +232,17 @@ async function storePresent(
   const unread = [...inTurn.keys()].filter((id) => !known.has(id) && mustBeRead(inTurn.get(id)));
   const read = await records.getMany(unread);
   const current = new Map(unread.map((id, index) => [id, read[index]]));
-  const queue = [...inTurn];
-  const takeTurns = async () => {
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      const [id, turns] = next;
-      let record = known.get(id) ?? current.get(id);
-      for (const draft of turns) {
-        const outcome = await storeExisting(records, draft, record);
-        outcomes.set(draft, outcome);
-        onStored(draft, outcome);
-        record = undefined;
-      }
-    }
-  };
   // A transaction has one connection, so make its calls one after another.
-  const takers = Array.from({ length: records.isInTransaction ? 1 : updatesAtOnce }, () =>
-    takeTurns().catch((error: unknown) => {
-      queue.length = 0;
-      throw error;
-    }),
-  );
-  // Wait for all, so that nothing is still under way when this call fails.
-  const failed = (await Promise.allSettled(takers)).find(({ status }) => status === 'rejected');
-  if (failed) throw (failed as PromiseRejectedResult).reason;
+  const most = records.isInTransaction ? 1 : updatesAtOnce;
+  await eachOf(inTurn, most, async ([id, turns]) => {
+    let record = known.get(id) ?? current.get(id);
+    for (const draft of turns) {
+      const outcome = await storeExisting(records, draft, record);
+      outcomes.set(draft, outcome);
+      onStored(draft, outcome);
+      record = undefined;
+    }
+  });
   return outcomes;
 }
 
@@ -288,6 +280,29 @@ async function storeExisting(
   if (answer !== 'inserted') return storeExisting(records, draft, undefined);
   records.wake(record);
   return 'created';
+}
+
+/**
+ * Does the work of each, so many at once. Begins no more once one has failed, and waits for all, so that nothing is
+ * still under way when this fails.
+ */
+async function eachOf<T>(
+  items: Iterable<T>,
+  most: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const left = [...items];
+  const takeTurns = async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) await work(next);
+  };
+  const takers = Array.from({ length: most }, () =>
+    takeTurns().catch((error: unknown) => {
+      left.length = 0;
+      throw error;
+    }),
+  );
+  const failed = (await Promise.allSettled(takers)).find(({ status }) => status === 'rejected');
+  if (failed) throw (failed as PromiseRejectedResult).reason;
 }
 
 function* batches<T>(items: readonly T[]): Generator<readonly T[]> {

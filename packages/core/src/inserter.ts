@@ -8,7 +8,7 @@ import { isSchedError } from './errors.js';
 import type { StoreAccess } from './store-access.js';
 
 /** The most records in one statement, unless a single call has more. */
-const batchLimit = 500;
+export const batchLimit = 500;
 /** How long calls wait for the statement under way. One that takes longer may be waiting for a lock. */
 const patienceMs = 100;
 

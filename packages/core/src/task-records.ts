@@ -4,7 +4,7 @@ import { checkId, childIdBytes } from './check.js';
 import type { NewTaskRecord, TaskRecord } from './data-store.js';
 import type { Change } from './declaration.js';
 import { SchedError } from './errors.js';
-import { type InsertAnswers, Inserter } from './inserter.js';
+import { batchLimit, type InsertAnswers, Inserter } from './inserter.js';
 import { readBody, type TaskBody } from './record.js';
 import type { StoreAccess } from './store-access.js';
 
@@ -53,8 +53,9 @@ export class TaskRecords {
   /** @returns one answer for each record, in the same order */
   async insert(records: readonly NewTaskRecord[]): Promise<InsertAnswers> {
     if (records.length === 0) return [];
-    // What belongs to a transaction must not share a statement with what does not.
-    if (this.isInTransaction) return this.access.call('insert', (store) => store.insert(records));
+    // What belongs to a transaction must not share a statement with what does not, and a full one waits for nothing.
+    if (this.isInTransaction || records.length >= batchLimit)
+      return this.access.call('insert', (store) => store.insert(records));
     return this.#inserter.insert(records);
   }
 

@@ -276,3 +276,63 @@ describe('the time of the store', () => {
     expect(recorded.calls.map(({ call }) => call).slice(-2)).toEqual(['now', 'insert']);
   });
 });
+
+describe('many tasks in one call', () => {
+  const declarations = (ids: readonly string[]) =>
+    ids.map((id, index) => ({ task: work, id, payload: index }));
+
+  /** The first ids of the batches that are held, once nothing more comes. */
+  async function heldFirsts({ held }: ReturnType<typeof holdInserts>): Promise<unknown[]> {
+    for (let count = -1; count < held.length; ) {
+      count = held.length;
+      for (let turns = 0; turns < 5; turns++) await turn();
+    }
+    return held.map(({ ids }) => ids[0]);
+  }
+
+  test('are on their way in two batches, and answered in their order', async () => {
+    const { store, scheduler } = createSetting();
+    const holding = holdInserts(store);
+    const it = scheduler({ store: holding.store, tasks: [work] });
+    const ids = names(2000);
+    const scheduled = it.scheduleMany(declarations(ids));
+    expect(await heldFirsts(holding)).toEqual(['t0', 't500']);
+    holding.held[1]?.proceed();
+    expect(await heldFirsts(holding)).toEqual(['t0', 't500', 't1000']);
+    holding.held[2]?.proceed();
+    expect(await heldFirsts(holding)).toEqual(['t0', 't500', 't1000', 't1500']);
+    for (const { proceed } of holding.held) proceed();
+    expect(await scheduled).toEqual(ids.map((id) => ({ id, outcome: 'created' })));
+    expect(await store.count({})).toBe(2000);
+  });
+
+  test('are on their way in one batch where two of them have one id', async () => {
+    const { store, scheduler } = createSetting();
+    const holding = holdInserts(store);
+    const it = scheduler({ store: holding.store, tasks: [work] });
+    const scheduled = it.scheduleMany(declarations([...names(1000), 't0']));
+    for (const first of ['t0', 't500', 't0']) {
+      expect((await heldFirsts(holding)).at(-1)).toBe(first);
+      holding.held.at(-1)?.proceed();
+    }
+    expect((await scheduled).at(-1)).toEqual({ id: 't0', outcome: 'updated' });
+    expect(await it.get('t0')).toMatchObject({ payload: 1000 });
+  });
+
+  test('are given up at the first failure, once nothing is under way', async () => {
+    const { store, scheduler } = createSetting();
+    const failure = new SchedError('SCHED_STORE_UNAVAILABLE', 'Away.');
+    const holding = holdInserts(store);
+    const it = scheduler({ store: refuse(holding.store, 't0', failure), tasks: [work] });
+    let isOver = false;
+    const scheduled = it.scheduleMany(declarations(names(2000))).finally(() => {
+      isOver = true;
+    });
+    expect(await heldFirsts(holding)).toEqual(['t500']);
+    expect(isOver).toBe(false);
+    holding.held[0]?.proceed();
+    await expect(scheduled).rejects.toBe(failure);
+    expect(await heldFirsts(holding)).toEqual(['t500']);
+    expect(await store.count({})).toBe(500);
+  });
+});
