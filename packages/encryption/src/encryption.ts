@@ -1,4 +1,4 @@
-import { type PayloadCodec, SchedError } from '@sched/core';
+import { checkMembers, type PayloadCodec, SchedError } from '@sched/core';
 import { fromBase64, invalid, isCryptoKey, type KeyMaterial, readKeys, toBase64 } from './keys.js';
 
 export interface EncryptionOptions {
@@ -23,10 +23,11 @@ const nonceBytes = 12;
 /**
  * Encrypts payloads at rest, by AES-256-GCM with a new random nonce each time.
  *
- * @throws SchedError `SCHED_ARGUMENT_INVALID` when there is no key, the current one is not among them, or one cannot be
- *   used
+ * @throws SchedError `SCHED_ARGUMENT_INVALID` when there is no key, the current one is not among them, one cannot be used,
+ *   or an option is not known
  */
 export function encryption(options: EncryptionOptions): PayloadCodec {
+  checkMembers('The options of encryption', options, ['keys', 'current', 'context', 'codec']);
   const { keys: given, current, context = '', codec } = options;
   const keys = readKeys(given);
   const currentKey = keys.get(current);

@@ -305,6 +305,7 @@ describe('the codec', () => {
     ['a key that is too short', { keys: { may: 'hunter2hunter2' } }, /not of 32 bytes/],
     ['a key that is no base64', { keys: { may: 'hunter2 hunter2!' } }, /not of 32 bytes/],
     ['a key of another type', { keys: { may: 7 as never } }, /not of 32 bytes/],
+    ['an option that it does not have', { contex: 'x' } as never, /Did you mean context/],
     ['an id with a dot', { keys: { 'a.b': key() }, current: 'a.b' }, /The id of a key/],
   ])('is not made with %s', (_, options, message) => {
     const make = () => encryption({ keys, current: 'may', ...options });

@@ -1,5 +1,5 @@
 import { type Histogram, type MeterProvider, metrics } from '@opentelemetry/api';
-import type { DataStore } from '@sched/core';
+import { checkMembers, type DataStore } from '@sched/core';
 import { attribute, errorType, scope, secondsBuckets } from './names.js';
 
 export interface StoreMetricsOptions {
@@ -7,8 +7,13 @@ export interface StoreMetricsOptions {
   readonly meterProvider?: MeterProvider;
 }
 
-/** A data store that records how long each of its calls takes, and with what error it failed if it did. */
+/**
+ * A data store that records how long each of its calls takes, and with what error it failed if it did.
+ *
+ * @throws SchedError `SCHED_ARGUMENT_INVALID` when an option is not known
+ */
 export function instrumentStore(store: DataStore, options: StoreMetricsOptions = {}): DataStore {
+  checkMembers('The options of instrumentStore', options, ['meterProvider']);
   const { meterProvider = metrics.getMeterProvider() } = options;
   const duration = meterProvider.getMeter(scope).createHistogram('sched.store.duration', {
     description: 'How long calls to a data store took',

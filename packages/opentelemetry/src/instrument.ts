@@ -1,5 +1,5 @@
 import { type MeterProvider, metrics, type TracerProvider, trace } from '@opentelemetry/api';
-import type { Scheduler } from '@sched/core';
+import { checkMembers, SchedError, type Scheduler } from '@sched/core';
 import { observeTasks, recordEvents } from './metrics.js';
 import { scope } from './names.js';
 import { tracing } from './tracing.js';
@@ -21,20 +21,34 @@ export interface InstrumentOptions {
   readonly countTasksMs?: number;
 }
 
+const optionNames = [
+  'tracerProvider',
+  'meterProvider',
+  'producer',
+  'countTasksMs',
+] satisfies readonly (keyof InstrumentOptions)[];
+
 /**
  * Makes spans and metrics of what a scheduler does. Call it before `scheduler.start()`, and before other middleware that is
  * to be within the spans.
  *
  * @returns what ends the metrics
- * @throws SchedError `SCHED_ARGUMENT_INVALID` when the scheduler has been started
+ * @throws SchedError `SCHED_ARGUMENT_INVALID` when an option is not valid, or the scheduler has been started
  */
 export function instrument(scheduler: Scheduler, options: InstrumentOptions = {}): () => void {
+  checkMembers('The options of instrument', options, optionNames);
   const {
     tracerProvider = trace.getTracerProvider(),
     meterProvider = metrics.getMeterProvider(),
     producer = 'link',
     countTasksMs = 60_000,
   } = options;
+  if (producer !== 'link' && producer !== 'parent') {
+    throw new SchedError('SCHED_ARGUMENT_INVALID', 'producer has to be link or parent.');
+  }
+  if (!(countTasksMs >= 0)) {
+    throw new SchedError('SCHED_ARGUMENT_INVALID', 'countTasksMs has to be 0 or more.');
+  }
   scheduler.use(tracing(tracerProvider.getTracer(scope), producer));
   const meter = meterProvider.getMeter(scope);
   const stops = [recordEvents(scheduler, meter)];

@@ -185,7 +185,8 @@ test('runs are counted by outcome, with how long they took and how late they wer
   const store = new MemoryDataStore({ clock: clock.now });
   const scheduler = createScheduler({ store, clock, tasks: [slow] });
   later.push(() => scheduler.stop());
-  instrument(scheduler, it);
+  const { tracerProvider, meterProvider } = it;
+  instrument(scheduler, { tracerProvider, meterProvider });
   await scheduler.schedule(slow, { id: 'a', every: '1m', catchUp: { mode: 'none', grace: '1s' } });
   // Three occurrences are missed before it starts.
   await clock.advance('200s');
@@ -254,12 +255,12 @@ test('a task that nobody can run is counted, and so is a lease that is lost', as
   const clock = createTestClock();
   const unknown = defineTask('unknown');
   const long = defineTask('long', { handler: ({ signal }) => clock.sleep('1h', { signal }) });
-  const { points, shutdown, ...providers } = telemetry();
+  const { points, shutdown, tracerProvider, meterProvider } = telemetry();
   later.push(shutdown);
   const store = new MemoryDataStore({ clock: clock.now });
   const scheduler = createScheduler({ store, clock, tasks: [unknown, long] });
   later.push(() => scheduler.stop());
-  instrument(scheduler, { ...providers, countTasksMs: 0 });
+  instrument(scheduler, { tracerProvider, meterProvider, countTasksMs: 0 });
   await scheduler.start();
   await scheduler.schedule(unknown);
   await scheduler.schedule(long, { id: 'a' });
@@ -276,7 +277,7 @@ test('a task that nobody can run is counted, and so is a lease that is lost', as
 
 test('a store that fails is counted, by call and code', async () => {
   const clock = createTestClock();
-  const { points, shutdown, ...providers } = telemetry();
+  const { points, shutdown, tracerProvider, meterProvider } = telemetry();
   later.push(shutdown);
   const store = new Proxy(new MemoryDataStore({ clock: clock.now }), {
     get(target, member) {
@@ -287,7 +288,7 @@ test('a store that fails is counted, by call and code', async () => {
   });
   const scheduler = createScheduler({ store, clock });
   later.push(() => scheduler.stop());
-  instrument(scheduler, providers);
+  instrument(scheduler, { tracerProvider, meterProvider });
   await scheduler.start();
   await clock.advance('1ms');
   expect(await points('sched.store.errors')).toMatchObject([
@@ -328,6 +329,16 @@ test('a store tells how long its calls take, and how they fail', async () => {
       attributes: expect.objectContaining({ 'error.type': 'SCHED_STORE_CLOSED' }),
     }),
   );
+});
+
+test.each<[InstrumentOptions, RegExp]>([
+  [{ producers: 'link' } as never, /Did you mean producer/],
+  [{ producer: 'links' as never }, /link or parent/],
+  [{ countTasksMs: Number.NaN }, /0 or more/],
+])('is refused what it cannot use: %o', (options, message) => {
+  const make = () => createInstrumented({}, options);
+  expect(make).toThrow(message);
+  expect(make).toThrow(expect.objectContaining({ code: 'SCHED_ARGUMENT_INVALID' }));
 });
 
 test('the dashboard for Grafana asks for what there is', async () => {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
-import type { RunContext } from '@sched/core';
+import { checkMembers, type RunContext } from '@sched/core';
 import { pack, unpack } from './errors.js';
 import { invalid, sharedPool, ThreadPool } from './thread-pool.js';
 import type { FromThread, ThreadJob, ToThread } from './thread-run.js';
@@ -34,6 +34,7 @@ export function inThread(
   options: ThreadOptions = {},
 ): (run: RunContext) => Promise<unknown> {
   const url = urlOf(module);
+  checkMembers('The options of inThread', options, ['pool', 'exportName', 'terminateAfterMs']);
   const { pool, exportName = 'default', terminateAfterMs = 1000 } = options;
   if (!(terminateAfterMs >= 0)) {
     throw invalid('terminateAfterMs has to be 0 or more.');

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import type { ResourceLimits } from 'node:worker_threads';
-import { type Middleware, SchedError } from '@sched/core';
+import { checkMembers, type Middleware, SchedError } from '@sched/core';
 import { Piscina } from 'piscina';
 
 /** Options of {@link createThreadPool}. */
@@ -86,10 +86,7 @@ export class ThreadPool implements Middleware {
 
 /** @throws SchedError `SCHED_ARGUMENT_INVALID` when an option is not known, or not valid */
 export function createThreadPool(options: ThreadPoolOptions = {}): ThreadPool {
-  const unknown = Object.keys(options).find((name) => !(names as readonly string[]).includes(name));
-  if (unknown !== undefined) {
-    throw invalid(`createThreadPool has no option "${unknown}". It has ${names.join(', ')}.`);
-  }
+  checkMembers('The options of createThreadPool', options, names);
   const { maxThreads = 1, minThreads = 0, idleTimeoutMs = 0 } = options;
   const isValid =
     Number.isInteger(maxThreads) &&

@@ -387,11 +387,12 @@ describe('a pool', () => {
 
   test('and a handler are refused what they cannot use', () => {
     const refusals: [() => unknown, RegExp][] = [
-      [() => createThreadPool({ maxThread: 1 } as never), /no option "maxThread"/],
+      [() => createThreadPool({ maxThread: 1 } as never), /Did you mean maxThreads/],
       [() => createThreadPool({ maxThreads: 0 }), /maxThreads and minThreads/],
       [() => inThread(new URL('./none.js', import.meta.url)), /no file .*none\.js/],
       [() => inThread('./handlers.ts'), /an absolute path/],
       [() => inThread(handlers, { pool: {} as never }), /made by createThreadPool/],
+      [() => inThread(handlers, { exportname: 'x' } as never), /Did you mean exportName/],
       [() => inThread(handlers, { terminateAfterMs: Number.NaN }), /terminateAfterMs/],
     ];
     for (const [call, message] of refusals) {
