@@ -12,10 +12,11 @@ import { Boundary, Empty, Notes, Title, Trouble } from './parts.js';
 import { useQuery } from './query.js';
 import { Queues } from './queues.js';
 import { href, navigate, route, storeAlias } from './router.js';
+import { readHealth } from './stores.js';
 import { Task } from './task.js';
 import { Tasks } from './tasks.js';
 import { type Theme, theme, themes } from './theme.js';
-import type { Health, Right } from './types.js';
+import type { Right } from './types.js';
 import { WorkersPage } from './workers.js';
 
 interface Page {
@@ -163,7 +164,7 @@ function Sidebar() {
 
 /** Which store to look at, where there are several. */
 function StoreChoice() {
-  const health = useQuery('stores', (signal) => getGlobal<Health>('health', {}, signal), 60_000);
+  const health = useQuery('stores', readHealth, 60_000);
   const aliases = health.data?.stores.map(({ alias }) => alias) ?? [];
   const [first] = aliases;
   const isOpen = aliases.length > 1 && storeAlias.value === null;

@@ -1,6 +1,6 @@
 /** @jsxImportSource preact */
 
-import { get, getGlobal, serverNow } from './api.js';
+import { get, serverNow } from './api.js';
 import { duration, number, plural } from './format.js';
 import {
   allRemembered,
@@ -35,16 +35,8 @@ import { type Query, useQuery } from './query.js';
 import { readTasks } from './read-tasks.js';
 import { type RecentRun, type RecentRuns, useRecentRuns } from './recent-runs.js';
 import { href, storeAlias } from './router.js';
-import type {
-  Failures,
-  Health,
-  RunView,
-  Summary,
-  TaskPage,
-  TaskState,
-  Upcoming,
-  Worker,
-} from './types.js';
+import { readHealth } from './stores.js';
+import type { Failures, RunView, Summary, TaskPage, TaskState, Upcoming, Worker } from './types.js';
 import { latenessMs } from './words.js';
 
 const countColours: Readonly<Record<(typeof counted)[number], Colour>> = {
@@ -506,7 +498,7 @@ function WorkerTable({ workers }: { workers: readonly Worker[] }) {
 }
 
 function Stores() {
-  const health = useQuery('health', (signal) => getGlobal<Health>('health', {}, signal), 10_000);
+  const health = useQuery('health', readHealth, 10_000);
   return (
     <Panel title="Stores" testId="stores" aside="as this process sees them">
       <Loaded of={health}>

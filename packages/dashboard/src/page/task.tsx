@@ -2,7 +2,7 @@
 
 import { Fragment } from 'preact';
 import { useState } from 'preact/hooks';
-import { canAdmin, canOperate, get, getGlobal, Problem, taskPath } from './api.js';
+import { canAdmin, canOperate, get, Problem, taskPath } from './api.js';
 import { act, actionWords, ask } from './bulk.js';
 import { EditDialog, RescheduleDialog } from './edit.js';
 import { duration, moment, number, plural, pretty } from './format.js';
@@ -26,7 +26,8 @@ import {
 } from './parts.js';
 import { useQuery } from './query.js';
 import { href, navigate, storeAlias } from './router.js';
-import type { Health, RunView, ShownTask } from './types.js';
+import { readHealth } from './stores.js';
+import type { RunView, ShownTask } from './types.js';
 import { durationMs, latenessMs, policyWords, reasonWords } from './words.js';
 
 export function Task({ id }: { id: string }) {
@@ -194,7 +195,7 @@ function About({ task }: { task: ShownTask }) {
 }
 
 function InProgress({ task: { id, lease, report, attempt, nominal } }: { task: ShownTask }) {
-  const health = useQuery('health', (signal) => getGlobal<Health>('health', {}, signal), 5000);
+  const health = useQuery('health', readHealth, 5000);
   const alias = storeAlias.value ?? health.data?.stores[0]?.alias;
   const here = health.data?.runs.find((run) => run.id === id && run.store === alias);
   return (

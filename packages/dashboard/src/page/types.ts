@@ -95,6 +95,7 @@ export interface Failures {
 interface StoreHealth {
   readonly alias: string;
   readonly name: string;
+  readonly capabilities: { readonly history: boolean; readonly latestRuns: boolean };
   readonly isUp: boolean;
   readonly latencyMs: number;
   readonly clockOffsetMs: number | null;

@@ -11,27 +11,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   createSite,
   listen,
+  pages,
   populate,
   report,
   type Site,
+  settled,
   until,
   type WorkerProcess,
 } from './site.js';
 
-const pages = ['Overview', 'Tasks', 'Failures', 'Queues', 'Workers', 'Audit'];
-
 const schemes = ['light', 'dark'] as const;
-
-/** Waits until everything on the page has been read, and the server tells what happens. */
-async function settled(page: Page, heading: string): Promise<void> {
-  await page.getByRole('heading', { level: 1, name: heading }).waitFor();
-  await page.getByText('Live', { exact: true }).waitFor();
-  await page.waitForFunction(() => !document.body.textContent?.includes('Loading…'));
-  // What can be scrolled is told apart once it has its size, which is after it has been drawn.
-  await page.evaluate(
-    () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
-  );
-}
 
 const task = (page: Page, id: string) => page.goto(`${page.url().split('#')[0]}#/tasks/${id}`);
 
@@ -335,6 +324,6 @@ await describeInBrowser('the dashboard over SQLite', (browser) => {
 
 await describeInBrowser(
   'the dashboard',
-  (browser, postgres) => testPages(browser, () => createSite(postgres.url)),
+  (browser, postgres) => testPages(browser, () => createSite(postgres)),
   'postgres',
 );

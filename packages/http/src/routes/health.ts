@@ -37,6 +37,16 @@ export const health = route({
       v.strictObject({
         alias: v.string(),
         name: v.string(),
+        capabilities: v.pipe(
+          v.strictObject({
+            history: v.pipe(v.boolean(), v.description('Whether it keeps the runs of a task.')),
+            latestRuns: v.pipe(
+              v.boolean(),
+              v.description('Whether it has the newest runs of all tasks: `/runs`.'),
+            ),
+          }),
+          v.description('What not every store can do. Known of one that is down, too.'),
+        ),
         isUp: v.boolean(),
         latencyMs: v.number(),
         clockOffsetMs: v.nullable(v.number()),
@@ -53,9 +63,13 @@ export const health = route({
         nominal: run.nominal.toISOString(),
         startedAt: run.startedAt.toISOString(),
       })),
-      stores: Object.entries(stores).map(([alias, { error, ...report }]) => ({
+      stores: Object.entries(stores).map(([alias, { error, capabilities, ...report }]) => ({
         alias,
         ...report,
+        capabilities: {
+          history: capabilities.history,
+          latestRuns: capabilities.latestHistory,
+        },
         error: error && errorView(error),
       })),
     };

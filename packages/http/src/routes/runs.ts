@@ -9,7 +9,7 @@ export const runs = route({
   path: '/runs',
   operation: 'listRuns',
   summary:
-    'One page of the newest runs of all tasks, also of those that are gone. A page may be short, even empty, before the last one. 501 where the store has no such order.',
+    'One page of the newest runs of all tasks, also of those that are gone. A page may be short, even empty, before the last one. 501 where the store has no such order: `capabilities` of `/health` tells.',
   may: 'read',
   query: v.strictObject({
     ...storeEntries,
