@@ -2,9 +2,10 @@ import { isSchedError, type ListFilter, type TaskInfo } from '@sched/core';
 import * as v from 'valibot';
 import { readCursor, writeCursor } from '../cursor.js';
 import { failureOf } from '../failure-groups.js';
+import type { Limits } from '../options.js';
 import { errorView, refuse } from '../problem.js';
 import { type Call, route } from '../route.js';
-import { scan } from '../scan.js';
+import { type ScanLimits, scan } from '../scan.js';
 import { cursorEntry, filterOf, searchEntries, storeQuery, taskId } from '../schemas.js';
 import { type Act, type Action, actions } from './actions.js';
 
@@ -100,7 +101,7 @@ async function counted({ client, body, limits }: BulkCall) {
   // The store counts by itself what it can filter by itself.
   if (others === null) return { matched: await client.count(wanted), isComplete: true };
   let matched = 0;
-  const next = await scan(client, wanted, limits.tasksPerRequest, (tasks) => {
+  const next = await scan(client, wanted, boundsOf(limits), (tasks) => {
     matched += tasks.filter(isWanted).length;
   });
   return { matched, isComplete: next === null };
@@ -157,7 +158,7 @@ async function applied(call: BulkCall, action: Action) {
       const take = (tasks: readonly TaskInfo[]) =>
         changeAll(tasks.filter(matches).map(({ id }) => id));
       const from = readCursor(listing, body.cursor);
-      next = await scan(client, wanted, limits.tasksPerRequest, take, from);
+      next = await scan(client, wanted, boundsOf(limits), take, from);
     }
   } catch (error) {
     outcome = isSchedError(error) ? error.code : 'SCHED_INTERNAL';
@@ -189,6 +190,11 @@ function readFilter(filter: Bulk['filter']) {
       task.id.startsWith(idPrefix ?? '') &&
       (failure === undefined || failureOf(task).key === failure),
   };
+}
+
+/** Whoever acts on many waits for it, so it may take as many pages as it takes to see these tasks. */
+function boundsOf({ tasksPerRequest }: Limits): ScanLimits {
+  return { tasks: tasksPerRequest, pages: tasksPerRequest };
 }
 
 function isOfStore(code: string): boolean {

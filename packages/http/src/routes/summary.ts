@@ -1,7 +1,7 @@
 import type { TaskState } from '@sched/core';
 import * as v from 'valibot';
 import { route } from '../route.js';
-import { scan } from '../scan.js';
+import { pagesAtOnce, scan } from '../scan.js';
 import { storeQuery } from '../schemas.js';
 import { stateSchema } from '../views.js';
 
@@ -46,7 +46,8 @@ export const summary = route({
       names: new Map<string, number>(),
     };
     let total = 0;
-    const next = await scan(client, {}, looked, (tasks) => {
+    const bounds = { tasks: looked, pages: pagesAtOnce };
+    const next = await scan(client, {}, bounds, (tasks) => {
       total += tasks.length;
       for (const { state, queue, group, name } of tasks) {
         increase(found.states, state);

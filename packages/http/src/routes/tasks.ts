@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { audited, auditedExisting, notFound } from '../audited.js';
 import { readCursor, writeCursor } from '../cursor.js';
 import { type Call, route } from '../route.js';
+import { pagesAtOnce } from '../scan.js';
 import {
   changesSchema,
   cursorEntry,
@@ -17,9 +18,6 @@ import {
   whenAndPolicies,
 } from '../schemas.js';
 import { occurrencesOf, shownSchema, taskSchema, taskView } from '../views.js';
-
-/** How many pages of a store to read for one page of those whose ids begin in some way. */
-const pagesAtOnce = 20;
 
 export const listTasks = route({
   method: 'GET',

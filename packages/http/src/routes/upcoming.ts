@@ -1,7 +1,7 @@
 import type { TaskClient, TaskInfo } from '@sched/core';
 import * as v from 'valibot';
 import { route } from '../route.js';
-import { scan } from '../scan.js';
+import { pagesAtOnce, scan } from '../scan.js';
 import { filterOf, label, limitEntry, storeEntries } from '../schemas.js';
 import { occurrencesOf } from '../views.js';
 
@@ -14,7 +14,7 @@ export const upcoming = route({
   method: 'GET',
   path: '/upcoming',
   operation: 'listUpcoming',
-  summary: `What runs next, the soonest first, among the first ${looked} tasks that are scheduled and some that run. Never reads more.`,
+  summary: `What runs next, the soonest first, among the first ${looked} tasks that are scheduled and some that run. Reads no more than that, and no more than ${pagesAtOnce} pages of the store.`,
   may: 'read',
   query: v.strictObject({
     ...storeEntries,
@@ -39,7 +39,8 @@ export const upcoming = route({
   }),
   async handle({ client, query: { store: _store, limit = 100, ...given } }) {
     let soonest: TaskInfo[] = [];
-    const next = await scan(client, filterOf({ ...given, state: 'scheduled' }), looked, (tasks) => {
+    const filter = filterOf({ ...given, state: 'scheduled' });
+    const next = await scan(client, filter, { tasks: looked, pages: pagesAtOnce }, (tasks) => {
       soonest = [...soonest, ...tasks].sort((a, b) => timeOf(a) - timeOf(b)).slice(0, limit);
     });
     // Few run at a time, and a store that has to look for them among many gives up now and then.
