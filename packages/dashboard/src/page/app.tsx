@@ -16,7 +16,7 @@ import { readHealth } from './stores.js';
 import { Task } from './task.js';
 import { Tasks } from './tasks.js';
 import { type Theme, theme, themes } from './theme.js';
-import type { Right } from './types.js';
+import type { Me } from './types.js';
 import { WorkersPage } from './workers.js';
 
 interface Page {
@@ -39,7 +39,7 @@ export function App() {
   const who = useQuery(
     'me',
     async (signal) => {
-      const read = await getGlobal<{ who: string; may: Right }>('me', {}, signal);
+      const read = await getGlobal<Me>('me', {}, signal);
       if (me.value?.who !== read.who || me.value.may !== read.may) me.value = read;
       return read;
     },

@@ -6,7 +6,7 @@ import { canAdmin, getGlobal } from './api.js';
 import { pretty } from './format.js';
 import { At, Empty, Loaded, Scroll, TaskLink, Title } from './parts.js';
 import { useQuery } from './query.js';
-import type { AuditEntry } from './types.js';
+import type { AuditAnswer, AuditEntry } from './types.js';
 
 export function Audit() {
   if (!canAdmin()) {
@@ -22,7 +22,7 @@ export function Audit() {
 
 function Entries() {
   const audit = useQuery('audit', (signal) =>
-    getGlobal<{ entries: readonly AuditEntry[] }>('audit', { limit: 200 }, signal),
+    getGlobal<AuditAnswer>('audit', { limit: 200 }, signal),
   );
   return (
     <>

@@ -27,7 +27,7 @@ import {
 import { useQuery } from './query.js';
 import { href, navigate, storeAlias } from './router.js';
 import { readHealth } from './stores.js';
-import type { RunView, ShownTask } from './types.js';
+import type { Runs, RunView, ShownTask } from './types.js';
 import { durationMs, latenessMs, policyWords, reasonWords } from './words.js';
 
 export function Task({ id }: { id: string }) {
@@ -319,7 +319,7 @@ const mostEntries = 1000;
 function History({ id, parent }: { id: string; parent: string | null }) {
   const [limit, setLimit] = useState(firstEntries);
   const history = useQuery(`history ${id} ${limit}`, (signal) =>
-    get<{ runs: readonly RunView[] }>(taskPath(id, '/history'), { limit }, signal),
+    get<Runs>(taskPath(id, '/history'), { limit }, signal),
   );
   return (
     <Panel title="History" testId="history">

@@ -26,7 +26,7 @@ const selectionSchema = v.strictObject({
   ),
 });
 
-const bulkSchema = v.strictObject({
+export const bulkSchema = v.strictObject({
   action: v.picklist(['pause', 'resume', 'run', 'cancel', 'retry', 'remove']),
   ...selectionSchema.entries,
   dryRun: v.pipe(
@@ -44,6 +44,15 @@ const bulkSchema = v.strictObject({
 
 type Bulk = v.InferOutput<typeof bulkSchema>;
 
+export const bulkAnswerSchema = v.strictObject({
+  dryRun: v.boolean(),
+  matched: v.pipe(v.number(), v.description('How many tasks were looked at, or match.')),
+  isComplete: v.pipe(v.boolean(), v.description('False where there are more.')),
+  changed: v.number(),
+  failures: v.array(v.strictObject({ id: v.string(), code: v.string(), message: v.string() })),
+  next: v.pipe(v.nullable(v.string()), v.description('The cursor with which to go on.')),
+});
+
 export const bulk = route({
   method: 'POST',
   path: '/bulk',
@@ -53,14 +62,7 @@ export const bulk = route({
   may: 'operate',
   query: storeQuery,
   body: bulkSchema,
-  answer: v.strictObject({
-    dryRun: v.boolean(),
-    matched: v.pipe(v.number(), v.description('How many tasks were looked at, or match.')),
-    isComplete: v.pipe(v.boolean(), v.description('False where there are more.')),
-    changed: v.number(),
-    failures: v.array(v.strictObject({ id: v.string(), code: v.string(), message: v.string() })),
-    next: v.pipe(v.nullable(v.string()), v.description('The cursor with which to go on.')),
-  }),
+  answer: bulkAnswerSchema,
   async handle(call) {
     const { action, ids, filter, dryRun = true, atMost } = call.body;
     call.assertMay(action === 'remove' ? 'admin' : 'operate');

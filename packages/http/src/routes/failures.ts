@@ -9,6 +9,33 @@ import { cursorEntry, filterOf, label, storeEntries } from '../schemas.js';
 /** How many ids of a kind to name. */
 const examples = 10;
 
+export const failuresSchema = v.strictObject({
+  failures: v.array(
+    v.strictObject({
+      key: v.string(),
+      name: v.string(),
+      error: v.strictObject({
+        name: v.string(),
+        message: v.pipe(v.string(), v.description('What differs from task to task left out.')),
+        code: v.optional(v.string()),
+      }),
+      count: v.number(),
+      newest: v.nullable(v.string()),
+      ids: v.pipe(v.array(v.string()), v.description(`Up to ${examples} of them.`)),
+    }),
+  ),
+  isComplete: v.pipe(
+    v.boolean(),
+    v.description(
+      'False where tasks are left to look at: there may be other groups, and more of these.',
+    ),
+  ),
+  next: v.pipe(
+    v.nullable(v.string()),
+    v.description('The cursor with which to look on. What it gives is to be added to this.'),
+  ),
+});
+
 export const failures = route({
   method: 'GET',
   path: '/failures',
@@ -22,32 +49,7 @@ export const failures = route({
     group: v.optional(label),
     cursor: cursorEntry,
   }),
-  answer: v.strictObject({
-    failures: v.array(
-      v.strictObject({
-        key: v.string(),
-        name: v.string(),
-        error: v.strictObject({
-          name: v.string(),
-          message: v.pipe(v.string(), v.description('What differs from task to task left out.')),
-          code: v.optional(v.string()),
-        }),
-        count: v.number(),
-        newest: v.nullable(v.string()),
-        ids: v.pipe(v.array(v.string()), v.description(`Up to ${examples} of them.`)),
-      }),
-    ),
-    isComplete: v.pipe(
-      v.boolean(),
-      v.description(
-        'False where tasks are left to look at: there may be other groups, and more of these.',
-      ),
-    ),
-    next: v.pipe(
-      v.nullable(v.string()),
-      v.description('The cursor with which to look on. What it gives is to be added to this.'),
-    ),
-  }),
+  answer: failuresSchema,
   async handle({ client, query: { store, cursor, ...given }, limits }) {
     const groups = new Map<
       string,

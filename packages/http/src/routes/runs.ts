@@ -4,6 +4,11 @@ import { route } from '../route.js';
 import { cursorEntry, defined, label, limitEntry, storeEntries } from '../schemas.js';
 import { latestRunSchema, outcomeSchema, runView } from '../views.js';
 
+export const runPageSchema = v.strictObject({
+  runs: v.array(latestRunSchema),
+  next: v.pipe(v.nullable(v.string()), v.description('The cursor of the next page.')),
+});
+
 export const runs = route({
   method: 'GET',
   path: '/runs',
@@ -18,10 +23,7 @@ export const runs = route({
     limit: limitEntry(500, 100),
     cursor: cursorEntry,
   }),
-  answer: v.strictObject({
-    runs: v.array(latestRunSchema),
-    next: v.pipe(v.nullable(v.string()), v.description('The cursor of the next page.')),
-  }),
+  answer: runPageSchema,
   async handle({ client, redact, query: { store, limit = 100, cursor, ...given } }) {
     const filter = defined(given);
     const listing = { store, filter: { ...filter, of: 'runs' } };

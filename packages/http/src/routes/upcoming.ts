@@ -10,6 +10,21 @@ const looked = 2000;
 
 const moment = v.pipe(v.string(), v.isoTimestamp());
 
+export const upcomingSchema = v.strictObject({
+  runs: v.array(
+    v.strictObject({
+      id: v.string(),
+      name: v.string(),
+      queue: v.string(),
+      at: v.pipe(moment, v.description('In the past where it is due already.')),
+    }),
+  ),
+  isComplete: v.pipe(
+    v.boolean(),
+    v.description('Whether these are all tasks. Otherwise others may run before these.'),
+  ),
+});
+
 export const upcoming = route({
   method: 'GET',
   path: '/upcoming',
@@ -23,20 +38,7 @@ export const upcoming = route({
     group: v.optional(label),
     limit: limitEntry(1000, 100),
   }),
-  answer: v.strictObject({
-    runs: v.array(
-      v.strictObject({
-        id: v.string(),
-        name: v.string(),
-        queue: v.string(),
-        at: v.pipe(moment, v.description('In the past where it is due already.')),
-      }),
-    ),
-    isComplete: v.pipe(
-      v.boolean(),
-      v.description('Whether these are all tasks. Otherwise others may run before these.'),
-    ),
-  }),
+  answer: upcomingSchema,
   async handle({ client, query: { store: _store, limit = 100, ...given } }) {
     let soonest: TaskInfo[] = [];
     const filter = filterOf({ ...given, state: 'scheduled' });
