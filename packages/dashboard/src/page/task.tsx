@@ -10,6 +10,7 @@ import { Occurrences } from './occurrences.js';
 import {
   At,
   Empty,
+  Head,
   Loaded,
   Ms,
   now,
@@ -339,24 +340,18 @@ function History({ id, parent }: { id: string; parent: string | null }) {
             <>
               <Scroll label="History">
                 <table>
-                  <thead>
-                    <tr>
-                      <th scope="col">Ended</th>
-                      <th scope="col">Outcome</th>
-                      <th scope="col">Occurrence</th>
-                      <th scope="col" class="number">
-                        Late by
-                      </th>
-                      <th scope="col" class="number">
-                        Took
-                      </th>
-                      <th scope="col" class="number">
-                        Attempt
-                      </th>
-                      <th scope="col">What happened</th>
-                      <th scope="col">Worker</th>
-                    </tr>
-                  </thead>
+                  <Head
+                    columns={[
+                      'Ended',
+                      'Outcome',
+                      'Occurrence',
+                      { name: 'Late by', class: 'number' },
+                      { name: 'Took', class: 'number' },
+                      { name: 'Attempt', class: 'number' },
+                      'What happened',
+                      'Worker',
+                    ]}
+                  />
                   <tbody>
                     {runs.map((run, index) => (
                       <HistoryRow key={`${runs.length - index} ${run.endedAt}`} run={run} />

@@ -1,5 +1,7 @@
 import { request } from 'node:http';
 import { type DataStore, every } from '@sched/core';
+import { createDashboard } from '@sched/dashboard';
+import { toNodeListener } from '@sched/http/node';
 import {
   type Browser,
   describeInBrowser,
@@ -7,7 +9,7 @@ import {
   violations,
   visit,
 } from '@sched-tooling/browser';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import {
   createSite,
   listen,
@@ -217,6 +219,30 @@ function testPages(browser: () => Browser, createSiteHere: () => Promise<Site>):
       await panel.getByText('Gone', { exact: true }).waitFor();
       const other = page.getByTestId('worker').filter({ hasText: 'worker-heir' });
       await other.getByText('There', { exact: true }).waitFor();
+      expect(await violations(page)).toEqual([]);
+    });
+  });
+
+  test('failures of which the server has not seen all are told as such, and looked for on demand', async () => {
+    const dashboard = createDashboard({
+      ...{ scheduler: site.scheduler, audit: () => {}, limits: { tasksPerRequest: 1 } },
+      authorize: () => ({ who: 'ada', may: 'read' }),
+    });
+    const server = await listen(toNodeListener(dashboard));
+    onTestFinished(async () => {
+      await dashboard.close();
+      await server.close();
+    });
+    await visit(browser(), `${server.origin}/#/failures`, async (page) => {
+      await settled(page, 'Failures');
+      const group = page.getByTestId('failure').filter({ hasText: 'The printer is on fire' });
+      await group.getByText('1 of invoice').waitFor();
+      await page.getByText('Not all tasks have been looked at').waitFor();
+      await page.getByTestId('more').click();
+      await group.getByText('2 of invoice').waitFor();
+      for (const id of ['invoice-1', 'invoice-2'])
+        await group.getByRole('link', { name: id }).waitFor();
+      await page.getByTestId('more').waitFor({ state: 'detached' });
       expect(await violations(page)).toEqual([]);
     });
   });
