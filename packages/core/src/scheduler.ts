@@ -283,18 +283,17 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
   async #examine(access: StoreAccess): Promise<StoreReport> {
     const { clock } = this.#context;
     const askedAt = clock.elapsed();
-    try {
-      const now = await access.call('now', (store) => store.now());
-      const latencyMs = clock.elapsed() - askedAt;
-      const clockOffsetMs = Math.round(now - Date.now() + latencyMs / 2);
-      const { name, capabilities } = access.store;
-      return { name, capabilities, isUp: true, latencyMs, clockOffsetMs, error: null };
-    } catch (error) {
-      const latencyMs = clock.elapsed() - askedAt;
-      const { name, capabilities } = access.store;
-      const failure = error as SchedError;
-      return { name, capabilities, isUp: false, latencyMs, clockOffsetMs: null, error: failure };
-    }
+    const answer = await access
+      .call('now', (store) => store.now())
+      .catch((error: SchedError) => error);
+    const latencyMs = clock.elapsed() - askedAt;
+    const error = typeof answer === 'number' ? null : answer;
+    const { name, capabilities } = access.store;
+    return {
+      ...{ name, capabilities, isUp: error === null, latencyMs, error },
+      clockOffsetMs:
+        typeof answer === 'number' ? Math.round(answer - Date.now() + latencyMs / 2) : null,
+    };
   }
 
   /** Warns those who do not listen for `storeError`, because nothing fails visibly while a store is down. */
