@@ -1,6 +1,6 @@
 import { checkMembers, invalid, wholeNumber } from './check.js';
 import { type Clock, systemClock } from './clock.js';
-import type { DataStore } from './data-store.js';
+import type { DataStore, DataStoreCapabilities } from './data-store.js';
 import { type Duration, parseDelayMs } from './duration.js';
 import { SchedError } from './errors.js';
 import { Emitter, type Listener, type RunningTask, type SchedulerEvents } from './events.js';
@@ -56,6 +56,8 @@ const ownNames = [
 /** How a store is doing. */
 export interface StoreReport {
   readonly name: string;
+  /** What it can do beyond the core of the contract, as far as that is known: some learn it when they connect. */
+  readonly capabilities: DataStoreCapabilities;
   readonly isUp: boolean;
   /** How long the store took to answer, in milliseconds. */
   readonly latencyMs: number;
@@ -307,17 +309,18 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
 
   async #examine(access: StoreAccess): Promise<StoreReport> {
     const { clock } = this.#context;
-    const { name } = access.store;
     const askedAt = clock.elapsed();
-    try {
-      const now = await access.call('now', (store) => store.now());
-      const latencyMs = clock.elapsed() - askedAt;
-      const clockOffsetMs = Math.round(now - Date.now() + latencyMs / 2);
-      return { name, isUp: true, latencyMs, clockOffsetMs, error: null };
-    } catch (error) {
-      const latencyMs = clock.elapsed() - askedAt;
-      return { name, isUp: false, latencyMs, clockOffsetMs: null, error: error as SchedError };
-    }
+    const answer = await access
+      .call('now', (store) => store.now())
+      .catch((error: SchedError) => error);
+    const latencyMs = clock.elapsed() - askedAt;
+    const error = typeof answer === 'number' ? null : answer;
+    const { name, capabilities } = access.store;
+    return {
+      ...{ name, capabilities, isUp: error === null, latencyMs, error },
+      clockOffsetMs:
+        typeof answer === 'number' ? Math.round(answer - Date.now() + latencyMs / 2) : null,
+    };
   }
 
   /** Warns those who do not listen for `storeError`, because nothing fails visibly while a store is down. */

@@ -534,7 +534,10 @@ describe('health', () => {
       running: 0,
       waiting: 0,
       settling: 0,
-      stores: { main: { name: 'memory', isUp: true, error: null }, flaky: { isUp: true } },
+      stores: {
+        main: { name: 'memory', isUp: true, error: null, capabilities: { latestHistory: true } },
+        flaky: { isUp: true },
+      },
     });
     await it.start();
     await it.schedule(task);
@@ -543,7 +546,10 @@ describe('health', () => {
     isUp = false;
     expect((await it.health()).stores).toMatchObject({
       main: { isUp: true, latencyMs: 0 },
-      flaky: { isUp: false, clockOffsetMs: null, error: { code: 'SCHED_STORE_UNAVAILABLE' } },
+      flaky: {
+        ...{ isUp: false, clockOffsetMs: null, error: { code: 'SCHED_STORE_UNAVAILABLE' } },
+        capabilities: { history: true },
+      },
     });
     const stopped = it.stop({ deadline: 1 });
     expect((await it.health()).state).toBe('stopping');

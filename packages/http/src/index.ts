@@ -1,3 +1,4 @@
+export type { Answers, Bodies } from './answers.js';
 export { type Api, createApi } from './api.js';
 export type { AuditEntry, AuditSink } from './audit.js';
 export type { Authorize, Caller, Connection, Right } from './caller.js';

@@ -18,7 +18,7 @@ export interface Limits {
   readonly bodyBytes: number;
   /** How many changes one caller may make a minute. An action on many tasks is one. Default 120. */
   readonly changesPerMinute: number;
-  /** How many tasks one action on many, or one summary of failures, looks at. Default 10,000. */
+  /** How many tasks one action on many, or one answer about failures, goes by. Default 10,000. */
   readonly tasksPerRequest: number;
   /** How many event streams may be open. Default 200. */
   readonly streams: number;

@@ -1,6 +1,7 @@
+import type { ListRequest, TaskRecord } from '@sched/core';
 import { MemoryDataStore } from '@sched/memory';
 import { describe, expect, test } from 'vitest';
-import { setting, sqliteStore, until, work } from './support.js';
+import { type Answer, setting, sqliteStore, until, work } from './support.js';
 
 /** Tasks that fail, of two kinds, and two that do not. */
 async function filled(store = new MemoryDataStore() as never) {
@@ -125,6 +126,7 @@ describe('failures', () => {
     expect((await call('GET', '/failures?group=g')).body).toEqual({
       failures: [],
       isComplete: true,
+      next: null,
     });
     const { createApi } = await import('@sched/http');
     const { caller } = await import('./support.js');
@@ -138,5 +140,63 @@ describe('failures', () => {
     const counts = body.failures.map(({ count }: { count: number }) => count);
     expect(counts.reduce((sum: number, count: number) => sum + count, 0)).toBe(2);
     expect(body.isComplete).toBe(false);
+  });
+
+  test('are looked for in a bounded part of the tasks, and from there on by the cursor', async () => {
+    /** Looks at one task for a page, as others do at thousands. */
+    class Plodding extends MemoryDataStore {
+      reads = 0;
+
+      override async list({ after, limit, ...filter }: ListRequest) {
+        this.reads++;
+        const [matching, page] = await Promise.all([
+          super.list({ ...filter, limit: 1000 }),
+          super.list({ limit: Math.min(1, limit), ...(after !== undefined && { after }) }),
+        ]);
+        const isMatching = ({ id }: TaskRecord) => matching.tasks.some((task) => task.id === id);
+        return { ...page, tasks: page.tasks.filter(isMatching) };
+      }
+    }
+    const store = new Plodding();
+    const { scheduler, call } = setting({ store });
+    const at = new Date(Date.now() + 3_600_000);
+    await scheduler.scheduleMany(
+      Array.from({ length: 45 }, (_, index) => {
+        return { task: work, id: `${100 + index}`, payload: { fail: 'no' }, at };
+      }),
+    );
+    for (const id of ['100', '120', '144']) await scheduler.update(id, { in: 0 });
+    await scheduler.start();
+    await until(
+      () => scheduler.count({ state: 'failed' }),
+      (count) => count === 3,
+    );
+
+    const found: string[][] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      store.reads = 0;
+      const more = cursor === '' ? '' : `?cursor=${cursor}`;
+      const { body }: Answer = await call('GET', `/failures${more}`);
+      expect(store.reads).toBeLessThanOrEqual(20);
+      expect(body.isComplete).toBe(body.next === null);
+      found.push(body.failures.flatMap(({ ids }: { ids: string[] }) => ids));
+      cursor = body.next;
+    }
+    expect(found.flat().sort()).toEqual(['100', '120', '144']);
+    expect(found.length).toBeGreaterThan(2);
+
+    const cursorOf = async (path: string) => (await call('GET', path)).body.next;
+    for (const path of [
+      `/failures?name=work&cursor=${await cursorOf('/failures')}`,
+      `/failures?cursor=${await cursorOf('/tasks?limit=1&state=failed')}`,
+    ]) {
+      expect(await call('GET', path)).toMatchObject({
+        status: 400,
+        body: { code: 'SCHED_CURSOR_INVALID' },
+      });
+    }
+    store.reads = 0;
+    expect((await call('GET', '/upcoming')).body).toMatchObject({ isComplete: false });
+    expect(store.reads).toBeLessThanOrEqual(21);
   });
 });

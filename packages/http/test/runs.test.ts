@@ -94,16 +94,26 @@ describe('the newest runs of all tasks', () => {
     expect((await call('GET', `/runs?${query}`)).status).toBe(400);
   });
 
-  test('are not there where the store has no order of them', async () => {
+  test('are not there where the store has no order of them, as the API says before it is asked', async () => {
     class Unordered extends MemoryDataStore {
+      override readonly capabilities = {
+        ...new MemoryDataStore().capabilities,
+        latestHistory: false,
+      };
+
       override async latestHistory(): Promise<never> {
         throw new SchedError('SCHED_STORE_UNSUPPORTED', 'There is no order.');
       }
     }
-    const { call } = setting({ store: new Unordered() });
-    expect(await call('GET', '/runs')).toMatchObject({
+    const { call } = setting({ store: { ordered: new MemoryDataStore(), not: new Unordered() } });
+    expect((await call('GET', '/runs?store=ordered')).status).toBe(200);
+    expect(await call('GET', '/runs?store=not')).toMatchObject({
       status: 501,
       body: { code: 'SCHED_STORE_UNSUPPORTED' },
     });
+    expect((await call('GET', '/health')).body.stores).toMatchObject([
+      { alias: 'ordered', capabilities: { history: true, latestRuns: true } },
+      { alias: 'not', capabilities: { history: true, latestRuns: false } },
+    ]);
   });
 });

@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals';
 import { storeAlias } from './router.js';
-import type { Right } from './types.js';
+import type { Me } from './types.js';
 
 /** Why a call was not answered as it should have been. */
 export class Problem extends Error {
@@ -17,7 +17,7 @@ export class Problem extends Error {
 }
 
 /** Who looks at the page, and what they may do; null as long as that is not known. */
-export const me = signal<{ readonly who: string; readonly may: Right } | null>(null);
+export const me = signal<Me | null>(null);
 
 export function canOperate(): boolean {
   return me.value !== null && me.value.may !== 'read';

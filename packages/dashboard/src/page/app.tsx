@@ -7,15 +7,16 @@ import { Audit } from './audit.js';
 import { BulkDialog } from './bulk.js';
 import { FailuresPage } from './failures.js';
 import { connection, listenAnew } from './live.js';
-import { Overview } from './overview.js';
-import { Boundary, Empty, Notes, Title, Trouble } from './parts.js';
+import { Overview } from './overview/index.js';
+import { Boundary, Empty, Notes, Select, Title, Trouble } from './parts.js';
 import { useQuery } from './query.js';
 import { Queues } from './queues.js';
 import { href, navigate, route, storeAlias } from './router.js';
+import { readHealth } from './stores.js';
 import { Task } from './task.js';
 import { Tasks } from './tasks.js';
 import { type Theme, theme, themes } from './theme.js';
-import type { Health, Right } from './types.js';
+import type { Me } from './types.js';
 import { WorkersPage } from './workers.js';
 
 interface Page {
@@ -38,7 +39,7 @@ export function App() {
   const who = useQuery(
     'me',
     async (signal) => {
-      const read = await getGlobal<{ who: string; may: Right }>('me', {}, signal);
+      const read = await getGlobal<Me>('me', {}, signal);
       if (me.value?.who !== read.who || me.value.may !== read.may) me.value = read;
       return read;
     },
@@ -140,22 +141,15 @@ function Sidebar() {
             {me.value.who} <span class="faint">may {me.value.may}</span>
           </p>
         )}
-        <label>
-          <span>Colours</span>
-          <select
-            value={theme.value}
-            onChange={(event) => {
-              theme.value = event.currentTarget.value as Theme;
-            }}
-            data-testid="theme"
-          >
-            {themes.map((each) => (
-              <option key={each} value={each}>
-                {each === 'system' ? 'as the system' : each}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Select
+          label="Colours"
+          value={theme.value}
+          options={themes.map((each) => [each, each === 'system' ? 'as the system' : each])}
+          onSet={(value) => {
+            theme.value = value as Theme;
+          }}
+          testId="theme"
+        />
       </div>
     </header>
   );
@@ -163,7 +157,7 @@ function Sidebar() {
 
 /** Which store to look at, where there are several. */
 function StoreChoice() {
-  const health = useQuery('stores', (signal) => getGlobal<Health>('health', {}, signal), 60_000);
+  const health = useQuery('stores', readHealth, 60_000);
   const aliases = health.data?.stores.map(({ alias }) => alias) ?? [];
   const [first] = aliases;
   const isOpen = aliases.length > 1 && storeAlias.value === null;
@@ -175,23 +169,16 @@ function StoreChoice() {
   }, [isOpen, first]);
   if (aliases.length < 2) return null;
   return (
-    <label>
-      <span>Store</span>
-      <select
-        value={storeAlias.value ?? first}
-        onChange={(event) => {
-          const [name] = route.value.path;
-          navigate(href(name ? [name] : [], { store: event.currentTarget.value }));
-        }}
-        data-testid="store"
-      >
-        {aliases.map((alias) => (
-          <option key={alias} value={alias}>
-            {alias}
-          </option>
-        ))}
-      </select>
-    </label>
+    <Select
+      label="Store"
+      value={storeAlias.value ?? first ?? ''}
+      options={aliases.map((alias) => [alias, alias])}
+      onSet={(store) => {
+        const [name] = route.value.path;
+        navigate(href(name ? [name] : [], { store }));
+      }}
+      testId="store"
+    />
   );
 }
 

@@ -4,9 +4,9 @@ import { Fragment } from 'preact';
 import { useState } from 'preact/hooks';
 import { canAdmin, getGlobal } from './api.js';
 import { pretty } from './format.js';
-import { At, Empty, Loaded, Scroll, TaskLink, Title } from './parts.js';
+import { At, Empty, Head, Loaded, Scroll, TaskLink, Title } from './parts.js';
 import { useQuery } from './query.js';
-import type { AuditEntry } from './types.js';
+import type { AuditAnswer, AuditEntry } from './types.js';
 
 export function Audit() {
   if (!canAdmin()) {
@@ -22,7 +22,7 @@ export function Audit() {
 
 function Entries() {
   const audit = useQuery('audit', (signal) =>
-    getGlobal<{ entries: readonly AuditEntry[] }>('audit', { limit: 200 }, signal),
+    getGlobal<AuditAnswer>('audit', { limit: 200 }, signal),
   );
   return (
     <>
@@ -39,18 +39,16 @@ function Entries() {
             <section class="panel flush" aria-label="Changes">
               <Scroll label="Audit">
                 <table data-testid="audit">
-                  <thead>
-                    <tr>
-                      <th scope="col">When</th>
-                      <th scope="col">Who</th>
-                      <th scope="col">Did what</th>
-                      <th scope="col">To</th>
-                      <th scope="col">Outcome</th>
-                      <th scope="col">
-                        <span class="hidden">Details</span>
-                      </th>
-                    </tr>
-                  </thead>
+                  <Head
+                    columns={[
+                      'When',
+                      'Who',
+                      'Did what',
+                      'To',
+                      'Outcome',
+                      { name: 'Details', isHidden: true },
+                    ]}
+                  />
                   <tbody>
                     {entries.map((entry, index) => (
                       <Entry key={`${entries.length - index} ${entry.at}`} entry={entry} />

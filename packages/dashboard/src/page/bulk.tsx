@@ -8,7 +8,15 @@ import { canAdmin, canOperate, get, Problem, post, remove, taskPath } from './ap
 import { number, plural } from './format.js';
 import { touch } from './live.js';
 import { Dialog, Empty, TaskLink, Trouble, tell } from './parts.js';
-import type { Action, BulkAnswer, Filter, TaskPage, TaskView } from './types.js';
+import type {
+  Action,
+  ActionAnswer,
+  BulkAnswer,
+  Filter,
+  Removed,
+  TaskPage,
+  TaskView,
+} from './types.js';
 
 interface ActionWords {
   readonly name: string;
@@ -67,11 +75,11 @@ export function may(action: Action): boolean {
 export async function act(action: Action, id: string): Promise<boolean> {
   try {
     const path = taskPath(id, `/${action}`);
-    const answer: { changed?: boolean } =
-      action === 'remove' ? await remove(taskPath(id)) : await post(path);
+    const answer =
+      action === 'remove' ? await remove<Removed>(taskPath(id)) : await post<ActionAnswer>(path);
     const { done } = actionWords[action];
     const opposite = opposites[action];
-    if (answer.changed === false) tell(`${id}: nothing to do, it was so already.`);
+    if ('changed' in answer && !answer.changed) tell(`${id}: nothing to do, it was so already.`);
     else if (opposite) tell(`${done} ${id}.`, { undo: () => void act(opposite, id) });
     else tell(`${done} ${id}.`);
     return true;

@@ -7,7 +7,7 @@ import { Problem, patch, post, taskPath } from './api.js';
 import { ownZone, pretty } from './format.js';
 import { touch } from './live.js';
 import { Occurrences } from './occurrences.js';
-import { Dialog, Empty, Trouble, tell } from './parts.js';
+import { Dialog, Empty, Select, Trouble, tell } from './parts.js';
 import type { ShownTask, TaskPreview } from './types.js';
 
 interface DialogProps {
@@ -115,22 +115,13 @@ export function RescheduleDialog({ task, onClose, onSaved }: DialogProps) {
         }}
       >
         <div class="fields">
-          <label>
-            <span>When</span>
-            <select
-              value={timing.kind}
-              onChange={(event) =>
-                setTiming({ ...timing, kind: event.currentTarget.value as Kind, text: '' })
-              }
-              data-testid="timing-kind"
-            >
-              {Object.entries(kinds).map(([kind, words]) => (
-                <option key={kind} value={kind}>
-                  {words.name}
-                </option>
-              ))}
-            </select>
-          </label>
+          <Select
+            label="When"
+            value={timing.kind}
+            options={Object.entries(kinds).map(([kind, words]) => [kind, words.name])}
+            onSet={(kind) => setTiming({ ...timing, kind: kind as Kind, text: '' })}
+            testId="timing-kind"
+          />
           <div class="field grow">
             <label htmlFor={textId}>{name}</label>
             {timing.kind === 'trigger' ? (

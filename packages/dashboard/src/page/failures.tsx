@@ -1,15 +1,18 @@
 /** @jsxImportSource preact */
 
-import { get } from './api.js';
+import { useRef, useState } from 'preact/hooks';
 import { actionWords, ask, may } from './bulk.js';
 import { number } from './format.js';
 import { Empty, Loaded, Scroll, TaskLink, Title, When } from './parts.js';
 import { useQuery } from './query.js';
-import { href } from './router.js';
+import { readFailures } from './read-failures.js';
+import { href, storeAlias } from './router.js';
 import type { Failure, Failures } from './types.js';
 
+/** How many stretches of the tasks to look at, where one was not enough: each is some hundred thousand. */
+const furtherStretches = 5;
+
 export function FailuresPage() {
-  const failures = useQuery('failures', (signal) => get<Failures>('failures', {}, signal), 5000);
   return (
     <>
       <Title>Failures</Title>
@@ -17,20 +20,55 @@ export function FailuresPage() {
         Tasks that have failed for good: their attempts are used up and no occurrence is left. A
         recurring task whose last run failed goes on, and shows it in its history.
       </p>
-      <Loaded of={failures}>
-        {({ failures: groups, isComplete }) => (
-          <>
-            {!isComplete && (
-              <p class="note-line">There are more failed tasks than were counted here.</p>
-            )}
-            {groups.length === 0 && <Empty>No task has failed for good.</Empty>}
-            {groups.map((group) => (
-              <Group key={group.key} failure={group} onDone={failures.reload} />
-            ))}
-          </>
-        )}
-      </Loaded>
+      <Kinds key={storeAlias.value} />
     </>
+  );
+}
+
+function Kinds() {
+  const [stretches, setStretches] = useState(1);
+  const query = useQuery(
+    `failures ${stretches}`,
+    (signal) => readFailures(stretches, signal),
+    5000,
+  );
+  // Until more tasks have been looked at, what was there is shown.
+  const before = useRef<Failures | undefined>(undefined);
+  const data = query.data ?? before.current;
+  before.current = data;
+  const isReading = query.data === undefined && !query.problem;
+  return (
+    <Loaded of={{ data, problem: query.problem }}>
+      {({ failures: groups, isComplete }) => (
+        <>
+          {!isComplete && groups.length > 0 && (
+            <p class="note-line">
+              Not all tasks have been looked at: there may be other failures, and more of these.
+            </p>
+          )}
+          {groups.length === 0 && (
+            <Empty>
+              {isComplete
+                ? 'No task has failed for good.'
+                : 'None has failed for good among the tasks looked at so far.'}
+            </Empty>
+          )}
+          {groups.map((group) => (
+            <Group key={group.key} failure={group} onDone={query.reload} />
+          ))}
+          {!isComplete && (
+            <button
+              type="button"
+              onClick={() => setStretches(stretches + furtherStretches)}
+              disabled={isReading}
+              data-testid="more"
+            >
+              {isReading ? 'Looking…' : 'Look on'}
+            </button>
+          )}
+        </>
+      )}
+    </Loaded>
   );
 }
 

@@ -10,7 +10,7 @@ import {
   offsetText,
   ownZone,
 } from './format.js';
-import { Empty, now, Scroll, When } from './parts.js';
+import { Empty, Head, now, Scroll, When } from './parts.js';
 
 interface Row {
   readonly at: string;
@@ -36,16 +36,12 @@ export function Occurrences({ occurrences, zone, label }: OccurrencesProps) {
   return (
     <Scroll label={label}>
       <table class="occurrences" data-testid="occurrences">
-        <thead>
-          <tr>
-            <th scope="col">From now</th>
-            {zones.map((each) => (
-              <th key={each} scope="col">
-                {each === its ? `Its zone, ${each}` : `Your zone, ${each}`}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <Head
+          columns={[
+            'From now',
+            ...zones.map((each) => `${each === its ? 'Its' : 'Your'} zone, ${each}`),
+          ]}
+        />
         <tbody>
           {rowsOf(occurrences, zones).map(({ at, changes }, index) => (
             <Fragment key={`${index} ${at}`}>

@@ -126,6 +126,37 @@ export function Scroll({ label, children }: { label: string; children: Component
   );
 }
 
+interface Column {
+  readonly name: ComponentChildren;
+  readonly class?: 'number' | 'check';
+  /** Whether only those hear its name who do not see what is in it. */
+  readonly isHidden?: boolean;
+  readonly title?: string;
+}
+
+/** The head of a table. */
+export function Head({ columns }: { columns: readonly (string | Column)[] }) {
+  return (
+    <thead>
+      <tr>
+        {columns.map((column, index) => {
+          const {
+            name,
+            class: kind,
+            isHidden,
+            title,
+          }: Column = typeof column === 'string' ? { name: column } : column;
+          return (
+            <th key={index} scope="col" class={kind} title={title}>
+              {isHidden ? <span class="hidden">{name}</span> : name}
+            </th>
+          );
+        })}
+      </tr>
+    </thead>
+  );
+}
+
 /** The name of a worker, as short as it can be told apart. */
 export function Owner({ name }: { name: string }) {
   const short = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/.test(name)
@@ -153,6 +184,35 @@ export function Title({
       </h1>
       {aside && <div class="actions">{aside}</div>}
     </div>
+  );
+}
+
+interface SelectProps {
+  label: string;
+  value: string;
+  /** Each with its words. */
+  options: readonly (readonly [value: string, words: string])[];
+  onSet: (value: string) => void;
+  testId?: string;
+}
+
+/** A choice of one of several, with its label. */
+export function Select({ label, value, options, onSet, testId }: SelectProps) {
+  return (
+    <label>
+      <span>{label}</span>
+      <select
+        value={value}
+        onChange={(event) => onSet(event.currentTarget.value)}
+        data-testid={testId}
+      >
+        {options.map(([each, words]) => (
+          <option key={each} value={each}>
+            {words}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

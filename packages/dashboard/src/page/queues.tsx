@@ -3,14 +3,15 @@
 import { get } from './api.js';
 import { actionWords, ask, may } from './bulk.js';
 import { isGone } from './histograms.js';
-import { Count, Empty, Loaded, now, Owner, Scroll, Title } from './parts.js';
+import { Count, Empty, Head, Loaded, now, Owner, Scroll, Title } from './parts.js';
 import { useQuery } from './query.js';
 import { href } from './router.js';
 import type { Summary, Worker } from './types.js';
+import { useWorkers } from './use-workers.js';
 
 export function Queues() {
   const summary = useQuery('summary', (signal) => get<Summary>('summary', {}, signal), 5000);
-  const workers = useQuery('workers', (signal) => get<Worker[]>('workers', {}, signal), 5000);
+  const workers = useWorkers();
   return (
     <>
       <Title>Queues</Title>
@@ -38,24 +39,16 @@ function QueueTable({ summary, workers }: { summary: Summary; workers: readonly 
       )}
       <Scroll label="Queues">
         <table data-testid="queues">
-          <thead>
-            <tr>
-              <th scope="col">Queue</th>
-              <th scope="col" class="number">
-                Tasks
-              </th>
-              <th scope="col" class="number">
-                Workers
-              </th>
-              <th scope="col" class="number">
-                Slots
-              </th>
-              <th scope="col">Served by</th>
-              <th scope="col">
-                <span class="hidden">Actions</span>
-              </th>
-            </tr>
-          </thead>
+          <Head
+            columns={[
+              'Queue',
+              { name: 'Tasks', class: 'number' },
+              { name: 'Workers', class: 'number' },
+              { name: 'Slots', class: 'number' },
+              'Served by',
+              { name: 'Actions', isHidden: true },
+            ]}
+          />
           <tbody>
             {rows.map(([queue, count]) => {
               const serving = alive.filter(({ queues }) => queues.includes(queue));

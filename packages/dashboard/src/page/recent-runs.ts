@@ -1,6 +1,6 @@
-import { get, Problem } from './api.js';
+import { get } from './api.js';
 import { type Query, useQuery } from './query.js';
-import { storeAlias } from './router.js';
+import { readCapabilities } from './stores.js';
 import type { LatestRuns, RunView, TaskPage } from './types.js';
 
 /** A run, and whose it was. */
@@ -18,24 +18,16 @@ export interface RecentRuns {
 /** How many runs, or tasks, to look at. */
 const looked = 500;
 
-/** The stores that have no order of runs across tasks. */
-const without = new Set<string | null>();
-
 /** The newest runs; where the store has no order of them, the last of each of the first tasks. */
 export function useRecentRuns(): Query<RecentRuns> {
   return useQuery('recent runs', readRecentRuns, 10_000);
 }
 
 async function readRecentRuns(signal: AbortSignal): Promise<RecentRuns> {
-  const store = storeAlias.value;
-  if (!without.has(store)) {
-    try {
-      const { runs } = await get<LatestRuns>('runs', { limit: looked }, signal);
-      return { runs: runs.map(({ id, name: _name, ...run }) => ({ id, run })), isAll: true };
-    } catch (error) {
-      if (!(error instanceof Problem && error.code === 'SCHED_STORE_UNSUPPORTED')) throw error;
-      without.add(store);
-    }
+  const { latestRuns } = await readCapabilities(signal);
+  if (latestRuns) {
+    const { runs } = await get<LatestRuns>('runs', { limit: looked }, signal);
+    return { runs: runs.map(({ id, name: _name, ...run }) => ({ id, run })), isAll: true };
   }
   const { tasks } = await get<TaskPage>('tasks', { limit: looked }, signal);
   const runs = tasks.flatMap(({ id, lastRun }) => (lastRun ? [{ id, run: lastRun }] : []));

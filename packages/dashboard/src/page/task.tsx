@@ -2,7 +2,7 @@
 
 import { Fragment } from 'preact';
 import { useState } from 'preact/hooks';
-import { canAdmin, canOperate, get, getGlobal, Problem, taskPath } from './api.js';
+import { canAdmin, canOperate, get, Problem, taskPath } from './api.js';
 import { act, actionWords, ask } from './bulk.js';
 import { EditDialog, RescheduleDialog } from './edit.js';
 import { duration, moment, number, plural, pretty } from './format.js';
@@ -10,6 +10,7 @@ import { Occurrences } from './occurrences.js';
 import {
   At,
   Empty,
+  Head,
   Loaded,
   Ms,
   now,
@@ -26,7 +27,8 @@ import {
 } from './parts.js';
 import { useQuery } from './query.js';
 import { href, navigate, storeAlias } from './router.js';
-import type { Health, RunView, ShownTask } from './types.js';
+import { readHealth } from './stores.js';
+import type { Runs, RunView, ShownTask } from './types.js';
 import { durationMs, latenessMs, policyWords, reasonWords } from './words.js';
 
 export function Task({ id }: { id: string }) {
@@ -194,7 +196,7 @@ function About({ task }: { task: ShownTask }) {
 }
 
 function InProgress({ task: { id, lease, report, attempt, nominal } }: { task: ShownTask }) {
-  const health = useQuery('health', (signal) => getGlobal<Health>('health', {}, signal), 5000);
+  const health = useQuery('health', readHealth, 5000);
   const alias = storeAlias.value ?? health.data?.stores[0]?.alias;
   const here = health.data?.runs.find((run) => run.id === id && run.store === alias);
   return (
@@ -318,7 +320,7 @@ const mostEntries = 1000;
 function History({ id, parent }: { id: string; parent: string | null }) {
   const [limit, setLimit] = useState(firstEntries);
   const history = useQuery(`history ${id} ${limit}`, (signal) =>
-    get<{ runs: readonly RunView[] }>(taskPath(id, '/history'), { limit }, signal),
+    get<Runs>(taskPath(id, '/history'), { limit }, signal),
   );
   return (
     <Panel title="History" testId="history">
@@ -338,24 +340,18 @@ function History({ id, parent }: { id: string; parent: string | null }) {
             <>
               <Scroll label="History">
                 <table>
-                  <thead>
-                    <tr>
-                      <th scope="col">Ended</th>
-                      <th scope="col">Outcome</th>
-                      <th scope="col">Occurrence</th>
-                      <th scope="col" class="number">
-                        Late by
-                      </th>
-                      <th scope="col" class="number">
-                        Took
-                      </th>
-                      <th scope="col" class="number">
-                        Attempt
-                      </th>
-                      <th scope="col">What happened</th>
-                      <th scope="col">Worker</th>
-                    </tr>
-                  </thead>
+                  <Head
+                    columns={[
+                      'Ended',
+                      'Outcome',
+                      'Occurrence',
+                      { name: 'Late by', class: 'number' },
+                      { name: 'Took', class: 'number' },
+                      { name: 'Attempt', class: 'number' },
+                      'What happened',
+                      'Worker',
+                    ]}
+                  />
                   <tbody>
                     {runs.map((run, index) => (
                       <HistoryRow key={`${runs.length - index} ${run.endedAt}`} run={run} />

@@ -7,8 +7,10 @@ import { plural } from './format.js';
 import {
   At,
   Empty,
+  Head,
   OutcomeBadge,
   Scroll,
+  Select,
   StateBadge,
   TaskLink,
   Title,
@@ -78,20 +80,12 @@ function Filters({ filter }: { filter: Filter }) {
       onSubmit={(event) => event.preventDefault()}
       data-testid="filters"
     >
-      <label>
-        <span>State</span>
-        <select
-          value={filter.state ?? ''}
-          onChange={(event) => set('state', event.currentTarget.value)}
-        >
-          <option value="">Any</option>
-          {Object.entries(stateWords).map(([value, words]) => (
-            <option key={value} value={value}>
-              {words}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Select
+        label="State"
+        value={filter.state ?? ''}
+        options={[['', 'Any'], ...Object.entries(stateWords)]}
+        onSet={(value) => set('state', value)}
+      />
       <Choice
         label="Name"
         value={filter.name}
@@ -228,37 +222,29 @@ function List({ filter }: { filter: Filter }) {
     else next.delete(id);
     setSelected(next);
   };
+  const all = (
+    <input
+      type="checkbox"
+      aria-label="Select all that are shown"
+      checked={isAll}
+      ref={(box) => {
+        if (box) box.indeterminate = chosen.length > 0 && !isAll;
+      }}
+      onChange={() => setSelected(isAll ? new Set() : new Set(tasks.map(({ id }) => id)))}
+    />
+  );
   return (
     <section aria-label="List of tasks" class="panel flush">
       <Bar filter={filter} chosen={chosen} onNone={() => setSelected(new Set())} onDone={done} />
       <Trouble problem={trouble ?? query.problem} />
       <Scroll label="Tasks">
         <table data-testid="tasks" aria-busy={isReading}>
-          <thead>
-            <tr>
-              <th scope="col" class="check">
-                <input
-                  type="checkbox"
-                  aria-label="Select all that are shown"
-                  checked={isAll}
-                  ref={(box) => {
-                    if (box) box.indeterminate = chosen.length > 0 && !isAll;
-                  }}
-                  onChange={() =>
-                    setSelected(isAll ? new Set() : new Set(tasks.map(({ id }) => id)))
-                  }
-                />
-              </th>
-              <th scope="col">Id</th>
-              <th scope="col">State</th>
-              <th scope="col">Name</th>
-              <th scope="col">Queue</th>
-              <th scope="col">Group</th>
-              <th scope="col">Trigger</th>
-              <th scope="col">Next run</th>
-              <th scope="col">Last run</th>
-            </tr>
-          </thead>
+          <Head
+            columns={[
+              { name: all, class: 'check' },
+              ...['Id', 'State', 'Name', 'Queue', 'Group', 'Trigger', 'Next run', 'Last run'],
+            ]}
+          />
           <tbody>
             {tasks.map((task) => (
               <Row key={task.id} task={task} isChosen={selected.has(task.id)} onToggle={toggle} />

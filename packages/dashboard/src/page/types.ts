@@ -1,153 +1,52 @@
-/** What the API answers, as far as the page looks at it. */
+/** What the API takes and answers, under the names that the page has for it. */
 
-import type { AuditEntry, Right, RunView, TaskView, TriggerView } from '@sched/http';
+import type { Answers, Bodies, TaskView } from '@sched/http';
 
-export type { AuditEntry, Right, RunView, TaskView };
+export type { RunView, TaskView } from '@sched/http';
 
 export type TaskState = TaskView['state'];
 
-/** A task that is shown by itself. */
-export interface ShownTask extends TaskView {
-  readonly occurrences: readonly string[] | null;
-}
+export type Me = Answers['getMe'];
 
-export interface TaskPage {
-  readonly tasks: readonly TaskView[];
-  readonly next: string | null;
-}
+export type TaskPage = Answers['listTasks'];
+
+/** A task that is shown by itself. */
+export type ShownTask = Answers['getTask'];
+
+export type TaskPreview = Answers['previewTask'];
+
+export type Runs = Answers['getHistory'];
 
 /** The newest runs of all tasks. */
-export interface LatestRuns {
-  readonly runs: readonly (RunView & { readonly id: string; readonly name: string | null })[];
-}
+export type LatestRuns = Answers['listRuns'];
 
-interface UpcomingRun {
-  readonly id: string;
-  readonly name: string;
-  readonly queue: string;
-  readonly at: string;
-}
+export type Upcoming = Answers['listUpcoming'];
 
-export interface Upcoming {
-  readonly runs: readonly UpcomingRun[];
-  readonly isComplete: boolean;
-}
+export type Summary = Answers['getSummary'];
 
-interface Counted<T> {
-  readonly value: T;
-  readonly count: number | null;
-}
+export type Worker = Answers['listWorkers'][number];
 
-export interface Summary {
-  readonly isComplete: boolean;
-  readonly total: number | null;
-  readonly states: readonly Counted<TaskState>[];
-  readonly queues: readonly Counted<string>[];
-  readonly groups: readonly Counted<string | null>[];
-  readonly names: readonly Counted<string>[];
-}
+export type MinuteCounts = Worker['minutes'][number];
 
-export interface Histogram {
-  readonly bounds: readonly number[];
-  readonly counts: readonly number[];
-}
+export type Histogram = Worker['lateness'];
 
-export interface MinuteCounts {
-  readonly minute: string;
-  readonly succeeded: number;
-  readonly failed: number;
-  readonly retried: number;
-  readonly interrupted: number;
-  readonly skipped: number;
-}
+export type Failures = Answers['listFailures'];
 
-export interface Worker {
-  readonly owner: string;
-  readonly host: string | null;
-  readonly pid: number | null;
-  readonly startedAt: string;
-  readonly seenAt: string;
-  readonly tasks: readonly string[];
-  readonly queues: readonly string[];
-  readonly concurrency: number;
-  readonly running: number;
-  readonly waiting: number;
-  readonly settling: number;
-  readonly minutes: readonly MinuteCounts[];
-  readonly lateness: Histogram;
-  readonly duration: Histogram;
-}
+export type Failure = Failures['failures'][number];
 
-export interface Failure {
-  readonly key: string;
-  readonly name: string;
-  readonly error: { readonly name: string; readonly message: string; readonly code?: string };
-  readonly count: number;
-  readonly newest: string | null;
-  readonly ids: readonly string[];
-}
+export type Health = Answers['getHealth'];
 
-export interface Failures {
-  readonly failures: readonly Failure[];
-  readonly isComplete: boolean;
-}
+export type AuditAnswer = Answers['listAudit'];
 
-interface StoreHealth {
-  readonly alias: string;
-  readonly name: string;
-  readonly isUp: boolean;
-  readonly latencyMs: number;
-  readonly clockOffsetMs: number | null;
-  readonly error: { readonly code: string; readonly message: string } | null;
-}
+export type AuditEntry = AuditAnswer['entries'][number];
 
-export interface Health {
-  readonly state: 'idle' | 'running' | 'stopping' | 'stopped';
-  readonly owner: string;
-  readonly runs: readonly {
-    readonly id: string;
-    readonly store: string;
-    readonly startedAt: string;
-  }[];
-  readonly stores: readonly StoreHealth[];
-}
+export type ActionAnswer = Answers['pauseTask'];
 
-interface Previewed {
-  readonly trigger: TriggerView | null;
-  readonly occurrences: readonly string[];
-}
+export type Removed = Answers['removeTask'];
 
-export interface TaskPreview {
-  readonly current: {
-    readonly trigger: TriggerView | null;
-    readonly occurrences: readonly string[] | null;
-  };
-  readonly proposed: Previewed;
-}
+export type BulkAnswer = Answers['changeTasks'];
 
-export type Action = 'pause' | 'resume' | 'run' | 'cancel' | 'retry' | 'remove';
-
-export interface BulkAnswer {
-  readonly dryRun: boolean;
-  readonly matched: number;
-  readonly isComplete: boolean;
-  readonly changed: number;
-  readonly failures: readonly {
-    readonly id: string;
-    readonly code: string;
-    readonly message: string;
-  }[];
-  readonly next: string | null;
-}
+export type Action = Bodies['changeTasks']['action'];
 
 /** Which tasks are listed or changed. */
-export interface Filter {
-  readonly state?: TaskState;
-  readonly name?: string;
-  readonly queue?: string;
-  readonly group?: string;
-  readonly ungrouped?: boolean;
-  readonly paused?: boolean;
-  readonly idPrefix?: string;
-  readonly failure?: string;
-}
+export type Filter = NonNullable<Bodies['changeTasks']['filter']>;

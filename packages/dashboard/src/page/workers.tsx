@@ -2,10 +2,11 @@
 
 import { duration, number } from './format.js';
 import { isGone, perMinute, quantile, totals } from './histograms.js';
-import { Throughput, throughputNote, useWorkers } from './overview.js';
-import { Empty, Loaded, Ms, now, Panel, Scroll, Title, When } from './parts.js';
+import { Empty, Head, Loaded, Ms, now, Panel, Scroll, Title, When } from './parts.js';
 import { href } from './router.js';
+import { Throughput, throughputNote } from './throughput.js';
 import type { Histogram, Worker } from './types.js';
+import { useWorkers } from './use-workers.js';
 
 export function WorkersPage() {
   const workers = useWorkers();
@@ -152,17 +153,13 @@ function Spread({ title, histogram }: { title: string; histogram: Histogram }) {
           </p>
           <Scroll label={`${title}: how often`}>
             <table class="bars">
-              <thead>
-                <tr>
-                  <th scope="col">At most</th>
-                  <th scope="col" class="number">
-                    Runs
-                  </th>
-                  <th scope="col">
-                    <span class="hidden">Share</span>
-                  </th>
-                </tr>
-              </thead>
+              <Head
+                columns={[
+                  'At most',
+                  { name: 'Runs', class: 'number' },
+                  { name: 'Share', isHidden: true },
+                ]}
+              />
               <tbody>
                 {rows.map(({ words, count }) => (
                   <tr key={words}>

@@ -66,7 +66,7 @@ await describeInBrowser(`${title}, in SQLite,`, (browser) => {
 await describeInBrowser(
   title,
   (browser, postgres) => {
-    test('shows them page by page', async () => testSize(browser, await createSite(postgres.url)));
+    test('shows them page by page', async () => testSize(browser, await createSite(postgres)));
   },
   'postgres',
 );

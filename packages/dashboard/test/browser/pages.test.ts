@@ -1,5 +1,7 @@
 import { request } from 'node:http';
 import { type DataStore, every } from '@sched/core';
+import { createDashboard } from '@sched/dashboard';
+import { toNodeListener } from '@sched/http/node';
 import {
   type Browser,
   describeInBrowser,
@@ -7,31 +9,20 @@ import {
   violations,
   visit,
 } from '@sched-tooling/browser';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import {
   createSite,
   listen,
+  pages,
   populate,
   report,
   type Site,
+  settled,
   until,
   type WorkerProcess,
 } from './site.js';
 
-const pages = ['Overview', 'Tasks', 'Failures', 'Queues', 'Workers', 'Audit'];
-
 const schemes = ['light', 'dark'] as const;
-
-/** Waits until everything on the page has been read, and the server tells what happens. */
-async function settled(page: Page, heading: string): Promise<void> {
-  await page.getByRole('heading', { level: 1, name: heading }).waitFor();
-  await page.getByText('Live', { exact: true }).waitFor();
-  await page.waitForFunction(() => !document.body.textContent?.includes('Loading…'));
-  // What can be scrolled is told apart once it has its size, which is after it has been drawn.
-  await page.evaluate(
-    () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
-  );
-}
 
 const task = (page: Page, id: string) => page.goto(`${page.url().split('#')[0]}#/tasks/${id}`);
 
@@ -232,6 +223,30 @@ function testPages(browser: () => Browser, createSiteHere: () => Promise<Site>):
     });
   });
 
+  test('failures of which the server has not seen all are told as such, and looked for on demand', async () => {
+    const dashboard = createDashboard({
+      ...{ scheduler: site.scheduler, audit: () => {}, limits: { tasksPerRequest: 1 } },
+      authorize: () => ({ who: 'ada', may: 'read' }),
+    });
+    const server = await listen(toNodeListener(dashboard));
+    onTestFinished(async () => {
+      await dashboard.close();
+      await server.close();
+    });
+    await visit(browser(), `${server.origin}/#/failures`, async (page) => {
+      await settled(page, 'Failures');
+      const group = page.getByTestId('failure').filter({ hasText: 'The printer is on fire' });
+      await group.getByText('1 of invoice').waitFor();
+      await page.getByText('Not all tasks have been looked at').waitFor();
+      await page.getByTestId('more').click();
+      await group.getByText('2 of invoice').waitFor();
+      for (const id of ['invoice-1', 'invoice-2'])
+        await group.getByRole('link', { name: id }).waitFor();
+      await page.getByTestId('more').waitFor({ state: 'detached' });
+      expect(await violations(page)).toEqual([]);
+    });
+  });
+
   test('failures are retried all at once, after a count', async () => {
     await visit(browser(), `${site.url}#/failures`, async (page) => {
       await settled(page, 'Failures');
@@ -335,6 +350,6 @@ await describeInBrowser('the dashboard over SQLite', (browser) => {
 
 await describeInBrowser(
   'the dashboard',
-  (browser, postgres) => testPages(browser, () => createSite(postgres.url)),
+  (browser, postgres) => testPages(browser, () => createSite(postgres)),
   'postgres',
 );

@@ -9,13 +9,20 @@ import { fileURLToPath } from 'node:url';
 import { createScheduler, type DataStore, defineTask, every, type Scheduler } from '@sched/core';
 import { createDashboard } from '@sched/dashboard';
 import { toNodeListener } from '@sched/http/node';
+import { MysqlDataStore } from '@sched/mysql';
 import { PostgresDataStore } from '@sched/postgres';
+import { RedisDataStore } from '@sched/redis';
 import { SqliteDataStore } from '@sched/sqlite';
+import type { Page } from '@sched-tooling/browser';
+import type { RunningService } from '@sched-tooling/services';
 import { vi } from 'vitest';
 
 export const mail = defineTask<{ to: string }>('mail');
 export const report = defineTask<{ year: number }>('report');
 const invoice = defineTask('invoice');
+
+/** A database server, of those that the services have. */
+type Database = Pick<RunningService, 'name' | 'url'>;
 
 /** Where tasks are, in a form that another process can be told. */
 type Place =
@@ -23,6 +30,10 @@ type Place =
   | {
       readonly kind: 'postgres';
       readonly options: { readonly url: string; readonly schema: string };
+    }
+  | {
+      readonly kind: 'mysql' | 'redis';
+      readonly options: { readonly url: string; readonly namespace: string };
     };
 
 /** A worker that runs in a process of its own. */
@@ -46,17 +57,13 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** @param postgresUrl the server to have the tasks on; without one they are in an SQLite file */
-export async function createSite(postgresUrl?: string): Promise<Site> {
+/** @param on the server to have the tasks on; without one they are in an SQLite file */
+export async function createSite(on?: Database): Promise<Site> {
   const folder = mkdtempSync(join(tmpdir(), 'sched-site-'));
-  const schema = `dashboard_${crypto.randomUUID().slice(0, 8)}`;
-  const place: Place = postgresUrl
-    ? { kind: 'postgres', options: { url: postgresUrl, schema } }
+  const place: Place = on
+    ? placeOn(on)
     : { kind: 'sqlite', options: { path: join(folder, 'tasks.db') } };
-  const store =
-    place.kind === 'postgres'
-      ? new PostgresDataStore(place.options)
-      : new SqliteDataStore(place.options);
+  const store = storeAt(place);
   const scheduler = createScheduler({ store, tasks: [mail, report, invoice] });
   const dashboard = createDashboard({
     ...{ scheduler, basePath: '/sched', audit: () => {} },
@@ -80,6 +87,19 @@ export async function createSite(postgresUrl?: string): Promise<Site> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function placeOn({ name, url }: Database): Place {
+  const own = `dashboard_${crypto.randomUUID().slice(0, 8)}`;
+  if (name === 'postgres') return { kind: name, options: { url, schema: own } };
+  if (name === 'mysql' || name === 'redis') return { kind: name, options: { url, namespace: own } };
+  throw new Error(`No dashboard is tested on ${name}.`);
+}
+
+function storeAt({ kind, options }: Place): DataStore {
+  if (kind === 'sqlite') return new SqliteDataStore(options);
+  if (kind === 'postgres') return new PostgresDataStore(options);
+  return kind === 'mysql' ? new MysqlDataStore(options) : new RedisDataStore(options);
 }
 
 async function startWorker(order: object): Promise<WorkerProcess> {
@@ -126,6 +146,19 @@ export async function until(condition: () => Promise<boolean> | boolean): Promis
       if (!(await condition())) throw new Error(`It did not come about: ${condition}`);
     },
     { timeout: 60_000, interval: 50 },
+  );
+}
+
+export const pages = ['Overview', 'Tasks', 'Failures', 'Queues', 'Workers', 'Audit'];
+
+/** Waits until everything on the page has been read, and the server tells what happens. */
+export async function settled(page: Page, heading: string): Promise<void> {
+  await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+  await page.getByText('Live', { exact: true }).waitFor();
+  await page.waitForFunction(() => !document.body.textContent?.includes('Loading…'));
+  // What can be scrolled is told apart once it has its size, which is after it has been drawn.
+  await page.evaluate(
+    () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
   );
 }
 

@@ -2,11 +2,17 @@
 // that wait may end.
 
 import { createScheduler, defineTask, PermanentError } from '@sched/core';
+import { MysqlDataStore } from '@sched/mysql';
 import { PostgresDataStore } from '@sched/postgres';
+import { RedisDataStore } from '@sched/redis';
 import { SqliteDataStore } from '@sched/sqlite';
 
 const { kind, options, owner, queues } = JSON.parse(process.argv[2] ?? '{}');
-const Store = { sqlite: SqliteDataStore, postgres: PostgresDataStore }[kind];
+const stores = {
+  ...{ sqlite: SqliteDataStore, postgres: PostgresDataStore },
+  ...{ mysql: MysqlDataStore, redis: RedisDataStore },
+};
+const Store = stores[kind];
 
 let release = () => {};
 const released = new Promise((resolve) => {

@@ -22,6 +22,11 @@ export const actions = {
 
 export type Action = keyof typeof actions;
 
+export const actionAnswerSchema = v.strictObject({
+  changed: v.pipe(v.boolean(), v.description('False where it was so already.')),
+  childId: v.optional(v.pipe(v.string(), v.description('The task that `run` created.'))),
+});
+
 function action(name: Exclude<Action, 'remove'>, summary: string): Route {
   return route({
     method: 'POST',
@@ -30,10 +35,7 @@ function action(name: Exclude<Action, 'remove'>, summary: string): Route {
     summary,
     may: 'operate',
     query: storeQuery,
-    answer: v.strictObject({
-      changed: v.pipe(v.boolean(), v.description('False where it was so already.')),
-      childId: v.optional(v.pipe(v.string(), v.description('The task that `run` created.'))),
-    }),
+    answer: actionAnswerSchema,
     async handle(call) {
       const { client, id } = call;
       const act: Act = actions[name];

@@ -2,9 +2,10 @@ import { isSchedError, type ListFilter, type TaskInfo } from '@sched/core';
 import * as v from 'valibot';
 import { readCursor, writeCursor } from '../cursor.js';
 import { failureOf } from '../failure-groups.js';
+import type { Limits } from '../options.js';
 import { errorView, refuse } from '../problem.js';
 import { type Call, route } from '../route.js';
-import { scan } from '../scan.js';
+import { type ScanLimits, scan } from '../scan.js';
 import { cursorEntry, filterOf, searchEntries, storeQuery, taskId } from '../schemas.js';
 import { type Act, type Action, actions } from './actions.js';
 
@@ -25,7 +26,7 @@ const selectionSchema = v.strictObject({
   ),
 });
 
-const bulkSchema = v.strictObject({
+export const bulkSchema = v.strictObject({
   action: v.picklist(['pause', 'resume', 'run', 'cancel', 'retry', 'remove']),
   ...selectionSchema.entries,
   dryRun: v.pipe(
@@ -43,6 +44,15 @@ const bulkSchema = v.strictObject({
 
 type Bulk = v.InferOutput<typeof bulkSchema>;
 
+export const bulkAnswerSchema = v.strictObject({
+  dryRun: v.boolean(),
+  matched: v.pipe(v.number(), v.description('How many tasks were looked at, or match.')),
+  isComplete: v.pipe(v.boolean(), v.description('False where there are more.')),
+  changed: v.number(),
+  failures: v.array(v.strictObject({ id: v.string(), code: v.string(), message: v.string() })),
+  next: v.pipe(v.nullable(v.string()), v.description('The cursor with which to go on.')),
+});
+
 export const bulk = route({
   method: 'POST',
   path: '/bulk',
@@ -52,14 +62,7 @@ export const bulk = route({
   may: 'operate',
   query: storeQuery,
   body: bulkSchema,
-  answer: v.strictObject({
-    dryRun: v.boolean(),
-    matched: v.pipe(v.number(), v.description('How many tasks were looked at, or match.')),
-    isComplete: v.pipe(v.boolean(), v.description('False where there are more.')),
-    changed: v.number(),
-    failures: v.array(v.strictObject({ id: v.string(), code: v.string(), message: v.string() })),
-    next: v.pipe(v.nullable(v.string()), v.description('The cursor with which to go on.')),
-  }),
+  answer: bulkAnswerSchema,
   async handle(call) {
     const { action, ids, filter, dryRun = true, atMost } = call.body;
     call.assertMay(action === 'remove' ? 'admin' : 'operate');
@@ -100,7 +103,7 @@ async function counted({ client, body, limits }: BulkCall) {
   // The store counts by itself what it can filter by itself.
   if (others === null) return { matched: await client.count(wanted), isComplete: true };
   let matched = 0;
-  const next = await scan(client, wanted, limits.tasksPerRequest, (tasks) => {
+  const next = await scan(client, wanted, boundsOf(limits), (tasks) => {
     matched += tasks.filter(isWanted).length;
   });
   return { matched, isComplete: next === null };
@@ -157,7 +160,7 @@ async function applied(call: BulkCall, action: Action) {
       const take = (tasks: readonly TaskInfo[]) =>
         changeAll(tasks.filter(matches).map(({ id }) => id));
       const from = readCursor(listing, body.cursor);
-      next = await scan(client, wanted, limits.tasksPerRequest, take, from);
+      next = await scan(client, wanted, boundsOf(limits), take, from);
     }
   } catch (error) {
     outcome = isSchedError(error) ? error.code : 'SCHED_INTERNAL';
@@ -189,6 +192,11 @@ function readFilter(filter: Bulk['filter']) {
       task.id.startsWith(idPrefix ?? '') &&
       (failure === undefined || failureOf(task).key === failure),
   };
+}
+
+/** Whoever acts on many waits for it, so it may take as many pages as it takes to see these tasks. */
+function boundsOf({ tasksPerRequest }: Limits): ScanLimits {
+  return { tasks: tasksPerRequest, pages: tasksPerRequest };
 }
 
 function isOfStore(code: string): boolean {

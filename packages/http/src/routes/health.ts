@@ -4,6 +4,49 @@ import { route } from '../route.js';
 
 const moment = v.pipe(v.string(), v.isoTimestamp());
 
+export const healthSchema = v.strictObject({
+  state: v.pipe(
+    v.picklist(['idle', 'running', 'stopping', 'stopped']),
+    v.description('`idle`: it has not been started, and runs nothing.'),
+  ),
+  owner: v.string(),
+  running: v.number(),
+  waiting: v.number(),
+  settling: v.number(),
+  runs: v.array(
+    v.strictObject({
+      id: v.string(),
+      name: v.string(),
+      store: v.string(),
+      queue: v.string(),
+      nominal: moment,
+      attempt: v.number(),
+      token: v.number(),
+      startedAt: moment,
+    }),
+  ),
+  stores: v.array(
+    v.strictObject({
+      alias: v.string(),
+      name: v.string(),
+      capabilities: v.pipe(
+        v.strictObject({
+          history: v.pipe(v.boolean(), v.description('Whether it keeps the runs of a task.')),
+          latestRuns: v.pipe(
+            v.boolean(),
+            v.description('Whether it has the newest runs of all tasks: `/runs`.'),
+          ),
+        }),
+        v.description('What not every store can do. Known of one that is down, too.'),
+      ),
+      isUp: v.boolean(),
+      latencyMs: v.number(),
+      clockOffsetMs: v.nullable(v.number()),
+      error: v.nullable(v.strictObject({ code: v.string(), message: v.string() })),
+    }),
+  ),
+});
+
 export const health = route({
   method: 'GET',
   path: '/health',
@@ -12,38 +55,7 @@ export const health = route({
     'How the scheduler of this process and its stores are doing, and what runs in this process.',
   may: 'read',
   query: v.strictObject({}),
-  answer: v.strictObject({
-    state: v.pipe(
-      v.picklist(['idle', 'running', 'stopping', 'stopped']),
-      v.description('`idle`: it has not been started, and runs nothing.'),
-    ),
-    owner: v.string(),
-    running: v.number(),
-    waiting: v.number(),
-    settling: v.number(),
-    runs: v.array(
-      v.strictObject({
-        id: v.string(),
-        name: v.string(),
-        store: v.string(),
-        queue: v.string(),
-        nominal: moment,
-        attempt: v.number(),
-        token: v.number(),
-        startedAt: moment,
-      }),
-    ),
-    stores: v.array(
-      v.strictObject({
-        alias: v.string(),
-        name: v.string(),
-        isUp: v.boolean(),
-        latencyMs: v.number(),
-        clockOffsetMs: v.nullable(v.number()),
-        error: v.nullable(v.strictObject({ code: v.string(), message: v.string() })),
-      }),
-    ),
-  }),
+  answer: healthSchema,
   async handle({ scheduler }) {
     const { runs, stores, ...rest } = await scheduler.health();
     return {
@@ -53,9 +65,13 @@ export const health = route({
         nominal: run.nominal.toISOString(),
         startedAt: run.startedAt.toISOString(),
       })),
-      stores: Object.entries(stores).map(([alias, { error, ...report }]) => ({
+      stores: Object.entries(stores).map(([alias, { error, capabilities, ...report }]) => ({
         alias,
         ...report,
+        capabilities: {
+          history: capabilities.history,
+          latestRuns: capabilities.latestHistory,
+        },
         error: error && errorView(error),
       })),
     };

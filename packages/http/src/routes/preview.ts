@@ -6,7 +6,7 @@ import { defined, limitEntry, readTrigger, storeQuery, taskId, whenSchema } from
 import { occurrencesOf, occurrencesSchema, triggerSchema, triggerView } from '../views.js';
 
 const moment = v.pipe(v.string(), v.isoTimestamp());
-const previewSchema = v.strictObject({
+export const previewSchema = v.strictObject({
   trigger: v.nullable(triggerSchema),
   occurrences: v.pipe(v.array(moment), v.description('When it would run.')),
 });
@@ -30,6 +30,11 @@ export const preview = route({
   },
 });
 
+export const taskPreviewSchema = v.strictObject({
+  current: v.strictObject({ trigger: v.nullable(triggerSchema), occurrences: occurrencesSchema }),
+  proposed: previewSchema,
+});
+
 export const previewTask = route({
   method: 'POST',
   path: '/tasks/{id}/preview',
@@ -39,10 +44,7 @@ export const previewTask = route({
   may: 'read',
   query: storeQuery,
   body: v.strictObject({ ...whenSchema.entries, count: limitEntry(100, 10) }),
-  answer: v.strictObject({
-    current: v.strictObject({ trigger: v.nullable(triggerSchema), occurrences: occurrencesSchema }),
-    proposed: previewSchema,
-  }),
+  answer: taskPreviewSchema,
   async handle({ client, id, body: { count = 10, ...given } }) {
     const task = await client.get(id);
     if (!task) throw notFound(id);

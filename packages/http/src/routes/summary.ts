@@ -1,22 +1,32 @@
 import type { TaskState } from '@sched/core';
 import * as v from 'valibot';
 import { route } from '../route.js';
-import { scan } from '../scan.js';
+import { pagesAtOnce, scan } from '../scan.js';
 import { storeQuery } from '../schemas.js';
 import { stateSchema } from '../views.js';
 
 /** How many tasks to look at. */
 const looked = 1000;
 
-const values = v.array(
-  v.strictObject({
-    value: v.nullable(v.string()),
-    count: v.pipe(
-      v.nullable(v.number()),
-      v.description('Null where there are too many tasks to count them here: ask `/count`.'),
-    ),
-  }),
+const counted = v.pipe(
+  v.nullable(v.number()),
+  v.description('Null where there are too many tasks to count them here: ask `/count`.'),
 );
+const labels = v.array(v.strictObject({ value: v.string(), count: counted }));
+
+export const summarySchema = v.strictObject({
+  isComplete: v.pipe(
+    v.boolean(),
+    v.description(
+      'Whether these are all tasks. Otherwise there may be other values, and no count is known.',
+    ),
+  ),
+  total: v.nullable(v.number()),
+  states: v.array(v.strictObject({ value: stateSchema, count: counted })),
+  queues: labels,
+  groups: v.array(v.strictObject({ value: v.nullable(v.string()), count: counted })),
+  names: labels,
+});
 
 export const summary = route({
   method: 'GET',
@@ -25,19 +35,7 @@ export const summary = route({
   summary: `Which states, queues, groups and names there are, as the first ${looked} tasks show. Never reads more.`,
   may: 'read',
   query: storeQuery,
-  answer: v.strictObject({
-    isComplete: v.pipe(
-      v.boolean(),
-      v.description(
-        'Whether these are all tasks. Otherwise there may be other values, and no count is known.',
-      ),
-    ),
-    total: v.nullable(v.number()),
-    states: v.array(v.strictObject({ value: stateSchema, count: v.nullable(v.number()) })),
-    queues: values,
-    groups: values,
-    names: values,
-  }),
+  answer: summarySchema,
   async handle({ client }) {
     const found = {
       states: new Map<TaskState, number>(),
@@ -46,7 +44,8 @@ export const summary = route({
       names: new Map<string, number>(),
     };
     let total = 0;
-    const next = await scan(client, {}, looked, (tasks) => {
+    const bounds = { tasks: looked, pages: pagesAtOnce };
+    const next = await scan(client, {}, bounds, (tasks) => {
       total += tasks.length;
       for (const { state, queue, group, name } of tasks) {
         increase(found.states, state);

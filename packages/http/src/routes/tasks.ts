@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { audited, auditedExisting, notFound } from '../audited.js';
 import { readCursor, writeCursor } from '../cursor.js';
 import { type Call, route } from '../route.js';
+import { pagesAtOnce } from '../scan.js';
 import {
   changesSchema,
   cursorEntry,
@@ -18,8 +19,10 @@ import {
 } from '../schemas.js';
 import { occurrencesOf, shownSchema, taskSchema, taskView } from '../views.js';
 
-/** How many pages of a store to read for one page of those whose ids begin in some way. */
-const pagesAtOnce = 20;
+export const taskPageSchema = v.strictObject({
+  tasks: v.array(taskSchema),
+  next: v.pipe(v.nullable(v.string()), v.description('The cursor of the next page.')),
+});
 
 export const listTasks = route({
   method: 'GET',
@@ -38,10 +41,7 @@ export const listTasks = route({
       v.description('Whether to send payloads, too, which may be large. Default false.'),
     ),
   }),
-  answer: v.strictObject({
-    tasks: v.array(taskSchema),
-    next: v.pipe(v.nullable(v.string()), v.description('The cursor of the next page.')),
-  }),
+  answer: taskPageSchema,
   async handle({ client, query, redact }) {
     const { store, limit = 100, cursor, payloads = false, idPrefix = '', ...given } = query;
     const filter = filterOf(given);
@@ -67,6 +67,8 @@ export const listTasks = route({
   },
 });
 
+export const countSchema = v.strictObject({ count: v.number() });
+
 export const countTasks = route({
   method: 'GET',
   path: '/count',
@@ -74,10 +76,15 @@ export const countTasks = route({
   summary: 'How many tasks match. Takes longer the more there are.',
   may: 'read',
   query: filterQuery,
-  answer: v.strictObject({ count: v.number() }),
+  answer: countSchema,
   async handle({ client, query: { store: _store, ...given } }) {
     return { count: await client.count(filterOf(given)) };
   },
+});
+
+export const createdSchema = v.strictObject({
+  outcome: v.picklist(['created', 'updated', 'replaced', 'unchanged']),
+  task: v.nullable(shownSchema),
 });
 
 export const createTask = route({
@@ -88,10 +95,7 @@ export const createTask = route({
   may: 'admin',
   query: storeQuery,
   body: newTaskSchema,
-  answer: v.strictObject({
-    outcome: v.picklist(['created', 'updated', 'replaced', 'unchanged']),
-    task: v.nullable(shownSchema),
-  }),
+  answer: createdSchema,
   async handle(call) {
     const { client, body } = call;
     const { task, id, payload, queue, group, onConflict = 'error', debounce, ...when } = body;
@@ -147,6 +151,8 @@ export const updateTask = route({
   },
 });
 
+export const removedSchema = v.strictObject({ removed: v.literal(1) });
+
 export const removeTask = route({
   method: 'DELETE',
   path: '/tasks/{id}',
@@ -154,7 +160,7 @@ export const removeTask = route({
   summary: 'Removes a task, also while it runs. Its history stays.',
   may: 'admin',
   query: storeQuery,
-  answer: v.strictObject({ removed: v.literal(1) }),
+  answer: removedSchema,
   async handle(call) {
     const { client, id } = call;
     await auditedExisting(call, () => client.remove(id));

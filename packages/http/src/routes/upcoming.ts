@@ -1,7 +1,7 @@
 import type { TaskClient, TaskInfo } from '@sched/core';
 import * as v from 'valibot';
 import { route } from '../route.js';
-import { scan } from '../scan.js';
+import { pagesAtOnce, scan } from '../scan.js';
 import { filterOf, label, limitEntry, storeEntries } from '../schemas.js';
 import { occurrencesOf } from '../views.js';
 
@@ -10,11 +10,26 @@ const looked = 2000;
 
 const moment = v.pipe(v.string(), v.isoTimestamp());
 
+export const upcomingSchema = v.strictObject({
+  runs: v.array(
+    v.strictObject({
+      id: v.string(),
+      name: v.string(),
+      queue: v.string(),
+      at: v.pipe(moment, v.description('In the past where it is due already.')),
+    }),
+  ),
+  isComplete: v.pipe(
+    v.boolean(),
+    v.description('Whether these are all tasks. Otherwise others may run before these.'),
+  ),
+});
+
 export const upcoming = route({
   method: 'GET',
   path: '/upcoming',
   operation: 'listUpcoming',
-  summary: `What runs next, the soonest first, among the first ${looked} tasks that are scheduled and some that run. Never reads more.`,
+  summary: `What runs next, the soonest first, among the first ${looked} tasks that are scheduled and some that run. Reads no more than that, and no more than ${pagesAtOnce} pages of the store.`,
   may: 'read',
   query: v.strictObject({
     ...storeEntries,
@@ -23,23 +38,11 @@ export const upcoming = route({
     group: v.optional(label),
     limit: limitEntry(1000, 100),
   }),
-  answer: v.strictObject({
-    runs: v.array(
-      v.strictObject({
-        id: v.string(),
-        name: v.string(),
-        queue: v.string(),
-        at: v.pipe(moment, v.description('In the past where it is due already.')),
-      }),
-    ),
-    isComplete: v.pipe(
-      v.boolean(),
-      v.description('Whether these are all tasks. Otherwise others may run before these.'),
-    ),
-  }),
+  answer: upcomingSchema,
   async handle({ client, query: { store: _store, limit = 100, ...given } }) {
     let soonest: TaskInfo[] = [];
-    const next = await scan(client, filterOf({ ...given, state: 'scheduled' }), looked, (tasks) => {
+    const filter = filterOf({ ...given, state: 'scheduled' });
+    const next = await scan(client, filter, { tasks: looked, pages: pagesAtOnce }, (tasks) => {
       soonest = [...soonest, ...tasks].sort((a, b) => timeOf(a) - timeOf(b)).slice(0, limit);
     });
     // Few run at a time, and a store that has to look for them among many gives up now and then.

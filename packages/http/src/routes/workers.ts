@@ -11,6 +11,34 @@ const histogram = v.strictObject({
   ),
 });
 
+export const workersSchema = v.array(
+  v.strictObject({
+    owner: v.string(),
+    host: v.nullable(v.string()),
+    pid: v.nullable(v.number()),
+    startedAt: moment,
+    seenAt: moment,
+    tasks: v.array(v.string()),
+    queues: v.array(v.string()),
+    concurrency: v.number(),
+    running: v.number(),
+    waiting: v.number(),
+    settling: v.number(),
+    minutes: v.array(
+      v.strictObject({
+        minute: moment,
+        succeeded: v.number(),
+        failed: v.number(),
+        retried: v.number(),
+        interrupted: v.number(),
+        skipped: v.number(),
+      }),
+    ),
+    lateness: histogram,
+    duration: histogram,
+  }),
+);
+
 export const workers = route({
   method: 'GET',
   path: '/workers',
@@ -18,33 +46,7 @@ export const workers = route({
   summary: 'The schedulers that are at work on a store, in whatever process, as each said last.',
   may: 'read',
   query: storeQuery,
-  answer: v.array(
-    v.strictObject({
-      owner: v.string(),
-      host: v.nullable(v.string()),
-      pid: v.nullable(v.number()),
-      startedAt: moment,
-      seenAt: moment,
-      tasks: v.array(v.string()),
-      queues: v.array(v.string()),
-      concurrency: v.number(),
-      running: v.number(),
-      waiting: v.number(),
-      settling: v.number(),
-      minutes: v.array(
-        v.strictObject({
-          minute: moment,
-          succeeded: v.number(),
-          failed: v.number(),
-          retried: v.number(),
-          interrupted: v.number(),
-          skipped: v.number(),
-        }),
-      ),
-      lateness: histogram,
-      duration: histogram,
-    }),
-  ),
+  answer: workersSchema,
   async handle({ client }) {
     const found = await client.workers();
     return found.map(({ startedAt, seenAt, minutes, lateness, duration, ...rest }) => ({

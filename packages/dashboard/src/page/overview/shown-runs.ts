@@ -1,0 +1,2 @@
+/** How many runs a table shows. */
+export const shownRuns = 10;
