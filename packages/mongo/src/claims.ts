@@ -27,7 +27,7 @@ export async function claimFrom(
     const start = Math.floor(Math.random() * (misses + 1)) * count;
     const candidates = due.slice(Math.max(0, Math.min(start, due.length - count))).slice(0, count);
     if (candidates.length === 0) break;
-    const taken = await take(session, candidates, owner, now, leaseMs);
+    const taken = await take(session, candidates, { queues, owner, now, leaseMs });
     tasks.push(...taken);
     const ids = new Set(taken.map(({ id }) => id));
     views = views.map(({ page, next }) => ({
@@ -58,26 +58,35 @@ async function look(clock: StoreClock, viewsUntil: (bound: number) => Promise<Vi
 async function take(
   { tasks, numbers }: Session,
   candidates: readonly Candidate[],
-  owner: string,
-  now: number,
-  leaseMs: number,
+  { queues, owner, now, leaseMs }: Omit<ClaimRequest, 'limit'> & { readonly now: number },
 ): Promise<ClaimedTask[]> {
   // Only now: a number that was given before these documents were there might be less than a token of one before them.
   const token = await numbers.fresh();
   const ids = candidates.map(({ _id }) => _id);
+  const expiresAt = now + leaseMs;
   const free = {
     ...{ _id: { $in: ids }, serial: { $in: candidates.map(({ serial }) => serial) } },
     ...{ wakeAt: { $gte: minWakeAt, $lte: now }, lastToken: { $lt: token } },
+    // Not in a way in which an index of queues might be taken for the better one.
+    $expr: { $in: ['$queue', { $literal: queues }] },
   };
-  const matchedCount = await tasks.update(free, claimed(owner, token, now + leaseMs));
+  const matchedCount = await tasks.update(free, claimed(owner, token, expiresAt));
   if (matchedCount === 0) return [];
   const found = (await tasks.find({ _id: { $in: ids }, token })) as TaskDocument[];
   const places = new Map(ids.map((id, place) => [id, place]));
+  const lease = { token, owner, expiresAt };
   return found
-    .map((task) => {
-      // What was paused only after it had been taken was taken as it was before.
-      const before = task.paused && { paused: false, wakeAt: now + leaseMs };
-      return { ...toRecord(task), ...before, lapsedOwner: task.lapsedOwner ?? null } as ClaimedTask;
-    })
+    .map((task) => ({
+      ...toRecord(asTaken(task)),
+      // Others may have changed these since it was taken.
+      ...({ status: 'scheduled', paused: false, lease, wakeAt: expiresAt } as const),
+      lapsedOwner: task.lapsedOwner ?? null,
+    }))
     .sort((a, b) => (places.get(a.id) ?? 0) - (places.get(b.id) ?? 0));
+}
+
+/** What a task was when it was taken, though it was edited or resumed before it was read. */
+function asTaken(task: TaskDocument): TaskDocument {
+  const { taken, group: _group, ...rest } = task;
+  return taken?.token === task.token ? { ...rest, ...taken } : task;
 }

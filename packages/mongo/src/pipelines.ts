@@ -45,13 +45,31 @@ const wake = {
   },
 };
 
+/** The same for one whose lease has ended. */
+const wakeUnleased = { $set: { ...wake.$set, taken: '$$REMOVE' } };
+
+const ofClaim = ['token', 'name', 'queue', 'group', 'runAt', 'body', 'revision', 'resumedAt'];
+
+/** Keeps what a leased task was when it was claimed, before it is changed for the first time since. */
+const remembered = {
+  $set: {
+    taken: {
+      $cond: [
+        { $or: [{ $eq: ['$token', null] }, { $eq: ['$taken.token', '$token'] }] },
+        '$taken',
+        Object.fromEntries(ofClaim.map((field) => [field, `$${field}`])),
+      ],
+    },
+  },
+};
+
 /** Takes a task for a caller; `lastToken` keeps a token from being given again. */
 export function claimed(owner: string, token: number, expiresAt: number): MongoDocument[] {
   return [
     {
       $set: {
         ...{ lapsedOwner: '$owner', owner: literal(owner), token, lastToken: token, expiresAt },
-        ...{ wakeAt: expiresAt, deliveries: { $add: ['$deliveries', 1] } },
+        ...{ wakeAt: expiresAt, deliveries: { $add: ['$deliveries', 1] }, taken: '$$REMOVE' },
       },
     },
   ];
@@ -66,7 +84,7 @@ export function released(releases: readonly Release[], by: string): MongoDocumen
   const later = { $max: ['$runAt', given(releases, ({ deferUntil = null }) => deferUntil)] };
   const runAt = { $cond: [{ $eq: ['$runAt', null] }, null, later] };
   const deliveries = { $subtract: ['$deliveries', 1] };
-  return [{ $set: { ...withoutLease, runAt, deliveries, releasedBy: by } }, wake];
+  return [{ $set: { ...withoutLease, runAt, deliveries, releasedBy: by } }, wakeUnleased];
 }
 
 export function updated(change: TaskChange, revision: number): MongoDocument[] {
@@ -76,15 +94,17 @@ export function updated(change: TaskChange, revision: number): MongoDocument[] {
   );
   const grouped =
     group === undefined ? {} : { group: group === null ? '$$REMOVE' : literal(group) };
-  return [{ $set: { ...Object.fromEntries(members), ...grouped, revision } }, wake];
+  const edited = { $set: { ...Object.fromEntries(members), ...grouped, revision } };
+  return [remembered, edited, wake];
 }
 
 export function paused(isPaused: boolean, now: number | null): MongoDocument[] {
-  return [{ $set: { paused: isPaused, ...(isPaused ? {} : { resumedAt: now }) } }, wake];
+  if (isPaused) return [{ $set: { paused: true } }, wake];
+  return [remembered, { $set: { paused: false, resumedAt: now } }, wake];
 }
 
 /** What a task becomes when it is gone but has something left in its outbox. */
-const gone = { ...withoutLease, status: 'removed', body: '', runAt: null };
+const gone = { ...withoutLease, status: 'removed', body: '', runAt: null, taken: '$$REMOVE' };
 
 /** Notes that there is something left to be done about a document. */
 const noted = (pending: number) => ({ pending: { $max: ['$pending', pending] } });
@@ -111,7 +131,7 @@ export function settled(outcomes: readonly Outcome[], pending?: number): MongoDo
   if (!outcomes[0]?.next) return [{ $set: { ...gone, ...marks, wakeAt: '$$REMOVE' } }];
   const next = given(outcomes, (each) => each.next && become(each.next));
   const common = { ...withoutLease, deliveries: 0, revision: '$token', ...marks };
-  return [{ $replaceWith: { $mergeObjects: ['$$ROOT', next, common] } }, wake];
+  return [{ $replaceWith: { $mergeObjects: ['$$ROOT', next, common] } }, wakeUnleased];
 }
 
 function become({ status, runAt, body, paused }: NonNullable<Settlement['next']>) {

@@ -42,6 +42,11 @@ export interface TaskDocument {
   readonly expiresAt: number | null;
   /** Who had the lease before, where it had run out. */
   readonly lapsedOwner?: string | null;
+  /** What it was when it was claimed with its token, there if it was changed since. */
+  readonly taken?: Pick<
+    TaskDocument,
+    'token' | 'name' | 'queue' | 'group' | 'runAt' | 'body' | 'revision' | 'resumedAt'
+  >;
   readonly lastToken: number;
   readonly settledToken: number | null;
   readonly deliveries: number;

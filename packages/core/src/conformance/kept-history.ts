@@ -2,8 +2,11 @@ import type { DataStore, DataStoreOptions, HistoryEntry } from '../data-store.js
 import { same } from './check.js';
 import type { Bench, CaseDefinition, VirtualClock } from './harness.js';
 import { start } from './harness.js';
-import { again, claimOne, historyEntry, record } from './records.js';
+import { again, claim, claimOne, historyEntry, record, recordsOf, settlement } from './records.js';
 import type { Guarantee } from './types.js';
+
+/** How many entries one of many settlements adds, and how many of these are made by one call. */
+const many = { entries: 90, settlements: 50 };
 
 /** Adds to histories and reads them, through one handle and another in turn. */
 export class KeptHistory {
@@ -23,6 +26,27 @@ export class KeptHistory {
     await store.insert([record('settler', { runAt: now })]);
     const settlement = again(await claimOne(store), now, { history });
     same(await store.settle([settlement]), ['settled'], 'a settlement with a history is applied');
+  }
+
+  /** Settles as many tasks as thousands of entries take. */
+  async addMany(history: readonly HistoryEntry[]): Promise<void> {
+    const { entries, settlements } = many;
+    for (let from = 0; from < history.length; from += entries * settlements) {
+      const store = this.#next();
+      await store.insert(recordsOf(settlements, 'settler-', { queue: 'settlers' }));
+      const tasks = await claim(store, { queues: ['settlers'], limit: settlements });
+      const answers = await store.settle(
+        tasks.map((task, index) => {
+          const first = from + index * entries;
+          return settlement(task, null, { history: history.slice(first, first + entries) });
+        }),
+      );
+      same(
+        answers,
+        Array.from({ length: settlements }, () => 'settled'),
+        'settlements with a history are applied',
+      );
+    }
   }
 
   async read(limit: number, taskId = 'a'): Promise<HistoryEntry[]> {

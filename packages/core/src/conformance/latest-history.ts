@@ -15,6 +15,10 @@ import type { Guarantee } from './types.js';
 const once =
   'an entry that is there before the first page, and is kept up to the last, is returned exactly once';
 
+/** How many entries are forgotten, where they are many, and of how many tasks. */
+const manyEntries = 10_500;
+const manyTasks = 210;
+
 /** Reads the newest entries of all tasks, through one handle and another in turn. */
 class LatestPages {
   readonly #handles: readonly DataStore[];
@@ -351,6 +355,45 @@ export const latestHistoryCases: readonly CaseDefinition[] = [
           'what is returned was added',
         );
       }
+    },
+  }),
+  latestCase({
+    name: 'the newest entries go on past thousands that are forgotten, and none is lost with them',
+    options: { historyLimit: 50 },
+    async run(runs, latest) {
+      const added = (name: string, count: number, ms: number) =>
+        Array.from({ length: count }, (_, index) => {
+          const at = ms + index;
+          return historyEntry(`${name}-${index % manyTasks}`, `at-${at}`, start + at);
+        });
+      const newestOf = (entries: readonly HistoryEntry[]) =>
+        [...Map.groupBy(entries, ({ taskId }) => taskId).values()].flatMap((own) => own.slice(-50));
+      const isGiven = async (kept: readonly HistoryEntry[], limit: number, after?: string) => {
+        const found = await latest.read(limit, undefined, after);
+        const names = new Set(found.map(nameOf));
+        same(names.size, found.length, 'no entry is returned twice');
+        const lost = kept.map(nameOf).filter((name) => !names.has(name));
+        same(lost, [], `${once}, however many are forgotten`);
+        const isInOrder = found.every(({ at }, index) => at <= (found[index - 1]?.at ?? at));
+        holds(isInOrder, 'newest first by `at`');
+        return found;
+      };
+      const old = added('old', 10, -10);
+      const first = added('task', manyEntries, 0);
+      const between = added('between', 10, manyEntries);
+      const second = added('task', manyEntries, 2 * manyEntries);
+      const before = [...old, ...first, ...between, ...second];
+      await runs.addMany(before);
+      const found = await isGiven(newestOf(before), 1000);
+      const last = found.find(({ taskId }) => taskId === between[0]?.taskId);
+      const { position } = present(last, 'what the store keeps of a task is returned');
+      // A store may end a page after some thousands that are forgotten, such as right before one that is kept.
+      for (const limit of [499, 500, 501]) await isGiven(old, limit, position);
+
+      const third = added('task', 1200, 4 * manyEntries);
+      await runs.addMany(third);
+      await isGiven(newestOf([...before, ...third]), 1000);
+      await isGiven(old, 500, position);
     },
   }),
   latestCase({

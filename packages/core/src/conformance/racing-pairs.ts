@@ -57,6 +57,8 @@ function call<T>(
 const newcomer = (id: string) => record(id, { queue: id, group: id, body: '"newcomer"' });
 const childOf = (id: string) => `${id}-child`;
 const change = { name: 'edited', runAt: start - 5, body: '"edited"' };
+const ending = { status: 'finished', runAt: null, body: '"ended"' } as const;
+const moving = (id: string) => ({ queue: `${id}-moved`, group: `${id}-moved` });
 const next = { status: 'scheduled', runAt: start, body: '"settled"' } as const;
 
 const edits: readonly Call[] = [
@@ -64,6 +66,16 @@ const edits: readonly Call[] = [
     'an edit',
     (store, { id, task }) => store.update(id, change, task),
     (model, { id, task }) => model.update(id, change, task.revision),
+  ),
+  call(
+    'an edit that ends the task',
+    (store, { id, task }) => store.update(id, ending, task),
+    (model, { id, task }) => model.update(id, ending, task.revision),
+  ),
+  call(
+    'an edit that moves the task',
+    (store, { id, task }) => store.update(id, moving(id), task),
+    (model, { id, task }) => model.update(id, moving(id), task.revision),
   ),
   call(
     'a pause',
@@ -208,7 +220,7 @@ async function race({ openMany, clock }: Bench, rounds: readonly Round[]): Promi
   const kept = [...after, ...children].filter((task) => task !== undefined);
   const listed = idsOf(await listAll(store));
   same(listed.sort(), idsOf(kept).sort(), 'what is there after a race is listed, each once');
-  const queues = [...ids, 'children'];
+  const queues = [...new Set([...ids, 'children', ...kept.map(({ queue }) => queue)])];
   const claimed = await store.claim({ queues, limit: 1000, owner: 'last', leaseMs });
   const claimable = kept.filter(({ wakeAt }) => wakeAt !== null);
   same(

@@ -40,6 +40,39 @@ export const editStores: readonly BrokenStore[] = [
     },
   ),
   broken(
+    'reads what it has claimed only later, as it was edited since',
+    'G6',
+    'a claim and an edit that ends the task that are made at once',
+    class extends MemoryDataStore {
+      override async claim(request: ClaimRequest) {
+        const result = await super.claim(request);
+        await turn();
+        const found = await this.get(result.tasks.map(({ id }) => id));
+        const tasks = result.tasks.flatMap((task, index) => {
+          const { name, queue, group, status, runAt, body, revision, lease } = found[index] ?? task;
+          const edited = { name, queue, group, status, runAt, body, revision };
+          return lease?.token === task.lease.token ? [{ ...task, ...edited }] : [];
+        });
+        return { ...result, tasks };
+      }
+    },
+  ),
+  broken(
+    'claims a task that has been moved since it was found, wherever it is by then',
+    'G6',
+    'a claim and an edit that moves the task that are made at once',
+    class extends MemoryDataStore {
+      override async claim(request: ClaimRequest) {
+        const { queues } = request;
+        const all = await Promise.all(queues.map((queue) => this.list({ queue, limit: 1000 })));
+        await turn();
+        const found = await this.get(all.flatMap(({ tasks }) => tasks.map(({ id }) => id)));
+        const moved = found.flatMap((task) => task?.queue ?? []);
+        return super.claim({ ...request, queues: [...new Set([...queues, ...moved])] });
+      }
+    },
+  ),
+  broken(
     'ends the lease of a task that is edited',
     'G6',
     'an edit leaves the lease',

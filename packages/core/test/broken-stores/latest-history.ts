@@ -58,6 +58,16 @@ const numbersOf = (position: string) => position.split('.').map(Number);
 
 const taskOf = ({ taskId }: LatestHistoryEntry) => taskId;
 
+/** A store that knows the moments of all that was added, also of what it has forgotten since. */
+class RememberingStore extends ArrangingStore {
+  protected readonly added: number[] = [];
+
+  override async settle(settlements: readonly Settlement[]) {
+    this.added.push(...settlements.flatMap(({ history }) => history.map(({ at }) => at)));
+    return super.settle(settlements);
+  }
+}
+
 /** Stores that give the newest entries of all tasks otherwise than they should. */
 export const latestHistoryStores: readonly BrokenStore[] = [
   broken(
@@ -176,6 +186,30 @@ export const latestHistoryStores: readonly BrokenStore[] = [
 
       protected override arranged(all: Entries) {
         return all.map((each, index) => ({ ...each, position: `${index + 1}` }));
+      }
+    },
+  ),
+  broken(
+    'forgets one that it should keep along with the first thousand',
+    'G5',
+    'returned exactly once, however many are forgotten',
+    class extends RememberingStore {
+      protected override arranged(all: Entries) {
+        return this.added.length - all.length > 1000 ? all.slice(0, -1) : all;
+      }
+    },
+  ),
+  broken(
+    'ends where it has passed over ten thousand that are forgotten',
+    'G5',
+    'returned exactly once, however many are forgotten',
+    class extends RememberingStore {
+      protected override startOf(all: Entries, after: string) {
+        const index = super.startOf(all, after);
+        const [from = 0] = numbersOf(after);
+        const to = all[index]?.at ?? from;
+        const passed = this.added.filter((at) => at > to && at < from);
+        return passed.length > 10_000 ? all.length : index;
       }
     },
   ),
