@@ -5,15 +5,18 @@ import { get, post } from './api.js';
 import { Buttons, payloadOf, useSending } from './form.js';
 import { ownZone } from './format.js';
 import { Occurrences } from './occurrences.js';
-import { Dialog, Empty, Trouble, tell } from './parts.js';
+import { Dialog, Empty, Select, Trouble, tell } from './parts.js';
 import { useQuery } from './query.js';
 import { navigate, taskHref } from './router.js';
+import { definitions } from './stores.js';
 import { orderOf, type Timing, TimingFields, usePreview } from './timing.js';
 import type { Created, Preview, Summary } from './types.js';
 
 /** A new task, with when it will run before it is created. */
 export function NewTaskDialog({ onClose }: { onClose: () => void }) {
-  const [draft, setDraft] = useState({ task: '', id: '', queue: '', group: '', payload: '' });
+  const [draft, setDraft] = useState(() => ({
+    ...{ task: definitions.value[0] ?? '', id: '', queue: '', group: '', payload: '' },
+  }));
   const [timing, setTiming] = useState<Timing>({ kind: 'cron', text: '', zone: ownZone });
   const { isBusy, problem, send } = useSending();
   const { data: summary } = useQuery(
@@ -21,7 +24,6 @@ export function NewTaskDialog({ onClose }: { onClose: () => void }) {
     (signal) => get<Summary>('summary', {}, signal),
     30_000,
   );
-  const names = useId();
   const queues = useId();
   const order = orderOf(timing);
   const id = draft.id.trim();
@@ -41,7 +43,7 @@ export function NewTaskDialog({ onClose }: { onClose: () => void }) {
     const { task, payload, ...labels } = draft;
     const given = Object.entries(labels).map(([name, value]) => [name, value.trim()] as const);
     const created = await post<Created>('tasks', {
-      ...{ task: task.trim(), ...order },
+      ...{ task, ...order },
       ...Object.fromEntries(given.filter(([, value]) => value !== '')),
       ...(payload.trim() !== '' && { payload: payloadOf(payload) }),
     });
@@ -58,18 +60,13 @@ export function NewTaskDialog({ onClose }: { onClose: () => void }) {
         }}
       >
         <div class="fields">
-          <label class="grow">
-            <span>Definition</span>
-            <input
-              type="text"
-              list={names}
-              autoComplete="off"
-              maxLength={255}
-              required
-              {...field('task')}
-            />
-            <Suggestions id={names} of={summary?.names} />
-          </label>
+          <Select
+            label="Definition"
+            value={draft.task}
+            options={definitions.value.map((name) => [name, name])}
+            onSet={(task) => setDraft({ ...draft, task })}
+            testId="new-task"
+          />
           <label class="grow">
             <span>Id</span>
             <input
@@ -92,7 +89,11 @@ export function NewTaskDialog({ onClose }: { onClose: () => void }) {
               placeholder="that of the definition"
               {...field('queue')}
             />
-            <Suggestions id={queues} of={summary?.queues} />
+            <datalist id={queues}>
+              {summary?.queues.map(({ value }) => (
+                <option key={value} value={value} />
+              ))}
+            </datalist>
           </label>
           <label class="grow">
             <span>Group</span>
@@ -129,15 +130,5 @@ export function NewTaskDialog({ onClose }: { onClose: () => void }) {
         <Buttons name="Create" isReady={preview !== undefined && !isBusy} onClose={onClose} />
       </form>
     </Dialog>
-  );
-}
-
-function Suggestions({ id, of }: { id: string; of: Summary['names'] | undefined }) {
-  return (
-    <datalist id={id}>
-      {of?.map(({ value }) => (
-        <option key={value} value={value} />
-      ))}
-    </datalist>
   );
 }

@@ -21,6 +21,7 @@ import {
 import { useQuery } from './query.js';
 import { readTasks } from './read-tasks.js';
 import { href, navigate, route, storeAlias } from './router.js';
+import { definitions } from './stores.js';
 import type { Action, Filter, Summary, TaskPage, TaskState, TaskView } from './types.js';
 import { stateWords } from './words.js';
 
@@ -58,7 +59,7 @@ export function Tasks() {
   // Another filter is another list, with nothing selected.
   return (
     <>
-      <Title aside={canAdmin() && <NewTask />}>Tasks</Title>
+      <Title aside={canAdmin() && definitions.value.length > 0 && <NewTask />}>Tasks</Title>
       <Filters filter={filter} />
       <List key={key} filter={filter} />
     </>

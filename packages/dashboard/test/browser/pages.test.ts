@@ -226,7 +226,7 @@ function testPages(browser: () => Browser, createSiteHere: () => Promise<Site>):
       await settled(page, 'Tasks');
       await page.getByRole('button', { name: 'New task' }).click();
       expect(await page.getByTestId('save').isDisabled()).toBe(true);
-      await page.getByLabel('Definition').fill('mail');
+      await page.getByLabel('Definition').selectOption('mail');
       await page.getByTestId('new-id').fill('greeting');
       await page.getByTestId('new-queue').fill('slow');
       await page.getByLabel('Payload (JSON)').fill('{ "to": ');
@@ -245,6 +245,25 @@ function testPages(browser: () => Browser, createSiteHere: () => Promise<Site>):
       const created = await site.scheduler.get('greeting');
       expect(created).toMatchObject({ name: 'mail', queue: 'slow', payload: { to: 'ada' } });
       expect(created?.runAt?.toISOString()).toMatch(/-12-31T21:30:00/);
+    });
+  });
+
+  test('a server without task definitions offers to create none', async () => {
+    const dashboard = createDashboard({
+      ...{ store: site.store, audit: () => {} },
+      authorize: () => ({ who: 'ada', may: 'admin' }),
+    });
+    const server = await listen(toNodeListener(dashboard));
+    onTestFinished(async () => {
+      await dashboard.close();
+      await server.close();
+    });
+    await visit(browser(), `${server.origin}/`, async (page) => {
+      await page.getByTestId('stores').getByText('Up', { exact: true }).waitFor();
+      await page.getByRole('navigation').getByRole('link', { name: 'Tasks' }).click();
+      await settled(page, 'Tasks');
+      await page.getByRole('button', { name: 'Pause all' }).waitFor();
+      expect(await page.getByRole('button', { name: 'New task' }).count()).toBe(0);
     });
   });
 
