@@ -69,6 +69,8 @@ export interface StoreReport {
 export interface Health {
   readonly state: 'idle' | 'running' | 'stopping' | 'stopped';
   readonly owner: string;
+  /** The names of the task definitions that it has: of which tasks it can schedule and run. */
+  readonly definitions: readonly string[];
   /** Handlers at work. */
   readonly running: number;
   /** Tasks claimed ahead. */
@@ -298,8 +300,15 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
       async ([alias, access]) => [alias, await this.#examine(access)] as const,
     );
     const stores = Object.fromEntries(await Promise.all(reports));
-    const { owner } = this.#context.settings;
-    return { state: this.#state, owner, ...counts, runs: this.#runs(), stores };
+    const { settings, definitions } = this.#context;
+    return {
+      state: this.#state,
+      owner: settings.owner,
+      definitions: [...definitions.keys()],
+      ...counts,
+      runs: this.#runs(),
+      stores,
+    };
   }
 
   #runs(): readonly RunningTask[] {
@@ -314,12 +323,15 @@ export class Scheduler extends TaskClient implements AsyncDisposable {
       .call('now', (store) => store.now())
       .catch((error: SchedError) => error);
     const latencyMs = clock.elapsed() - askedAt;
-    const error = typeof answer === 'number' ? null : answer;
+    const isUp = typeof answer === 'number';
     const { name, capabilities } = access.store;
     return {
-      ...{ name, capabilities, isUp: error === null, latencyMs, error },
-      clockOffsetMs:
-        typeof answer === 'number' ? Math.round(answer - Date.now() + latencyMs / 2) : null,
+      name,
+      capabilities,
+      isUp,
+      latencyMs,
+      clockOffsetMs: isUp ? Math.round(answer - Date.now() + latencyMs / 2) : null,
+      error: isUp ? null : answer,
     };
   }
 

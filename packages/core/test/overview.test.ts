@@ -531,6 +531,7 @@ describe('health', () => {
     expect(await it.health()).toMatchObject({
       state: 'idle',
       owner: 'w',
+      definitions: [task.name],
       running: 0,
       waiting: 0,
       settling: 0,

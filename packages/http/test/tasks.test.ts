@@ -135,6 +135,7 @@ describe.for([
     );
     expect((await call('GET', '/health')).body).toMatchObject({
       ...{ state: 'running', running: 1, runs: [{ id: 'long', name: 'work' }] },
+      definitions: ['work'],
       stores: [{ alias: 'default', isUp: true, error: null }],
     });
     const workers = await until(
@@ -360,6 +361,7 @@ test('a store alone is enough to see and change its tasks, and close lets go of 
   });
   expect((await call('POST', '/tasks/a/pause')).body).toEqual({ changed: true });
   expect(await first.scheduler.get('a')).toMatchObject({ isPaused: true });
+  expect((await call('GET', '/health')).body.definitions).toEqual([]);
   expect(await call('POST', '/tasks', { task: 'work' })).toMatchObject({
     body: { code: 'SCHED_TASK_UNKNOWN' },
   });

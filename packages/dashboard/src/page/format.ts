@@ -106,6 +106,11 @@ export function duration(ms: number): string {
   return rest === 0 ? `${whole} ${unit}` : `${whole} ${unit} ${rest} ${smallerUnit}`;
 }
 
+/** A length of time as the API takes it. */
+export function lengthText(ms: number): string {
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+}
+
 /** `in 5 min`, `3 s ago`, `now`. */
 export function relative(at: string | number, now: number): string {
   const ms = new Date(at).getTime() - now;

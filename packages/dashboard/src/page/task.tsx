@@ -4,7 +4,7 @@ import { Fragment } from 'preact';
 import { useState } from 'preact/hooks';
 import { canAdmin, canOperate, get, Problem, taskPath } from './api.js';
 import { act, actionWords, ask } from './bulk.js';
-import { EditDialog, RescheduleDialog } from './edit.js';
+import { EditDialog } from './edit.js';
 import { duration, moment, number, plural, pretty } from './format.js';
 import { Occurrences } from './occurrences.js';
 import {
@@ -26,6 +26,7 @@ import {
   When,
 } from './parts.js';
 import { useQuery } from './query.js';
+import { RescheduleDialog } from './reschedule.js';
 import { href, navigate, storeAlias } from './router.js';
 import { readHealth } from './stores.js';
 import type { Runs, RunView, ShownTask } from './types.js';

@@ -1,9 +1,10 @@
 /** @jsxImportSource preact */
 
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
-import { get, Problem } from './api.js';
+import { canAdmin, get, Problem } from './api.js';
 import { actionWords, ask, may } from './bulk.js';
 import { plural } from './format.js';
+import { NewTaskDialog } from './new-task.js';
 import {
   At,
   Empty,
@@ -20,6 +21,7 @@ import {
 import { useQuery } from './query.js';
 import { readTasks } from './read-tasks.js';
 import { href, navigate, route, storeAlias } from './router.js';
+import { definitions } from './stores.js';
 import type { Action, Filter, Summary, TaskPage, TaskState, TaskView } from './types.js';
 import { stateWords } from './words.js';
 
@@ -57,9 +59,21 @@ export function Tasks() {
   // Another filter is another list, with nothing selected.
   return (
     <>
-      <Title>Tasks</Title>
+      <Title aside={canAdmin() && definitions.value.length > 0 && <NewTask />}>Tasks</Title>
       <Filters filter={filter} />
       <List key={key} filter={filter} />
+    </>
+  );
+}
+
+function NewTask() {
+  const [isOpen, setIsOpen] = useState(false);
+  return (
+    <>
+      <button type="button" onClick={() => setIsOpen(true)}>
+        New task
+      </button>
+      {isOpen && <NewTaskDialog onClose={() => setIsOpen(false)} />}
     </>
   );
 }

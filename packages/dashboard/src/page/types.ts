@@ -13,6 +13,9 @@ export type TaskPage = Answers['listTasks'];
 /** A task that is shown by itself. */
 export type ShownTask = Answers['getTask'];
 
+/** When something would run that is not there yet. */
+export type Preview = Answers['previewTrigger'];
+
 export type TaskPreview = Answers['previewTask'];
 
 export type Runs = Answers['getHistory'];
@@ -41,6 +44,8 @@ export type AuditAnswer = Answers['listAudit'];
 export type AuditEntry = AuditAnswer['entries'][number];
 
 export type ActionAnswer = Answers['pauseTask'];
+
+export type Created = Answers['createTask'];
 
 export type Removed = Answers['removeTask'];
 

@@ -184,6 +184,89 @@ function testPages(browser: () => Browser, createSiteHere: () => Promise<Site>):
     );
   });
 
+  test('every policy can be edited, and a retry stays as it is but for what is changed', async () => {
+    await visit(
+      browser(),
+      `${site.url}#/tasks/reminder-20`,
+      async (page) => {
+        await settled(page, 'reminder-20');
+        const before = (await site.scheduler.get('reminder-20'))?.policies.retry;
+        await page.getByRole('button', { name: 'Edit' }).click();
+        await page.getByLabel('Waits between').selectOption('as long each');
+        await page.getByLabel('First wait').fill('5s');
+        await page.getByLabel('Jitter').fill('0.1');
+        await page.getByLabel('After the last').selectOption('pause');
+        await page.getByLabel('Deliveries, at most').fill('3');
+        await page.getByTestId('edit-delivery').selectOption('atMostOnce');
+        await page.getByTestId('save').click();
+        await page.getByRole('alert').getByText('contradict each other').waitFor();
+        await page.getByTestId('edit-delivery').selectOption('atLeastOnce');
+        await page.getByTestId('save').click();
+        await note(page, 'Changed reminder-20.');
+        const edited = { backoff: 'fixed', minMs: 5000, jitter: 0.1, whenExhausted: 'pause' };
+        expect((await site.scheduler.get('reminder-20'))?.policies).toMatchObject({
+          ...{ retry: { ...before, ...edited }, maxDeliveries: 3, delivery: 'atLeastOnce' },
+        });
+
+        await page.getByRole('button', { name: 'Edit' }).click();
+        await page.getByLabel('Retries').fill('0');
+        await page.getByTestId('edit-delivery').selectOption('atMostOnce');
+        await page.getByTestId('save').click();
+        await page.getByTestId('policies').getByText('At most once').waitFor();
+        expect((await site.scheduler.get('reminder-20'))?.policies).toMatchObject({
+          ...{ retry: { ...before, ...edited, limit: 0 }, delivery: 'atMostOnce' },
+        });
+      },
+      { expected: /status of 400/ },
+    );
+  });
+
+  test('a task is created, after a look at when it will run', async () => {
+    await visit(browser(), `${site.url}#/tasks`, async (page) => {
+      await settled(page, 'Tasks');
+      await page.getByRole('button', { name: 'New task' }).click();
+      expect(await page.getByTestId('save').isDisabled()).toBe(true);
+      await page.getByLabel('Definition').selectOption('mail');
+      await page.getByTestId('new-id').fill('greeting');
+      await page.getByTestId('new-queue').fill('slow');
+      await page.getByLabel('Payload (JSON)').fill('{ "to": ');
+      await page.getByTestId('timing-text').fill('30 6 1 1 *');
+      await page.getByTestId('timing-zone').fill('Asia/Tokyo');
+      const preview = page.getByTestId('preview');
+      await preview.getByText('Its zone, Asia/Tokyo').waitFor();
+      expect(await violations(page)).toEqual([]);
+      await page.getByRole('button', { name: 'Create' }).click();
+      await page.getByRole('alert').getByText('The payload is not JSON.').waitFor();
+      expect(await site.scheduler.get('greeting')).toBeUndefined();
+      await page.getByLabel('Payload (JSON)').fill('{ "to": "ada" }');
+      await page.getByRole('button', { name: 'Create' }).click();
+      await note(page, 'Created greeting.');
+      await settled(page, 'greeting');
+      const created = await site.scheduler.get('greeting');
+      expect(created).toMatchObject({ name: 'mail', queue: 'slow', payload: { to: 'ada' } });
+      expect(created?.runAt?.toISOString()).toMatch(/-12-31T21:30:00/);
+    });
+  });
+
+  test('a server without task definitions offers to create none', async () => {
+    const dashboard = createDashboard({
+      ...{ store: site.store, audit: () => {} },
+      authorize: () => ({ who: 'ada', may: 'admin' }),
+    });
+    const server = await listen(toNodeListener(dashboard));
+    onTestFinished(async () => {
+      await dashboard.close();
+      await server.close();
+    });
+    await visit(browser(), `${server.origin}/`, async (page) => {
+      await page.getByTestId('stores').getByText('Up', { exact: true }).waitFor();
+      await page.getByRole('navigation').getByRole('link', { name: 'Tasks' }).click();
+      await settled(page, 'Tasks');
+      await page.getByRole('button', { name: 'Pause all' }).waitFor();
+      expect(await page.getByRole('button', { name: 'New task' }).count()).toBe(0);
+    });
+  });
+
   test('a worker that is killed is shown as gone, and another takes its work over', async () => {
     const doomed = await site.work('worker-doomed', ['doomed']);
     const { scheduler, store } = site;
@@ -243,6 +326,10 @@ function testPages(browser: () => Browser, createSiteHere: () => Promise<Site>):
       for (const id of ['invoice-1', 'invoice-2'])
         await group.getByRole('link', { name: id }).waitFor();
       await page.getByTestId('more').waitFor({ state: 'detached' });
+      await page.getByRole('navigation').getByRole('link', { name: 'Tasks' }).click();
+      await settled(page, 'Tasks');
+      // Whoever may only read is offered nothing else.
+      expect(await page.getByRole('button', { name: /New task|Pause|Remove/ }).count()).toBe(0);
       expect(await violations(page)).toEqual([]);
     });
   });

@@ -10,6 +10,10 @@ export const healthSchema = v.strictObject({
     v.description('`idle`: it has not been started, and runs nothing.'),
   ),
   owner: v.string(),
+  definitions: v.pipe(
+    v.array(v.string()),
+    v.description('The task definitions that this process has. Tasks of others cannot be created.'),
+  ),
   running: v.number(),
   waiting: v.number(),
   settling: v.number(),
@@ -57,9 +61,10 @@ export const health = route({
   query: v.strictObject({}),
   answer: healthSchema,
   async handle({ scheduler }) {
-    const { runs, stores, ...rest } = await scheduler.health();
+    const { runs, stores, definitions, ...rest } = await scheduler.health();
     return {
       ...rest,
+      definitions: [...definitions],
       runs: runs.map((run) => ({
         ...run,
         nominal: run.nominal.toISOString(),
