@@ -80,7 +80,8 @@ async function judge(
   });
   const shown = answers.filter((answer) => answer === 'settled').length;
   const untraced = outcomes.filter((_, at) => answers[at] === 'lost');
-  const applied = await appliedOf(session, untraced, count - shown, count - own);
+  const isGone = ({ id, next }: Outcome) => !next && !there.has(id);
+  const applied = await appliedOf(session, untraced, isGone, count - shown, count - own);
   for (const [at, outcome] of outcomes.entries()) if (applied.has(outcome)) answers[at] = 'settled';
   // Also what was left by a call of which this is a repetition.
   const left = ids.flatMap((id, at) => (answers[at] === 'settled' ? (there.get(id) ?? []) : []));
@@ -93,12 +94,14 @@ async function judge(
  * was left, and the tasks may be gone since, or have become something else. Then there is what they have added to the
  * history.
  *
+ * @param isGone whether a task is as it would be then, if nobody has done more
  * @param least how many these are at least, what was settled before being counted as settled by this call
  * @param most how many at most
  */
 async function appliedOf(
   session: Session,
   untraced: readonly Outcome[],
+  isGone: (outcome: Outcome) => boolean,
   least: number,
   most: number,
 ): Promise<ReadonlySet<Outcome>> {
@@ -111,5 +114,7 @@ async function appliedOf(
   );
   const applied = known.filter(({ history: [first] }) => first && added(first));
   const others = untraced.filter(({ history }) => history.length === 0);
-  return new Set(least - applied.length === others.length ? [...applied, ...others] : applied);
+  const left = least - applied.length;
+  const rest = [others, others.filter(isGone)].find(({ length }) => length === left) ?? [];
+  return new Set([...applied, ...rest]);
 }

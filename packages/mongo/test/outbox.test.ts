@@ -333,7 +333,7 @@ await describeOnEach(
     async function settleThen(
       settled: readonly string[],
       meanwhile: (other: DataStore, database: string) => Promise<unknown>,
-      { nexts = {}, isRepeated = false }: Repeated = {},
+      { nexts = {}, isRepeated = false, isBare = false }: How = {},
     ) {
       const database = bench.database();
       const other = await bench.open({ database });
@@ -341,7 +341,7 @@ await describeOnEach(
       const { tasks } = await other.claim(claimAll);
       const settlements = settled.map((id) => {
         const task = tasks.find((each) => each.id === id) as ClaimedTask;
-        const history = [{ ...entry, taskId: id }];
+        const history = isBare ? [] : [{ ...entry, taskId: id }];
         return settlement(task, { next: nexts[id] ?? null, history });
       });
       await other.remove({ ids: ['gone'] });
@@ -362,7 +362,7 @@ await describeOnEach(
       const answers = await store.settle(settlements);
       const histories = await Promise.all(settled.map((id) => other.history(id, 9)));
       expect(histories.map(({ length }) => length)).toEqual(
-        answers.map((answer) => (answer === 'settled' ? 1 : 0)),
+        answers.map((answer) => (answer === 'settled' && !isBare ? 1 : 0)),
       );
       await bench.open({ database });
       const left = { $or: [{ status: 'removed' }, { pending: { $exists: true } }] };
@@ -370,10 +370,12 @@ await describeOnEach(
       return answers;
     }
 
-    interface Repeated {
+    interface How {
       readonly nexts?: Readonly<Record<string, typeof next>>;
       /** Whether those of which something is left were settled before by the same call. */
       readonly isRepeated?: boolean;
+      /** Whether they add nothing to the history. */
+      readonly isBare?: boolean;
     }
 
     const heal = (_: DataStore, database: string) => bench.open({ database });
@@ -402,6 +404,18 @@ await describeOnEach(
         await insert(other);
       };
       expect(await settleThen(['a', 'taken'], insertLater)).toEqual(['settled', 'lost']);
+    });
+
+    test('are settled as far as their number tells, where they add nothing to the history', async () => {
+      const how = { isBare: true, nexts: { kept: next } };
+      expect(await settleThen(['a', 'b', 'taken'], heal, how)).toEqual([
+        'settled',
+        'settled',
+        'lost',
+      ]);
+      expect(await settleThen(['a', 'kept', 'taken'], heal, how)).toEqual([
+        ...['settled', 'settled', 'lost'],
+      ]);
     });
 
     test('are settled though the call was made again since others were in the way of a part of it', async () => {
