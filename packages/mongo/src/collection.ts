@@ -83,13 +83,17 @@ export class Collection {
     return matchedCount;
   }
 
-  /** Makes several updates, in any order. @returns how many documents matched theirs */
+  /** Makes several updates after which nothing matches them, in any order. @returns how many documents matched theirs */
   async updateEach(writes: readonly MongoWrite[]): Promise<number> {
     if (writes.length === 0) return 0;
+    let before = 0;
     const { matchedCount } = await this.call((collection, options) =>
-      collection.bulkWrite(writes, { ...options, ordered: false }),
+      collection.bulkWrite(writes, { ...options, ordered: false }).catch((error: unknown) => {
+        before += (error as { readonly matchedCount?: number }).matchedCount ?? 0;
+        throw error;
+      }),
     );
-    return matchedCount;
+    return before + matchedCount;
   }
 
   /** @returns how many matched, and are gone */

@@ -38,6 +38,18 @@ export async function addHistory(
   await history.insertNew(documents);
 }
 
+/** Finds out which entries are there, apart from those in batches. */
+export async function findAdded(
+  { history }: Session,
+  entries: readonly HistoryEntry[],
+): Promise<(entry: HistoryEntry) => boolean> {
+  const keyOf = (task: string, id: string) => JSON.stringify([task, id]);
+  const _id = { $in: entries.map(({ taskId, id }) => ({ task: taskId, id })) };
+  const found = await history.find({ _id }, { projection: { _id: 1 } });
+  const keys = new Set(found.map(({ _id: { task, id } }) => keyOf(task, id)));
+  return ({ taskId, id }) => keys.has(keyOf(taskId, id));
+}
+
 /** What was appended to the history of a task, newest first. */
 export async function readHistory(
   session: Session,

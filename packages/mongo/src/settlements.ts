@@ -1,5 +1,6 @@
 import type { Settlement } from '@sched/core';
 import { chunks, firstOfEach } from '@sched/core/adapter';
+import { findAdded } from './history.js';
 import { deliver, parcelsOf } from './outbox.js';
 import { fenced, type Outcome, settled } from './pipelines.js';
 import type { TaskDocument } from './records.js';
@@ -66,20 +67,54 @@ async function judge(
   const projection = { status: 1, token: 1, settledToken: 1, outbox: 1 };
   const found = await session.tasks.find({ _id: { $in: ids } }, { projection });
   const there = new Map((found as TaskDocument[]).map((each) => [each._id, each]));
+  let own = 0;
   const answers = outcomes.map(({ id, token, parked }): Answer => {
     const task = there.get(id);
+    if (task?.outbox?.some(({ by }) => by === parked?.by)) {
+      own++;
+      return 'settled';
+    }
     // What another call has removed is gone, though its document waits for what is in its outbox.
-    const isOwn = task?.outbox?.some(({ by }) => by === parked?.by);
-    const isGone = task?.status === 'removed' && !isOwn;
-    if (task && task.settledToken === token && !isGone) return 'settled';
+    if (task && task.settledToken === token && task.status !== 'removed') return 'settled';
     return task && task.token === token ? 'conflict' : 'lost';
   });
   const shown = answers.filter((answer) => answer === 'settled').length;
-  // Somebody else may have delivered what a removed task had left, and so removed the last trace of it.
-  const traceless = outcomes.flatMap(({ id, next }, at) => (next || there.has(id) ? [] : [at]));
-  if (count - shown === traceless.length) for (const at of traceless) answers[at] = 'settled';
+  const untraced = outcomes.filter((_, at) => answers[at] === 'lost');
+  const isGone = ({ id, next }: Outcome) => !next && !there.has(id);
+  const applied = await appliedOf(session, untraced, isGone, count - shown, count - own);
+  for (const [at, outcome] of outcomes.entries()) if (applied.has(outcome)) answers[at] = 'settled';
   // Also what was left by a call of which this is a repetition.
-  const applied = ids.flatMap((id, at) => (answers[at] === 'settled' ? (there.get(id) ?? []) : []));
-  await deliver(session, parcelsOf(applied));
+  const left = ids.flatMap((id, at) => (answers[at] === 'settled' ? (there.get(id) ?? []) : []));
+  await deliver(session, parcelsOf(left));
   return answers;
+}
+
+/**
+ * Finds out which settlements this call has applied of those whose tasks do not show it: others may have delivered what
+ * was left, and the tasks may be gone since, or have become something else. Then there is what they have added to the
+ * history.
+ *
+ * @param isGone whether a task is as it would be then, if nobody has done more
+ * @param least how many these are at least, what was settled before being counted as settled by this call
+ * @param most how many at most
+ */
+async function appliedOf(
+  session: Session,
+  untraced: readonly Outcome[],
+  isGone: (outcome: Outcome) => boolean,
+  least: number,
+  most: number,
+): Promise<ReadonlySet<Outcome>> {
+  if (most === 0 || untraced.length === 0) return new Set();
+  if (least === untraced.length) return new Set(untraced);
+  const known = untraced.filter(({ history }) => history.length > 0);
+  const added = await findAdded(
+    session,
+    known.flatMap(({ history }) => history.slice(0, 1)),
+  );
+  const applied = known.filter(({ history: [first] }) => first && added(first));
+  const others = untraced.filter(({ history }) => history.length === 0);
+  const left = least - applied.length;
+  const rest = [others, others.filter(isGone)].find(({ length }) => length === left) ?? [];
+  return new Set([...applied, ...rest]);
 }

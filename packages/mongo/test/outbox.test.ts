@@ -1,6 +1,13 @@
 import type { ClaimedTask, DataStore } from '@sched/core';
 import type { MongoDataStore } from '@sched/mongo';
-import { claimAll, claimOne, failure, record, settlement } from '@sched-tooling/adapter-tests';
+import {
+  claimAll,
+  claimOne,
+  failure,
+  leaseOf,
+  record,
+  settlement,
+} from '@sched-tooling/adapter-tests';
 import { describeOnEach } from '@sched-tooling/services';
 import { expect, test } from 'vitest';
 import { servers, tampered, workbench } from './support.js';
@@ -313,3 +320,126 @@ await describeOnEach(servers, 'settlements that share a document', ({ url }) => 
     expect(await leftIn(database)).toEqual([]);
   });
 });
+
+await describeOnEach(
+  servers,
+  'settlements that others look after before they are answered',
+  ({ url }) => {
+    const bench = workbench(url);
+    const ids = ['a', 'b', 'gone', 'taken', 'kept'];
+    const next = { status: 'scheduled', runAt: 1000, body: '"settled"' } as const;
+
+    /** Settles claimed tasks, two of which are lost, while others do something once that is written. */
+    async function settleThen(
+      settled: readonly string[],
+      meanwhile: (other: DataStore, database: string) => Promise<unknown>,
+      { nexts = {}, isRepeated = false, isBare = false }: How = {},
+    ) {
+      const database = bench.database();
+      const other = await bench.open({ database });
+      await other.insert(ids.map((id) => record(id)));
+      const { tasks } = await other.claim(claimAll);
+      const settlements = settled.map((id) => {
+        const task = tasks.find((each) => each.id === id) as ClaimedTask;
+        const history = isBare ? [] : [{ ...entry, taskId: id }];
+        return settlement(task, { next: nexts[id] ?? null, history });
+      });
+      await other.remove({ ids: ['gone'] });
+      await other.release(tasks.filter(({ id }) => id === 'taken').map(leaseOf));
+      await other.claim(claimAll);
+      if (isRepeated) await other.settle(settlements.filter(({ next }) => next));
+      let isDone = false;
+      const client = tampered(
+        bench.client(),
+        async () => {},
+        async (write) => {
+          if (write !== 'bulkWrite sched' || isDone) return;
+          isDone = true;
+          await meanwhile(other, database);
+        },
+      );
+      const store = await bench.open({ database, client });
+      const answers = await store.settle(settlements);
+      const histories = await Promise.all(settled.map((id) => other.history(id, 9)));
+      expect(histories.map(({ length }) => length)).toEqual(
+        answers.map((answer) => (answer === 'settled' && !isBare ? 1 : 0)),
+      );
+      await bench.open({ database });
+      const left = { $or: [{ status: 'removed' }, { pending: { $exists: true } }] };
+      expect(await bench.collection(database).find(left).toArray()).toEqual([]);
+      return answers;
+    }
+
+    interface How {
+      readonly nexts?: Readonly<Record<string, typeof next>>;
+      /** Whether those of which something is left were settled before by the same call. */
+      readonly isRepeated?: boolean;
+      /** Whether they add nothing to the history. */
+      readonly isBare?: boolean;
+    }
+
+    const heal = (_: DataStore, database: string) => bench.open({ database });
+
+    test('are settled though nothing is left of their tasks, and others are lost', async () => {
+      expect(await settleThen(['a', 'gone'], heal)).toEqual(['settled', 'lost']);
+      const four = ['taken', 'a', 'gone', 'b'];
+      expect(await settleThen(four, heal)).toEqual(['lost', 'settled', 'lost', 'settled']);
+      expect(await settleThen(['gone', 'taken'], heal)).toEqual(['lost', 'lost']);
+    });
+
+    test('are settled though nothing is left of their tasks, where others were settled before', async () => {
+      const how = { nexts: { kept: next }, isRepeated: true };
+      expect(await settleThen(['kept', 'a'], heal, how)).toEqual(['settled', 'settled']);
+      expect(await settleThen(['a', 'kept', 'gone'], heal, how)).toEqual([
+        ...['settled', 'settled', 'lost'],
+      ]);
+      expect(await settleThen(['kept', 'gone'], heal, how)).toEqual(['settled', 'lost']);
+    });
+
+    test('are settled though there are new tasks in the place of theirs', async () => {
+      const insert = (other: DataStore) => other.insert([record('a', { body: '"new"' })]);
+      expect(await settleThen(['a', 'taken'], insert)).toEqual(['settled', 'lost']);
+      const insertLater = async (other: DataStore, database: string) => {
+        await heal(other, database);
+        await insert(other);
+      };
+      expect(await settleThen(['a', 'taken'], insertLater)).toEqual(['settled', 'lost']);
+    });
+
+    test('are settled as far as their number tells, where they add nothing to the history', async () => {
+      const how = { isBare: true, nexts: { kept: next } };
+      expect(await settleThen(['a', 'b', 'taken'], heal, how)).toEqual([
+        'settled',
+        'settled',
+        'lost',
+      ]);
+      expect(await settleThen(['a', 'kept', 'taken'], heal, how)).toEqual([
+        ...['settled', 'settled', 'lost'],
+      ]);
+    });
+
+    test('are settled though the call was made again since others were in the way of a part of it', async () => {
+      const failAfter = async (other: DataStore, database: string) => {
+        await heal(other, database);
+        throw Object.assign(new Error('in the way'), { code: 112, matchedCount: 1 });
+      };
+      expect(await settleThen(['a', 'gone'], failAfter)).toEqual(['settled', 'lost']);
+      expect(await settleThen(['a'], failAfter)).toEqual(['settled']);
+    });
+
+    test('are settled though their tasks were settled again since, or removed', async () => {
+      const how = { nexts: { kept: next } };
+      const settleAgain = async (other: DataStore, database: string) => {
+        await heal(other, database);
+        const { tasks } = await other.claim(claimAll);
+        await other.settle(tasks.map((task) => settlement(task)));
+      };
+      expect(await settleThen(['kept', 'gone'], settleAgain, how)).toEqual(['settled', 'lost']);
+      const remove = async (other: DataStore, database: string) => {
+        await heal(other, database);
+        await other.remove({ ids: ['kept'] });
+      };
+      expect(await settleThen(['kept', 'gone'], remove, how)).toEqual(['settled', 'lost']);
+    });
+  },
+);
