@@ -120,7 +120,6 @@ export function createCalls(session: Session, watcher?: Watcher): StoreCalls {
     },
 
     async claim(request) {
-      watcher?.note(request.queues);
       await healAtTimes();
       return claimFrom(session, dueTasks, request);
     },
@@ -160,6 +159,6 @@ export function createCalls(session: Session, watcher?: Watcher): StoreCalls {
       return readHistory(session, taskId, limit);
     },
 
-    ...(watcher && { watch: (listener) => watcher.watch(listener) }),
+    watcher,
   };
 }

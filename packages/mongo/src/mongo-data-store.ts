@@ -1,6 +1,6 @@
 import type { DataStoreCapabilities } from '@sched/core';
 import { SchedError } from '@sched/core';
-import { AdapterStore, type StoreCalls, Watcher } from '@sched/core/adapter';
+import { AdapterStore, type AtEnd, type StoreCalls, Watcher } from '@sched/core/adapter';
 import { createCalls } from './calls.js';
 import { isClient, isSession } from './client.js';
 import { assertTransactions, connect, withoutTransactions } from './connect.js';
@@ -42,27 +42,16 @@ export class MongoDataStore extends AdapterStore {
     };
   }
 
-  protected async connect(): Promise<StoreCalls> {
+  protected async connect(atEnd: AtEnd): Promise<StoreCalls> {
     const settings = this.#settings;
-    const { collections, isReplicated, close } = await connect(settings);
+    const { collections, isReplicated } = await connect(settings, atEnd);
     this.#isReplicated = isReplicated;
     const session = createSession(collections, settings);
-    try {
-      await heal(session);
-    } catch (error) {
-      await close();
-      throw error;
-    }
+    await heal(session);
     const watcher = isReplicated
       ? new Watcher(listenOn(collections.tasks), (error) => storeError(error, settings.source))
       : undefined;
-    return {
-      ...createCalls(session, watcher),
-      async close() {
-        await watcher?.close();
-        await close();
-      },
-    };
+    return createCalls(session, watcher);
   }
 
   /**

@@ -4,7 +4,6 @@ import type {
   NewTaskRecord,
   Settlement,
   TaskSelector,
-  WakeUp,
 } from '@sched/core';
 import { SchedError } from '@sched/core';
 import type { Sized, StoreCalls, StoreLimits } from '@sched/core/adapter';
@@ -189,10 +188,8 @@ export function createCalls(
     if (age !== undefined) await session.run(sql.forgetStale(age, time(), stale));
   }
 
-  const own = new Set<string>();
   const watcher = new Watcher(
     lookout({
-      own,
       async search() {
         const queues: string[] = [];
         for (;;) {
@@ -211,6 +208,8 @@ export function createCalls(
 
   return {
     limits: limitsOf(maxPacketBytes),
+    // On a connection of the user's nobody looks but the user.
+    watcher: session.isNested ? undefined : watcher,
 
     now: async () => time() ?? Number((await select(sql.now(null)))[0]?.[0]),
 
@@ -242,15 +241,7 @@ export function createCalls(
     setPaused: (selector, paused, at = time() ?? undefined) =>
       bulk(selector, (ids, group) => sql.setPaused(ids, paused, at ?? null, group)),
 
-    // On a connection of the user's nobody looks but the user.
-    ...(!session.isNested && {
-      watch: (listener: (wakeUp: WakeUp) => void) => watcher.watch(listener),
-      close: () => watcher.close(),
-    }),
-
     async claim(request) {
-      watcher.note(request.queues);
-      for (const queue of request.queues) own.add(queue);
       const firsts = sql.firsts(request.queues, time());
       for (let tries = 1; ; tries++) {
         const [[time, ...moments] = []] = await select(firsts);

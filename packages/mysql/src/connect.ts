@@ -1,4 +1,5 @@
 import { importDriver } from '@sched/core';
+import type { AtEnd } from '@sched/core/adapter';
 import { checkServerVersion, checkSetting } from '@sched/core/adapter';
 import type { MysqlConnection, MysqlPool } from './client.js';
 import { isPool } from './client.js';
@@ -10,7 +11,6 @@ import { migrate, select, textOptions } from './schema.js';
 export interface Connected {
   readonly client: MysqlPool | MysqlConnection;
   readonly maxPacketBytes: number;
-  close(): Promise<void>;
 }
 
 /** What the store's own connections are made with, unless the user says otherwise. */
@@ -26,20 +26,17 @@ const minimum = { MySQL: '8.0.19', MariaDB: '10.6.0' };
 export const minPacketBytes = 4 * 1024 * 1024;
 
 /** @throws SchedError as `DataStore.open` says */
-export async function connect(settings: Settings): Promise<Connected> {
-  let close = async () => {};
+export async function connect(settings: Settings, atEnd: AtEnd): Promise<Connected> {
   try {
     let client = settings.pool;
     if (!client) {
       const { createPool } = await importDriver('mysql2', () => import('mysql2/promise'));
       const pool = createPool({ ...defaults, ...settings.connection, ...fixed });
-      close = () => pool.end();
+      atEnd(() => pool.end());
       client = pool;
     }
-    const maxPacketBytes = await prepare(client, settings);
-    return { client, maxPacketBytes, close };
+    return { client, maxPacketBytes: await prepare(client, settings) };
   } catch (error) {
-    await close();
     throw storeError(error, settings.source);
   }
 }

@@ -8,9 +8,7 @@ const rest = 4;
 
 /** What somebody looks at who cannot be told anything. */
 export interface View {
-  /** The queues that are worked on here. */
-  readonly own: ReadonlySet<string>;
-  /** All others that there are. */
+  /** All queues that there are. */
   search(): Promise<readonly string[]>;
   /** The time, and the first moment in each of these queues. */
   look(queues: readonly string[]): Promise<readonly [now: number, ...firsts: (number | null)[]]>;
@@ -21,20 +19,20 @@ export interface View {
  * came before, and goes by what came first then. What is due is told at each look, since it may be another task than at
  * the last.
  */
-export function lookout({ own, search, look }: View): Subscribe {
-  return async ({ hear, lost }) => {
+export function lookout({ search, look }: View): Subscribe {
+  return async ({ queues: own, hear, lost }) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isOver = false;
     let known = new Map<string, number>();
-    let others: readonly string[] = [];
+    let found: readonly string[] = [];
     let searchAt = 0;
     const lookAgain = async () => {
       const start = performance.now();
       if (start >= searchAt) {
-        others = await search();
+        found = await search();
         searchAt = performance.now() + Math.max(searchMs, rest * (performance.now() - start));
       }
-      const queues = [...new Set([...own, ...others])];
+      const queues = [...new Set([...own, ...found])];
       const [now, ...firsts] = await look(queues);
       if (isOver) return;
       const seen = new Map<string, number>();

@@ -61,6 +61,7 @@ export function createCalls(
 
   return {
     limits,
+    watcher,
 
     now: async () => time() ?? one<number>(sql.now, null),
 
@@ -103,7 +104,6 @@ export function createCalls(
     },
 
     async claim({ queues, limit, owner, leaseMs }) {
-      watcher?.note(queues);
       const start = starts.begin(queues);
       const given = await rows(
         ...[sql.claim, queues, arrayOf(start.starts.map(([, at]) => at))],
@@ -181,8 +181,6 @@ export function createCalls(
       const entryOf = ([taskId, id, at, body]: Row) => ({ taskId, id, at, body });
       return toLatestPage(rows, limit, entryOf, ([, , , , seq]) => seq);
     },
-
-    ...(watcher && { watch: (listener) => watcher.watch(listener) }),
   };
 }
 

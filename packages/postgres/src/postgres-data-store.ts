@@ -1,6 +1,6 @@
 import type { DataStoreCapabilities } from '@sched/core';
 import { SchedError } from '@sched/core';
-import { AdapterStore, type StoreCalls, Watcher } from '@sched/core/adapter';
+import { AdapterStore, type AtEnd, type StoreCalls, Watcher } from '@sched/core/adapter';
 import { createCalls } from './calls.js';
 import { isPool, isQueryable } from './client.js';
 import { connect } from './connect.js';
@@ -39,26 +39,21 @@ export class PostgresDataStore extends AdapterStore {
     };
   }
 
-  protected async connect(): Promise<StoreCalls> {
+  protected async connect(atEnd: AtEnd): Promise<StoreCalls> {
     const settings = this.#settings;
-    const { client, isPooled, close } = await connect(settings);
+    const { client, isPooled } = await connect(settings, atEnd);
     if (isPooled && !settings.listen) this.#isWatchable = false;
     const notifier = new Notifier(client, settings.channel);
+    atEnd(() => notifier.idle());
     const watcher = new Watcher(listenOn(settings), (error) =>
       storeError(error, settings.listen ? 'listen' : settings.source),
     );
-    return {
-      ...createCalls(
-        createSession(client, settings, { prepares: !settings.pool && !isPooled }),
-        settings,
-        (wakes) => notifier.send(wakes),
-        this.#isWatchable ? watcher : undefined,
-      ),
-      async close() {
-        await Promise.all([watcher.close(), notifier.close()]);
-        await close();
-      },
-    };
+    return createCalls(
+      createSession(client, settings, { prepares: !settings.pool && !isPooled }),
+      settings,
+      (wakes) => notifier.send(wakes),
+      this.#isWatchable ? watcher : undefined,
+    );
   }
 
   /**

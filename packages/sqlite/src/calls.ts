@@ -43,7 +43,6 @@ export function createCalls(executor: Executor, settings: Settings, canWatch = f
   const { clock = Date.now, historyLimit, historyMaxAgeMs, tablePrefix } = settings;
   const sql = createStatements(tablePrefix);
   const { call, write } = executor;
-  const watcher = new Watcher(lookAgain(executor, sql), (error) => error as Error);
 
   /** The earliest `at` of an entry that is not too old. */
   const oldest = () => clock() - historyMaxAgeMs;
@@ -182,7 +181,6 @@ export function createCalls(executor: Executor, settings: Settings, canWatch = f
       ]),
 
     async claim(request) {
-      watcher.note(request.queues);
       const look = (session: Session, now: number) => ({
         ...{ now, nextWakeAt: nextWakeAt(session, request.queues) },
       });
@@ -243,11 +241,8 @@ export function createCalls(executor: Executor, settings: Settings, canWatch = f
         return toLatestPage(rows, limit, entryOf, ([, , , , serial]) => serial);
       }),
 
-    ...(canWatch && { watch: (listener) => watcher.watch(listener) }),
-
-    async close() {
-      await watcher.close();
-      await executor.close();
-    },
+    watcher: canWatch
+      ? new Watcher(lookAgain(executor, sql), (error) => error as Error)
+      : undefined,
   };
 }

@@ -16,7 +16,7 @@ export interface Executor {
   /** Runs `work` in a transaction, which it may share with other writes of the moment. It may run more than once. */
   write<T>(work: (session: Session) => T): Promise<T>;
   /** Waits for what is under way. */
-  close(): Promise<void>;
+  idle(): Promise<void>;
 }
 
 interface Write {
@@ -99,6 +99,6 @@ export function createExecutor(
   return {
     call: (attempt) => underWay.add(call(attempt)),
     write,
-    close: () => underWay.idle(),
+    idle: () => underWay.idle(),
   };
 }

@@ -1,6 +1,6 @@
 import type { DataStoreCapabilities } from '@sched/core';
 import { SchedError } from '@sched/core';
-import { AdapterStore } from '@sched/core/adapter';
+import { AdapterStore, type AtEnd } from '@sched/core/adapter';
 import { createCalls } from './calls.js';
 import type { SqliteDatabase } from './client.js';
 import { connect } from './connect.js';
@@ -37,8 +37,8 @@ export class SqliteDataStore extends AdapterStore {
     };
   }
 
-  protected async connect() {
-    const executor = await connect(this.#settings);
+  protected async connect(atEnd: AtEnd) {
+    const executor = await connect(this.#settings, atEnd);
     return createCalls(executor, this.#settings, this.capabilities.watch);
   }
 

@@ -7,7 +7,7 @@
 
 export { AdapterStore } from './adapter-store.js';
 export { chunks, firstOfEach, shardOf } from './batches.js';
-export type { StoreCalls, TaskChange } from './calls.js';
+export type { AtEnd, StoreCalls, TaskChange } from './calls.js';
 export { checkCursor, type ErrorMeanings, firstError, toStoreError } from './errors.js';
 export { drawForgetting, type Forgetting } from './history.js';
 export { readPosition, toLatestPage } from './latest-history.js';
