@@ -212,6 +212,16 @@ describe('life cycle', () => {
     for (const call of calls) expect(await code(call())).toBe('SCHED_STORE_CLOSED');
   });
 
+  test('what watches is told from which queues is claimed', async () => {
+    const { store, backend } = await open();
+    const request = { queues: ['q', 'r'], limit: 1, owner: 'o', leaseMs: 1 };
+    await store.claim(request);
+    expect(backend.asked).toEqual([
+      ['note', request.queues],
+      ['claim', request],
+    ]);
+  });
+
   test('a store in a transaction needs no opening, and does not close what it was made of', async () => {
     const { store, backend } = await open();
     const inside = store.withTransaction('mine');

@@ -2,6 +2,7 @@ import type { ClaimedTask, NewTaskRecord } from '@sched/core';
 import type { StoreCalls, TaskRow, Watcher } from '@sched/core/adapter';
 import {
   drawForgetting,
+  earliest,
   readPosition,
   toLatestPage,
   toNumber,
@@ -130,8 +131,7 @@ export function createCalls(
         }),
       );
       starts.end(start, now, tasks.length, firsts ?? [], writers);
-      const wakeAts = (firsts ?? []).flatMap((first) => (first ? [first[0]] : []));
-      return { tasks, now, nextWakeAt: wakeAts.length > 0 ? Math.min(...wakeAts) : null };
+      return { tasks, now, nextWakeAt: earliest((firsts ?? []).map((first) => first?.[0])) };
     },
 
     async extend(leases, leaseMs) {

@@ -1,8 +1,9 @@
 // Not the globals: those stand still where a test has put fake ones in their place.
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { isSchedError } from '@sched/core';
-import { UnderWay } from '@sched/core/adapter';
-import { callError, isBusy, notInTransaction } from './errors.js';
+import { notInTransaction, UnderWay } from '@sched/core/adapter';
+import { callError, isBusy } from './errors.js';
+import { joinable } from './options.js';
 import type { Session } from './session.js';
 
 /**
@@ -37,7 +38,7 @@ export function createExecutor(
 
   function assertUsable(): void {
     const { isTransaction } = session.database;
-    if (isNested && isTransaction === false) throw notInTransaction();
+    if (isNested && isTransaction === false) throw notInTransaction(joinable);
     // The user's own, on the user's own connection. What was written in it may never be committed.
     if (!isNested && isTransaction) throw new Error('the connection is within a transaction');
   }
