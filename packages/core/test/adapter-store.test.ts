@@ -1,6 +1,6 @@
 import { MemoryDataStore } from '@sched/memory';
 import { describe, expect, test } from 'vitest';
-import type { AdapterSettings, StoreCalls, StoreLimits } from '../src/adapter/index.js';
+import type { AdapterSettings, AtEnd, StoreCalls, StoreLimits } from '../src/adapter/index.js';
 import { AdapterStore, readAdapterOptions } from '../src/adapter/index.js';
 import { dataStoreConformance } from '../src/conformance/index.js';
 import type { DataStore, DataStoreOptions, NewTaskRecord } from '../src/data-store.js';
@@ -12,7 +12,7 @@ class Backend {
   readonly asked: [call: string, ...args: unknown[]][] = [];
   readonly limits: StoreLimits;
   connects = 0;
-  closes = 0;
+  readonly ended: string[] = [];
   failure: unknown;
 
   #at: number | undefined;
@@ -32,17 +32,16 @@ class Backend {
     }
   }
 
-  async connect(): Promise<StoreCalls> {
+  async connect(atEnd: AtEnd): Promise<StoreCalls> {
     this.connects++;
-    if (this.failure) throw this.failure;
+    atEnd(() => this.ended.push('memory'));
     await this.memory.open();
-    return {
-      ...this.calls(),
-      close: async () => {
-        this.closes++;
-        await this.memory.close();
-      },
-    };
+    atEnd(async () => {
+      this.ended.push('calls');
+      await this.memory.close();
+    });
+    if (this.failure) throw this.failure;
+    return this.calls();
   }
 
   calls(): StoreCalls {
@@ -75,7 +74,13 @@ class Backend {
       release: note('release', (leases) => memory.release(leases)),
       history: note('history', (taskId, limit) => memory.history(taskId, limit)),
       latestHistory: note('latestHistory', (request) => memory.latestHistory(request)),
-      watch: (listener) => memory.watch(listener),
+      watcher: {
+        note: note('note', () => {}),
+        watch: (listener) => memory.watch(listener),
+        close: async () => {
+          this.ended.push('watcher');
+        },
+      },
     };
   }
 }
@@ -91,8 +96,8 @@ class TestStore extends AdapterStore {
     this.capabilities = backend.memory.capabilities;
   }
 
-  protected connect() {
-    return this.#backend.connect();
+  protected connect(atEnd: AtEnd) {
+    return this.#backend.connect(atEnd);
   }
 
   protected override join(tx: unknown) {
@@ -165,6 +170,7 @@ describe('life cycle', () => {
       ...['SCHED_STORE_UNAVAILABLE', 'SCHED_STORE_UNAVAILABLE'],
     ]);
     expect(await code(store.now())).toBe('SCHED_STORE_CLOSED');
+    expect(backend.ended).toEqual(['calls', 'memory']);
     backend.failure = undefined;
     await store.open();
     expect(backend.connects).toBe(2);
@@ -175,10 +181,10 @@ describe('life cycle', () => {
     const opening = store.open();
     await store.close();
     await opening;
-    expect(backend.closes).toBe(1);
+    expect(backend.ended).toEqual(['watcher', 'calls', 'memory']);
     expect(await code(store.now())).toBe('SCHED_STORE_CLOSED');
     await store.close();
-    expect(backend.closes).toBe(1);
+    expect(backend.ended).toHaveLength(3);
   });
 
   test('every call is refused before it is opened and after it was closed', async () => {
@@ -206,6 +212,16 @@ describe('life cycle', () => {
     for (const call of calls) expect(await code(call())).toBe('SCHED_STORE_CLOSED');
   });
 
+  test('what watches is told from which queues is claimed', async () => {
+    const { store, backend } = await open();
+    const request = { queues: ['q', 'r'], limit: 1, owner: 'o', leaseMs: 1 };
+    await store.claim(request);
+    expect(backend.asked).toEqual([
+      ['note', request.queues],
+      ['claim', request],
+    ]);
+  });
+
   test('a store in a transaction needs no opening, and does not close what it was made of', async () => {
     const { store, backend } = await open();
     const inside = store.withTransaction('mine');
@@ -213,7 +229,7 @@ describe('life cycle', () => {
     expect(await inside.insert(records('a'))).toEqual(['inserted']);
     await inside.close();
     expect(await code(inside.now())).toBe('SCHED_STORE_CLOSED');
-    expect(backend.closes).toBe(0);
+    expect(backend.ended).toEqual([]);
     expect(() => store.withTransaction('another')).toThrow('The Test store has no transactions');
   });
 });

@@ -9,21 +9,25 @@ import {
   checkWhole,
   chunks,
   drawForgetting,
+  earliest,
   firstError,
   firstOfEach,
   isFiltered,
   isSchemaCurrent,
   matchesFilter,
+  notInTransaction,
   readAdapterOptions,
   shardOf,
   theOneGiven,
+  toClaimed,
+  toConditions,
   toPage,
   toRecord,
   toStoreError,
   UnderWay,
   Watcher,
 } from '../src/adapter/index.js';
-import type { WakeUp } from '../src/data-store.js';
+import type { TaskFilter, WakeUp } from '../src/data-store.js';
 import { SchedError } from '../src/errors.js';
 
 afterEach(() => {
@@ -136,6 +140,12 @@ describe('errors', () => {
     expect(firstError(second)).toBe(second);
   });
 
+  test('say what a transaction has to be', () => {
+    const error = notInTransaction('a client of pg');
+    expect(error.code).toBe('SCHED_ARGUMENT_INVALID');
+    expect(error.message).toContain('takes a client of pg inside a transaction');
+  });
+
   test('say that a cursor is none', () => {
     checkCursor('12', /^\d+$/);
     expect(thrownBy(() => checkCursor('x', /^\d+$/)).code).toBe('SCHED_ARGUMENT_INVALID');
@@ -224,6 +234,38 @@ describe('rows and pages', () => {
     const leased = [...row.slice(0, 9), '3', 'me', '9', '2', '7', null];
     const lease = { token: 3, owner: 'me', expiresAt: 9 };
     expect(toRecord(leased)).toEqual({ ...task, lease, deliveries: 2, wakeAt: null });
+  });
+
+  test('a task is given to its new owner with what was known of the last', () => {
+    const lease = { token: 4, owner: 'me', expiresAt: 9 };
+    const given = { ...task, lease, deliveries: 1, wakeAt: 9 };
+    expect(toClaimed(toRecord(row), lease)).toEqual({ ...given, lapsedOwner: null });
+    const before = { ...toRecord(row), lease: { token: 3, owner: 'you', expiresAt: 5 } };
+    expect(toClaimed(before, lease)).toEqual({ ...given, lapsedOwner: 'you' });
+  });
+
+  test('of some moments the earliest is meant, if there is one', () => {
+    expect(earliest([])).toBe(null);
+    expect(earliest([null, undefined])).toBe(null);
+    expect(earliest([null, 5, undefined, 0, 7])).toBe(0);
+  });
+
+  test('a filter becomes conditions, in which a value that is asked for is no other', () => {
+    const conditions = (filter: TaskFilter) =>
+      toConditions(
+        filter,
+        (value, member) => `<${member}:${value}>`,
+        () => '<now>',
+      );
+    expect(conditions({})).toBe('');
+    expect(conditions({ group: 'g', name: 'n', status: 'failed', paused: false })).toBe(
+      ' AND group_name = <group:g> AND name = <name:n> AND status = <status:failed> AND paused = <paused:false>',
+    );
+    expect(conditions({ group: null, queue: '' })).toBe(
+      ' AND group_name IS NULL AND queue = <queue:>',
+    );
+    expect(conditions({ leased: true })).toBe(' AND (lease_expires_at > <now>) IS TRUE');
+    expect(conditions({ leased: false })).toBe(' AND (lease_expires_at > <now>) IS NOT TRUE');
   });
 
   test('a page ends where there is more, or where it was not looked further', () => {
@@ -365,6 +407,7 @@ describe('a watcher', () => {
     watcher.note(['q', 'r']);
     watcher.note(['q']);
     await watcher.watch(listener);
+    expect([...(ears[0]?.queues ?? [])]).toEqual(['q', 'r']);
     fail(new Error('still away'));
     ears[0]?.lost();
     ears[0]?.lost();

@@ -162,8 +162,6 @@ export function createCalls(session: Session): StoreCalls {
     },
 
     history: (taskId, limit) => history(session, taskId, limit, clock()),
-
-    close: session.close,
   };
 }
 

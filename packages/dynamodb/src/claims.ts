@@ -7,6 +7,7 @@
  * earlier task of this id had.
  */
 import type { ClaimedTask, ClaimRequest, ClaimResult, Lease } from '@sched/core';
+import { earliest } from '@sched/core/adapter';
 import type { Key } from './expressions.js';
 import { expressions, update } from './expressions.js';
 import type { Session } from './session.js';
@@ -84,7 +85,7 @@ export async function claim(
   }
   const wakes = [...candidates, ...unread].map(({ wakeAt }) => wakeAt);
   if (tasks.length > 0) wakes.push(expiresAt + settings.maxClockSkewMs);
-  return { tasks, now, nextWakeAt: wakes.sort((a, b) => a - b)[0] ?? null };
+  return { tasks, now, nextWakeAt: earliest(wakes) };
 }
 
 async function read(

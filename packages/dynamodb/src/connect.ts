@@ -1,17 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatchGetItemOutput } from '@aws-sdk/client-dynamodb';
 import { importDriver } from '@sched/core';
-import { UnderWay } from '@sched/core/adapter';
+import { type AtEnd, UnderWay } from '@sched/core/adapter';
 import type { Call, Command, DynamoDBClientLike } from './client.js';
 import { isThrottled, storeError } from './errors.js';
 import type { Settings } from './options.js';
-
-export interface Connection {
-  /** Makes a request; again if it is throttled. Rejects with a `SchedError`, of which what the SDK says is the cause. */
-  readonly call: Call;
-  /** Waits for what is under way. */
-  close(): Promise<void>;
-}
 
 /** How long a server may take to accept a connection, and to answer, in milliseconds. */
 const timeouts = { connectionTimeout: 5000, requestTimeout: 10_000, throwOnRequestTimeout: true };
@@ -22,7 +15,11 @@ const maxRetries = 10;
 const firstDelayMs = 25;
 const maxDelayMs = 3000;
 
-export async function connect({ client, connection }: Settings): Promise<Connection> {
+/**
+ * @returns what makes a request; again if it is throttled. Rejects with a `SchedError`, of which what the SDK says is the
+ *   cause
+ */
+export async function connect({ client, connection }: Settings, atEnd: AtEnd): Promise<Call> {
   const driver = await importDriver(
     '@aws-sdk/client-dynamodb',
     () => import('@aws-sdk/client-dynamodb'),
@@ -43,19 +40,15 @@ export async function connect({ client, connection }: Settings): Promise<Connect
     return answer;
   }
 
-  return {
-    call(command, input) {
-      const answer = inTurn(() => patiently(() => send(command, input)));
-      return underWay.add(
-        answer.catch((error) => {
-          throw storeError(error, wasAnswered);
-        }),
-      );
-    },
-    async close() {
-      await underWay.idle();
-      if (!client) target.destroy?.();
-    },
+  if (!client) atEnd(() => target.destroy?.());
+  atEnd(() => underWay.idle());
+  return (command, input) => {
+    const answer = inTurn(() => patiently(() => send(command, input)));
+    return underWay.add(
+      answer.catch((error) => {
+        throw storeError(error, wasAnswered);
+      }),
+    );
   };
 }
 

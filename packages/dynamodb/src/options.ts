@@ -1,5 +1,5 @@
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
-import type { AdapterOptions } from '@sched/core/adapter';
+import type { AdapterOptions, Without } from '@sched/core/adapter';
 import {
   checkName,
   checkSetting,
@@ -34,23 +34,21 @@ interface CommonOptions extends AdapterOptions {
 }
 
 /** The store uses a client of the user's own, and neither destroys nor configures it. */
-export interface DynamoDBClientOptions extends CommonOptions {
+export interface DynamoDBClientOptions
+  extends CommonOptions,
+    Without<'region' | 'endpoint' | 'connection'> {
   /** A `DynamoDBClient`. */
   readonly client: DynamoDBClientLike;
-  readonly region?: never;
-  readonly endpoint?: never;
-  readonly connection?: never;
 }
 
 /** The store makes a client of its own. */
-export interface DynamoDBConnectionOptions extends CommonOptions {
+export interface DynamoDBConnectionOptions extends CommonOptions, Without<'client'> {
   /** Default: as the SDK finds it, in `AWS_REGION` or the shared configuration files. */
   readonly region?: string;
   /** A URL, for DynamoDB Local and the like. Default: that of the region. */
   readonly endpoint?: string;
   /** What else `new DynamoDBClient` takes. Default: credentials as the SDK finds them. */
   readonly connection?: DynamoDBClientConfig;
-  readonly client?: never;
 }
 
 export type DynamoDBDataStoreOptions = DynamoDBClientOptions | DynamoDBConnectionOptions;

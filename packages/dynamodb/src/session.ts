@@ -1,9 +1,8 @@
 import type { QueryInput, UpdateItemInput } from '@aws-sdk/client-dynamodb';
 import type { TaskRecord } from '@sched/core';
 import { SchedError } from '@sched/core';
-import { chunks } from '@sched/core/adapter';
+import { type AtEnd, chunks } from '@sched/core/adapter';
 import type { Call } from './client.js';
-import type { Connection } from './connect.js';
 import { connect } from './connect.js';
 import type { DriverError } from './errors.js';
 import { doubtful, storeError } from './errors.js';
@@ -39,30 +38,22 @@ const maxKeys = 100;
 const maxTries = 10;
 
 /** @throws SchedError as `DataStore.open` says */
-export async function openSession(settings: Settings): Promise<Session> {
-  const connection = await connect(settings).catch((error) => {
+export async function openSession(settings: Settings, atEnd: AtEnd): Promise<Session> {
+  const call = await connect(settings, atEnd).catch((error) => {
     throw storeError(error, false);
   });
-  try {
-    return new Session(settings, connection, await prepare(connection.call, settings));
-  } catch (error) {
-    await connection.close();
-    throw error;
-  }
+  return new Session(settings, call, await prepare(call, settings));
 }
 
 /** An open namespace: what is read and written there, in plain values. */
 export class Session {
   readonly settings: Settings;
   readonly records: Records;
-  /** Waits for what is under way. */
-  readonly close: () => Promise<void>;
   readonly #call: Call;
 
-  constructor(settings: Settings, { call, close }: Connection, shards: number) {
+  constructor(settings: Settings, call: Call, shards: number) {
     this.settings = settings;
     this.records = createRecords(settings.namespace, shards);
-    this.close = close;
     this.#call = call;
   }
 

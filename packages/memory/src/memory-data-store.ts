@@ -8,7 +8,6 @@ import type {
   HistoryEntry,
   LatestHistoryRequest,
   LatestHistoryResult,
-  Lease,
   LeaseRef,
   ListRequest,
   ListResult,
@@ -18,35 +17,23 @@ import type {
   TaskFilter,
   TaskRecord,
   TaskSelector,
-  TaskStatus,
   WakeUp,
 } from '@sched/core';
 import { SchedError } from '@sched/core';
-import { matchesFilter, readAdapterOptions } from '@sched/core/adapter';
+import { earliest, matchesFilter, readAdapterOptions } from '@sched/core/adapter';
 import { RunHistory } from './run-history.js';
 import { WakeHeap } from './wake-heap.js';
 
 /** How many removed tasks the listing may hold at any rate. */
 const spareListing = 1000;
 
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
+
 /** A record as it is kept: mutable, with its place in the heap and its place in the listing order. */
-interface StoredTask {
-  readonly id: string;
+interface StoredTask extends Mutable<TaskRecord> {
   readonly serial: number;
-  name: string;
-  queue: string;
-  group: string | null;
-  status: TaskStatus;
-  paused: boolean;
-  runAt: number | null;
-  body: string;
-  resumedAt: number | null;
-  lease: Lease | null;
-  deliveries: number;
-  revision: number;
   /** The token of the last settlement; null if there was none. */
   settledToken: number | null;
-  wakeAt: number | null;
   position: number;
 }
 
@@ -193,7 +180,8 @@ export class MemoryDataStore implements DataStore {
         tasks.push({ lapsedOwner, ...snapshot(task), lease: { ...lease } });
       }
     }
-    return { tasks, now, nextWakeAt: this.#nextWakeAt(queues) };
+    const firsts = queues.map((queue) => this.#due.get(queue)?.peek()?.wakeAt);
+    return { tasks, now, nextWakeAt: earliest(firsts) };
   }
 
   async extend(leases: readonly LeaseRef[], leaseMs: number): Promise<(number | 'lost')[]> {
@@ -356,15 +344,6 @@ export class MemoryDataStore implements DataStore {
 
   #notify(wakeUp: WakeUp): void {
     for (const listener of this.#listeners) queueMicrotask(() => listener(wakeUp));
-  }
-
-  #nextWakeAt(queues: readonly string[]): number | null {
-    let next: number | null = null;
-    for (const queue of queues) {
-      const first = this.#due.get(queue)?.peek()?.wakeAt ?? null;
-      if (first !== null && (next === null || first < next)) next = first;
-    }
-    return next;
   }
 
   #select(selector: TaskSelector): StoredTask[] {

@@ -1,5 +1,6 @@
 import type { ListRequest, Release, TaskFilter, TaskSelector } from '@sched/core';
-import { isFiltered, type StoreCalls, toPage, type Watcher } from '@sched/core/adapter';
+import type { StoreCalls, Watcher } from '@sched/core/adapter';
+import { isFiltered, listingHorizon, toPage } from '@sched/core/adapter';
 import { claimFrom } from './claims.js';
 import type { MongoDocument } from './client.js';
 import { DueTasks } from './due-tasks.js';
@@ -13,9 +14,6 @@ import { settle } from './settlements.js';
 
 /** How often what others have left undone is looked for, in milliseconds. */
 const healEveryMs = 5000;
-
-/** How many tasks one page looks at, so that it is answered in time however few of them match. */
-const horizon = 10_000;
 
 /**
  * The calls of the contract, as commands.
@@ -51,7 +49,7 @@ export function createCalls(session: Session, watcher?: Watcher): StoreCalls {
   async function endOfPage(filter: TaskFilter, from: MongoDocument): Promise<string | undefined> {
     if (!isFiltered(filter)) return undefined;
     const all = { ...(typeof filter.group === 'string' && { group: filter.group }), ...from };
-    const order = { sort: { _id: 1 }, skip: horizon - 1, limit: 1, projection: { _id: 1 } };
+    const order = { sort: { _id: 1 }, skip: listingHorizon - 1, limit: 1, projection: { _id: 1 } };
     return (await tasks.find(all, order))[0]?._id;
   }
 
@@ -120,7 +118,6 @@ export function createCalls(session: Session, watcher?: Watcher): StoreCalls {
     },
 
     async claim(request) {
-      watcher?.note(request.queues);
       await healAtTimes();
       return claimFrom(session, dueTasks, request);
     },
@@ -160,6 +157,6 @@ export function createCalls(session: Session, watcher?: Watcher): StoreCalls {
       return readHistory(session, taskId, limit);
     },
 
-    ...(watcher && { watch: (listener) => watcher.watch(listener) }),
+    watcher,
   };
 }

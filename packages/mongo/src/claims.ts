@@ -1,4 +1,5 @@
 import type { ClaimedTask, ClaimRequest, ClaimResult } from '@sched/core';
+import { earliest } from '@sched/core/adapter';
 import type { Candidate, DueTasks, View } from './due-tasks.js';
 import { claimed } from './pipelines.js';
 import type { TaskDocument } from './records.js';
@@ -41,7 +42,7 @@ export async function claimFrom(
   }
   const moments = views.flatMap(({ page: [first], next }) => first?.wakeAt ?? next ?? []);
   if (tasks.length > 0) moments.push(now + leaseMs);
-  return { tasks, now, nextWakeAt: moments.length > 0 ? Math.min(...moments) : null };
+  return { tasks, now, nextWakeAt: earliest(moments) };
 }
 
 /** @param viewsUntil looks at the queues as far as a moment that is after now */

@@ -1,5 +1,5 @@
 import { importDriver, SchedError } from '@sched/core';
-import { checkServerVersion } from '@sched/core/adapter';
+import { type AtEnd, checkServerVersion } from '@sched/core/adapter';
 import type { MongoClientLike, MongoDatabaseLike } from './client.js';
 import { storeError } from './errors.js';
 import type { Settings } from './options.js';
@@ -10,7 +10,6 @@ export interface Connection {
   readonly collections: Collections;
   /** Whether the server belongs to a replica set or a sharded cluster: it has change streams and transactions. */
   readonly isReplicated: boolean;
-  close(): Promise<void>;
 }
 
 /** The oldest server: https://www.mongodb.com/legal/support-policy/lifecycles */
@@ -24,14 +23,13 @@ const defaults = {
 };
 
 /** @throws SchedError as `DataStore.open` says */
-export async function connect(settings: Settings): Promise<Connection> {
-  let close = async () => {};
+export async function connect(settings: Settings, atEnd: AtEnd): Promise<Connection> {
   try {
     let client: MongoClientLike | undefined = settings.client;
     if (!client) {
       const { MongoClient } = await importDriver('mongodb', () => import('mongodb'));
       const own = new MongoClient(settings.url ?? '', { ...defaults, ...settings.options });
-      close = () => own.close();
+      atEnd(() => own.close());
       client = await own.connect();
     }
     const database = client.db(settings.database);
@@ -40,9 +38,8 @@ export async function connect(settings: Settings): Promise<Connection> {
     checkServerVersion('MongoDB', String(version), minimumVersion, '@sched/mongo');
     const collections = collectionsOf(database, settings);
     await migrate(database, collections, settings);
-    return { collections, isReplicated, close };
+    return { collections, isReplicated };
   } catch (error) {
-    await close().catch(() => {});
     throw storeError(error, settings.source);
   }
 }

@@ -1,6 +1,6 @@
 import type { DataStoreCapabilities } from '@sched/core';
-import { SchedError } from '@sched/core';
-import { AdapterStore, type StoreCalls, Watcher } from '@sched/core/adapter';
+import type { AtEnd, StoreCalls } from '@sched/core/adapter';
+import { AdapterStore, notInTransaction, Watcher } from '@sched/core/adapter';
 import { createCalls } from './calls.js';
 import { isClient, isSession } from './client.js';
 import { assertTransactions, connect, withoutTransactions } from './connect.js';
@@ -11,6 +11,9 @@ import { readOptions } from './options.js';
 import { heal } from './outbox.js';
 import { collectionsOf } from './schema.js';
 import { createSession } from './session.js';
+
+/** What a transaction of the user's is joined through. */
+const joinable = 'a ClientSession of mongodb';
 
 /**
  * Tasks in MongoDB 4.4 or later, through `mongodb`: a standalone server, a replica set or a sharded cluster. Any number
@@ -42,27 +45,16 @@ export class MongoDataStore extends AdapterStore {
     };
   }
 
-  protected async connect(): Promise<StoreCalls> {
+  protected async connect(atEnd: AtEnd): Promise<StoreCalls> {
     const settings = this.#settings;
-    const { collections, isReplicated, close } = await connect(settings);
+    const { collections, isReplicated } = await connect(settings, atEnd);
     this.#isReplicated = isReplicated;
     const session = createSession(collections, settings);
-    try {
-      await heal(session);
-    } catch (error) {
-      await close();
-      throw error;
-    }
+    await heal(session);
     const watcher = isReplicated
       ? new Watcher(listenOn(collections.tasks), (error) => storeError(error, settings.source))
       : undefined;
-    return {
-      ...createCalls(session, watcher),
-      async close() {
-        await watcher?.close();
-        await close();
-      },
-    };
+    return createCalls(session, watcher);
   }
 
   /**
@@ -72,22 +64,15 @@ export class MongoDataStore extends AdapterStore {
    */
   protected override join(tx: unknown): StoreCalls {
     if (this.#isReplicated === false) throw withoutTransactions();
-    if (!isSession(tx) || !isClient(tx.client)) throw notInTransaction();
+    if (!isSession(tx) || !isClient(tx.client)) throw notInTransaction(joinable);
     const database = tx.client.db(this.#settings.database);
     let checked = this.#isReplicated ? Promise.resolve() : undefined;
     const check = async () => {
-      if (!tx.inTransaction()) throw notInTransaction();
+      if (!tx.inTransaction()) throw notInTransaction(joinable);
       checked ??= assertTransactions(database);
       await checked;
     };
     const collections = collectionsOf(database, this.#settings);
     return createCalls(createSession(collections, this.#settings, { session: tx, check }));
   }
-}
-
-function notInTransaction(): SchedError {
-  return new SchedError(
-    'SCHED_ARGUMENT_INVALID',
-    'withTransaction takes a ClientSession of mongodb in a transaction: start one before, and commit it after.',
-  );
 }

@@ -1,4 +1,4 @@
-import type { AdapterOptions } from '@sched/core/adapter';
+import type { AdapterOptions, Without } from '@sched/core/adapter';
 import { checkName, checkSetting, readAdapterOptions, theOneGiven } from '@sched/core/adapter';
 import type { MongoClientLike, MongoDocument } from './client.js';
 import { isClient } from './client.js';
@@ -25,20 +25,17 @@ interface CommonOptions extends AdapterOptions {
 }
 
 /** The store makes a client of its own. */
-export interface MongoUrlOptions extends CommonOptions {
+export interface MongoUrlOptions extends CommonOptions, Without<'client'> {
   /** `mongodb://user:password@host:27017/database` or `mongodb+srv://…` */
   readonly url: string;
   /** What `new MongoClient` of `mongodb` takes besides. */
   readonly options?: MongoDocument;
-  readonly client?: never;
 }
 
 /** The store uses a client of the user's own, and neither closes nor configures it. */
-export interface MongoClientOptions extends CommonOptions {
+export interface MongoClientOptions extends CommonOptions, Without<'url' | 'options'> {
   /** A `MongoClient` of `mongodb`. */
   readonly client: MongoClientLike;
-  readonly url?: never;
-  readonly options?: never;
 }
 
 export type MongoDataStoreOptions = MongoUrlOptions | MongoClientOptions;

@@ -4,14 +4,15 @@ import type {
   NewTaskRecord,
   Settlement,
   TaskSelector,
-  WakeUp,
 } from '@sched/core';
 import { SchedError } from '@sched/core';
 import type { Sized, StoreCalls, StoreLimits } from '@sched/core/adapter';
 import {
   chunks,
   drawForgetting,
+  earliest,
   isFiltered,
+  toClaimed,
   toNumber,
   toPage,
   toRecord,
@@ -20,7 +21,7 @@ import {
 import { isDuplicate } from './errors.js';
 import { sizeOfText } from './literals.js';
 import { inLockOrder } from './lock-order.js';
-import { lookout } from './notifications.js';
+import { lookAgain } from './notifications.js';
 import { Numbers } from './numbers.js';
 import type { Settings } from './options.js';
 import type { Row, Run, Session } from './session.js';
@@ -111,14 +112,12 @@ export function createCalls(
     const group = 'group' in selector ? selector.group : undefined;
     return session.transact(async (run) => {
       let changed = 0;
-      for (let last: string | null = null; ; ) {
-        const { rows } = await run(
-          sql.choose({ ...(group !== undefined && { group }), last }, lock),
-        );
+      for (let last: string | undefined; ; ) {
+        const { rows } = await run(sql.choose(group, last, lock));
         const ids = rows.map(([id]) => String(id));
         if (ids.length > 0) changed += (await run(change(ids, group))).affected;
         if (ids.length < chunk) return changed;
-        last = ids.at(-1) ?? null;
+        last = ids.at(-1);
       }
     });
   }
@@ -138,7 +137,8 @@ export function createCalls(
         const ids = part.map(([id]) => String(id));
         await run(sql.lease(ids, token, owner, now + leaseMs));
       }
-      return rows.map((row) => claimed(row, token, request, now));
+      const expiresAt = now + leaseMs;
+      return rows.map((row) => toClaimed(toRecord(row), { token, owner, expiresAt }));
     });
   }
 
@@ -189,28 +189,12 @@ export function createCalls(
     if (age !== undefined) await session.run(sql.forgetStale(age, time(), stale));
   }
 
-  const own = new Set<string>();
-  const watcher = new Watcher(
-    lookout({
-      own,
-      async search() {
-        const queues: string[] = [];
-        for (;;) {
-          const [row] = await select(sql.nextQueue(queues.at(-1)));
-          if (!row) return queues;
-          queues.push(String(row[0]));
-        }
-      },
-      async look(queues) {
-        const [[now, ...firsts] = []] = await select(sql.firsts(queues, time()));
-        return [Number(now), ...firsts.map(toNumber)];
-      },
-    }),
-    (error) => error as SchedError,
-  );
-
   return {
     limits: limitsOf(maxPacketBytes),
+    // On a connection of the user's nobody looks but the user.
+    watcher: session.isNested
+      ? undefined
+      : new Watcher(lookAgain(select, sql, time), (error) => error as SchedError),
 
     now: async () => time() ?? Number((await select(sql.now(null)))[0]?.[0]),
 
@@ -242,20 +226,12 @@ export function createCalls(
     setPaused: (selector, paused, at = time() ?? undefined) =>
       bulk(selector, (ids, group) => sql.setPaused(ids, paused, at ?? null, group)),
 
-    // On a connection of the user's nobody looks but the user.
-    ...(!session.isNested && {
-      watch: (listener: (wakeUp: WakeUp) => void) => watcher.watch(listener),
-      close: () => watcher.close(),
-    }),
-
     async claim(request) {
-      watcher.note(request.queues);
-      for (const queue of request.queues) own.add(queue);
       const firsts = sql.firsts(request.queues, time());
       for (let tries = 1; ; tries++) {
         const [[time, ...moments] = []] = await select(firsts);
         const now = Number(time);
-        const first = earliest(moments);
+        const first = earliest(moments.map(toNumber));
         const isDue = first !== null && first <= now;
         const tasks = isDue ? await take(request, now, moments) : [];
         // What is locked is about to be leased, unless its connection was cut: then the server is about to notice.
@@ -265,7 +241,7 @@ export function createCalls(
         }
         if (!isDue || tasks.length >= request.limit) return { tasks, now, nextWakeAt: first };
         const [[, ...left] = []] = await select(firsts);
-        return { tasks, now, nextWakeAt: earliest(left) };
+        return { tasks, now, nextWakeAt: earliest(left.map(toNumber)) };
       }
     },
 
@@ -342,29 +318,6 @@ const unnoticed =
 const idOf = ({ id }: { readonly id: string }) => id;
 
 const byId = (rows: readonly Row[]) => new Map(rows.map((row) => [String(row[0]), row]));
-
-function earliest(moments: Row): number | null {
-  const known = moments.filter((moment) => moment !== null).map(Number);
-  return known.length > 0 ? Math.min(...known) : null;
-}
-
-/** A task that has been claimed, whose row is as it was before. */
-function claimed(
-  row: Row,
-  token: number,
-  { owner, leaseMs }: ClaimRequest,
-  now: number,
-): ClaimedTask {
-  const task = toRecord(row);
-  const expiresAt = now + leaseMs;
-  return {
-    ...task,
-    lease: { token, owner, expiresAt },
-    deliveries: task.deliveries + 1,
-    wakeAt: expiresAt,
-    lapsedOwner: task.lease?.owner ?? null,
-  };
-}
 
 /** @param row the id, the token of the lease, the revision and the token of the last settlement, if there is such a task */
 function verdictOn({ token, revision }: Settlement, row: Row | undefined) {

@@ -1,16 +1,16 @@
 import { importDriver } from '@sched/core';
+import type { AtEnd } from '@sched/core/adapter';
 import { checkServerVersion, checkSetting } from '@sched/core/adapter';
 import type { MysqlConnection, MysqlPool } from './client.js';
-import { isPool } from './client.js';
 import { storeError } from './errors.js';
 import type { Settings } from './options.js';
-import { migrate, select, textOptions } from './schema.js';
+import { migrate, textOptions } from './schema.js';
+import { type Run, within } from './session.js';
 
 /** Where an open store sends its statements. */
 export interface Connected {
   readonly client: MysqlPool | MysqlConnection;
   readonly maxPacketBytes: number;
-  close(): Promise<void>;
 }
 
 /** What the store's own connections are made with, unless the user says otherwise. */
@@ -26,45 +26,29 @@ const minimum = { MySQL: '8.0.19', MariaDB: '10.6.0' };
 export const minPacketBytes = 4 * 1024 * 1024;
 
 /** @throws SchedError as `DataStore.open` says */
-export async function connect(settings: Settings): Promise<Connected> {
-  let close = async () => {};
+export async function connect(settings: Settings, atEnd: AtEnd): Promise<Connected> {
   try {
     let client = settings.pool;
     if (!client) {
       const { createPool } = await importDriver('mysql2', () => import('mysql2/promise'));
       const pool = createPool({ ...defaults, ...settings.connection, ...fixed });
-      close = () => pool.end();
+      atEnd(() => pool.end());
       client = pool;
     }
-    const maxPacketBytes = await prepare(client, settings);
-    return { client, maxPacketBytes, close };
+    const maxPacketBytes = await within(client, 'ROLLBACK', (run) => prepare(run, settings));
+    return { client, maxPacketBytes };
   } catch (error) {
-    await close();
     throw storeError(error, settings.source);
   }
 }
 
 /** Makes sure of the server and of the schema. @returns how much the server takes at once */
-async function prepare(client: MysqlPool | MysqlConnection, settings: Settings): Promise<number> {
-  if (!isPool(client)) return inspect(client, settings);
-  const loan = await client.getConnection();
-  let isBroken = true;
-  try {
-    const maxPacketBytes = await inspect(loan, settings);
-    isBroken = false;
-    return maxPacketBytes;
-  } finally {
-    if (isBroken) loan.destroy();
-    else loan.release();
-  }
-}
-
-async function inspect(connection: MysqlConnection, settings: Settings): Promise<number> {
-  const [row = []] = await select(
-    connection,
+async function prepare(run: Run, settings: Settings): Promise<number> {
+  const { rows } = await run(
     `SELECT VERSION(), @@character_set_client, @@character_set_connection, @@character_set_results,
       @@autocommit, @@GLOBAL.read_only, @@max_allowed_packet, DATABASE() IS NULL`,
   );
+  const [row = []] = rows;
   const [version, ...charsets] = row.slice(0, 4).map(String);
   const [autocommit, readOnly, maxPacketBytes = 0, isNowhere] = row.slice(4).map(Number);
   const title = /mariadb/i.test(version ?? '') ? 'MariaDB' : 'MySQL';
@@ -84,6 +68,6 @@ async function inspect(connection: MysqlConnection, settings: Settings): Promise
     maxPacketBytes >= minPacketBytes,
     `max_allowed_packet of the server is ${maxPacketBytes}, and has to be ${minPacketBytes} or more.`,
   );
-  await migrate(connection, settings, textOptions[title]);
+  await migrate(run, settings, textOptions[title]);
   return maxPacketBytes;
 }

@@ -1,6 +1,5 @@
 import type { DataStoreCapabilities } from '@sched/core';
-import { SchedError } from '@sched/core';
-import { AdapterStore, type StoreCalls } from '@sched/core/adapter';
+import { AdapterStore, type AtEnd, notInTransaction, type StoreCalls } from '@sched/core/adapter';
 import { createCalls } from './calls.js';
 import { isConnection, promising } from './client.js';
 import { connect, minPacketBytes } from './connect.js';
@@ -34,18 +33,11 @@ export class MysqlDataStore extends AdapterStore {
     this.#settings = settings;
   }
 
-  protected async connect(): Promise<StoreCalls> {
-    const { client, maxPacketBytes, close } = await connect(this.#settings);
+  protected async connect(atEnd: AtEnd): Promise<StoreCalls> {
+    const { client, maxPacketBytes } = await connect(this.#settings, atEnd);
     this.#maxPacketBytes = maxPacketBytes;
     const session = createSession(client, this.#settings);
-    const calls = createCalls(session, this.#settings, this.#numbers, maxPacketBytes);
-    return {
-      ...calls,
-      async close() {
-        await calls.close?.();
-        await close();
-      },
-    };
+    return createCalls(session, this.#settings, this.#numbers, maxPacketBytes);
   }
 
   /**
@@ -54,12 +46,7 @@ export class MysqlDataStore extends AdapterStore {
    */
   protected override join(tx: unknown): StoreCalls {
     const client = promising(tx);
-    if (!isConnection(client)) {
-      throw new SchedError(
-        'SCHED_ARGUMENT_INVALID',
-        'withTransaction takes a connection of mysql2 inside a transaction: begin one before, and commit it after.',
-      );
-    }
+    if (!isConnection(client)) throw notInTransaction('a connection of mysql2');
     const session = createSession(client, this.#settings, true);
     return createCalls(session, this.#settings, this.#numbers, this.#maxPacketBytes);
   }

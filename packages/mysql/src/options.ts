@@ -1,4 +1,4 @@
-import type { AdapterOptions } from '@sched/core/adapter';
+import type { AdapterOptions, Without } from '@sched/core/adapter';
 import {
   checkSetting,
   checkSqlName,
@@ -20,31 +20,25 @@ interface CommonOptions extends AdapterOptions {
 }
 
 /** The store makes a pool of its own. */
-export interface MysqlUrlOptions extends CommonOptions {
+export interface MysqlUrlOptions extends CommonOptions, Without<'connection' | 'pool'> {
   /** `mysql://user:password@host:port/database` */
   readonly url: string;
-  readonly connection?: never;
-  readonly pool?: never;
 }
 
 /** The store makes a pool of its own. */
-export interface MysqlConnectOptions extends CommonOptions {
+export interface MysqlConnectOptions extends CommonOptions, Without<'url' | 'pool'> {
   /** What `createPool` of `mysql2` takes. */
   readonly connection: MysqlConnectionOptions;
-  readonly url?: never;
-  readonly pool?: never;
 }
 
 /** The store shares a pool of the user's own, and neither ends nor configures it. */
-export interface MysqlPoolOptions extends CommonOptions {
+export interface MysqlPoolOptions extends CommonOptions, Without<'url' | 'connection'> {
   /** A pool of `mysql2`, or a connection that is used for nothing else. */
   readonly pool:
     | MysqlPool
     | MysqlConnection
     | MysqlCallbacks<MysqlPool>
     | MysqlCallbacks<MysqlConnection>;
-  readonly url?: never;
-  readonly connection?: never;
 }
 
 export type MysqlDataStoreOptions = MysqlUrlOptions | MysqlConnectOptions | MysqlPoolOptions;

@@ -1,8 +1,7 @@
 import { SchedError } from '@sched/core';
 import { isSchemaCurrent, schemaError } from '@sched/core/adapter';
-import type { MysqlConnection } from './client.js';
 import type { Settings } from './options.js';
-import { statement } from './session.js';
+import type { Run } from './session.js';
 
 /** The version of the tables that this code works with. */
 const schemaVersion = 1;
@@ -65,38 +64,31 @@ export function statements(p: string, text: string): readonly string[] {
  *
  * @throws SchedError `SCHED_STORE_SCHEMA` when they are newer, or are not current and must not be changed
  */
-export async function migrate(
-  connection: MysqlConnection,
-  settings: Settings,
-  text: string,
-): Promise<void> {
-  if (await isCurrent(connection, settings)) return;
-  const run = (sql: string) => connection.query({ sql });
+export async function migrate(run: Run, settings: Settings, text: string): Promise<void> {
+  if (await isCurrent(run, settings)) return;
   const name = `CONCAT('@sched/', SHA2(CONCAT(DATABASE(), '.${settings.namespace}'), 224))`;
-  const [[locked] = []] = await select(connection, `SELECT GET_LOCK(${name}, ${migrationSeconds})`);
+  const { rows } = await run(`SELECT GET_LOCK(${name}, ${migrationSeconds})`);
   try {
-    if (Number(locked) !== 1) {
+    if (Number(rows[0]?.[0]) !== 1) {
       throw new SchedError(
         'SCHED_STORE_UNAVAILABLE',
         `Another process has been creating the tables ${settings.namespace}_* for ${migrationSeconds} seconds.`,
       );
     }
-    if (await isCurrent(connection, settings)) return;
+    if (await isCurrent(run, settings)) return;
     for (const sql of statements(settings.namespace, text)) await run(sql);
   } finally {
     await run(`DO RELEASE_LOCK(${name})`);
   }
 }
 
-async function isCurrent(connection: MysqlConnection, settings: Settings): Promise<boolean> {
+async function isCurrent(run: Run, settings: Settings): Promise<boolean> {
   const { namespace: p } = settings;
   const count = (...names: readonly string[]) =>
     `(SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()
       AND table_name IN (${names.map((name) => `'${p}_${name}'`).join()}))`;
-  const [[meta, others] = []] = await select(
-    connection,
-    `SELECT ${count('meta')}, ${count('tasks', 'history', 'counter')}`,
-  );
+  const found = `SELECT ${count('meta')}, ${count('tasks', 'history', 'counter')}`;
+  const [[meta, others] = []] = (await run(found)).rows;
   if (Number(meta) === 0 && Number(others) > 0) {
     throw schemaError(
       `There are tables whose names begin with ${p}_, and no ${p}_meta beside them: they are not those of @sched/mysql. Choose another namespace.`,
@@ -105,7 +97,7 @@ async function isCurrent(connection: MysqlConnection, settings: Settings): Promi
   let version = 0;
   if (Number(meta) > 0) {
     const sql = `SELECT MAX(value) FROM ${p}_meta WHERE name = 'schema'`;
-    version = Number((await select(connection, sql))[0]?.[0] ?? 0);
+    version = Number((await run(sql)).rows[0]?.[0] ?? 0);
   }
   return isSchemaCurrent({
     what: `The tables ${p}_*`,
@@ -115,10 +107,4 @@ async function isCurrent(connection: MysqlConnection, settings: Settings): Promi
     migrate: settings.migrate,
     settings: 'database and namespace',
   });
-}
-
-/** The rows that a statement gives. */
-export async function select(connection: MysqlConnection, sql: string): Promise<unknown[][]> {
-  const [rows] = await connection.query(statement(connection, sql));
-  return rows as unknown[][];
 }

@@ -5,7 +5,7 @@ import { storeError, triesOf } from './errors.js';
 import type { Settings } from './options.js';
 
 /** A statement whose rows come in their plain form, whatever the user has made of those of the connection. */
-export function statement({ config }: MysqlConnection, sql: string): MysqlStatement {
+function statement({ config }: MysqlConnection, sql: string): MysqlStatement {
   const isCast = typeof config?.typeCast === 'function';
   // The driver looks for placeholders unless the values are null, and for named ones unless they are a list.
   const values = config?.namedPlaceholders ? [] : null;
@@ -81,7 +81,7 @@ export function createSession(
 }
 
 /** Uses a connection, and leaves none behind that is still in a transaction. */
-async function within<T>(
+export async function within<T>(
   client: MysqlPool | MysqlConnection,
   rollback: string,
   work: (run: Run) => Promise<T>,
@@ -116,9 +116,11 @@ async function using<T>(
   try {
     return await work(async (sql) => {
       const [result] = await connection.query(statement(connection, sql));
-      return Array.isArray(result)
-        ? { rows: result, affected: 0, insertId: 0 }
-        : toResult(result as { readonly affectedRows: number; readonly insertId: number });
+      const { affectedRows = 0, insertId = 0 } = result as {
+        affectedRows?: number;
+        insertId?: number;
+      };
+      return { rows: Array.isArray(result) ? result : [], affected: affectedRows, insertId };
     });
   } catch (error) {
     await connection.query({ sql: rollback }).catch(() => {
@@ -129,8 +131,4 @@ async function using<T>(
     if (isBroken) loan?.destroy();
     else loan?.release();
   }
-}
-
-function toResult({ affectedRows, insertId }: { affectedRows: number; insertId: number }): Result {
-  return { rows: [], affected: affectedRows, insertId };
 }

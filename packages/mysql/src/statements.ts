@@ -1,9 +1,6 @@
 import type { HistoryEntry, LeaseRef, NewTaskRecord, Settlement, TaskFilter } from '@sched/core';
-import { filterColumns, type TaskChange, taskColumns } from '@sched/core/adapter';
+import { listingHorizon, type TaskChange, taskColumns, toConditions } from '@sched/core/adapter';
 import { oneOf, text, texts, textUpTo, whole } from './literals.js';
-
-/** How many tasks one page of a listing looks at, so that it is answered in time however few of them match. */
-const horizon = 10_000;
 
 /** How many tasks are handled at a time where they have to be found. */
 export const chunk = 1000;
@@ -25,9 +22,6 @@ const body = (value: string) => textUpTo(Number.POSITIVE_INFINITY, value);
 
 /** Where something is only looked at, or is locked before it is changed. */
 export type Lock = '' | 'FOR UPDATE';
-
-/** Which tasks a selector names: by their ids, or those of a group, or all. */
-export type Chosen = { readonly group?: string; readonly last: string | null };
 
 /**
  * The statements. All names in them are in lower case and without quotes, and all values are literals.
@@ -80,15 +74,10 @@ export function createStatements(p: string) {
     revisionOf: (id: string, lock: Lock) =>
       `SELECT revision FROM ${p}_tasks WHERE id = ${text(id)} ${lock}`,
 
-    /** The ids of some tasks of a selector, in the order in which they are locked. */
-    choose({ group, last }: Chosen, lock: Lock): string {
-      const conditions = [
-        ...(group === undefined ? [] : [`group_name = ${text(group)}`]),
-        last === null ? 'TRUE' : `id > ${text(last)}`,
-      ];
-      return `SELECT id FROM ${p}_tasks FORCE INDEX (${indexOf(group)})
-        WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT ${chunk} ${lock}`;
-    },
+    /** The ids of some tasks of a group, or of all, in the order in which they are locked. */
+    choose: (group: string | undefined, after: string | undefined, lock: Lock) =>
+      `SELECT id FROM ${p}_tasks FORCE INDEX (${indexOf(group)})
+      WHERE ${beyond(after)} ${inGroup(group)} ORDER BY id LIMIT ${chunk} ${lock}`,
 
     remove: (ids: readonly string[], group?: string) =>
       `DELETE t FROM ${tasks} ${byIds(ids)} ${inGroup(group)}`,
@@ -189,31 +178,31 @@ export function createStatements(p: string) {
       ORDER BY at DESC, seq DESC LIMIT ${limit}`,
 
     /** Where a page of a listing has to end, or nothing where it need not. */
-    horizon({ group }: TaskFilter, after: string | undefined): string {
-      const where = conditions(typeof group === 'string' ? { group } : {}, null);
-      return `SELECT id FROM ${p}_tasks FORCE INDEX (${indexOf(group)})
-        WHERE ${beyond(after)} ${where} ORDER BY id LIMIT ${horizon}, 1`;
-    },
+    horizon: ({ group }: TaskFilter, after: string | undefined) =>
+      `SELECT id FROM ${p}_tasks FORCE INDEX (${indexOf(group)})
+      WHERE ${beyond(after)} ${inGroup(group)} ORDER BY id LIMIT ${listingHorizon}, 1`,
 
-    list(
+    list: (
       filter: TaskFilter,
       time: number | null,
       after: string | undefined,
       last: string | null,
       limit: number,
-    ): string {
-      return `SELECT ${taskColumns} FROM ${p}_tasks FORCE INDEX (${indexOf(filter.group)})
-        WHERE ${beyond(after)} ${last === null ? '' : `AND id <= ${text(last)}`}
-        ${conditions(filter, time)} ORDER BY id LIMIT ${limit}`;
-    },
+    ) =>
+      `SELECT ${taskColumns} FROM ${p}_tasks FORCE INDEX (${indexOf(filter.group)})
+      WHERE ${beyond(after)} ${last === null ? '' : `AND id <= ${text(last)}`}
+      ${conditions(filter, time)} ORDER BY id LIMIT ${limit}`,
 
     count: (filter: TaskFilter, time: number | null) =>
       `SELECT COUNT(*) FROM ${p}_tasks WHERE TRUE ${conditions(filter, time)}`,
   };
 }
 
-const inGroup = (group: string | undefined) =>
-  group === undefined ? '' : `AND group_name = ${text(group)}`;
+export type Statements = ReturnType<typeof createStatements>;
+
+/** Nothing where any group will do, or none is meant. */
+const inGroup = (group: TaskFilter['group']) =>
+  typeof group === 'string' ? `AND group_name = ${text(group)}` : '';
 
 /** The empty text is an id too, and before all others. */
 const beyond = (after: string | undefined) =>
@@ -221,13 +210,7 @@ const beyond = (after: string | undefined) =>
 
 /** A filter as the end of a WHERE clause. */
 function conditions(filter: TaskFilter, time: number | null): string {
-  const all = filterColumns(filter).map(([column, value]) => {
-    if (value === null) return `AND ${column} IS NULL `;
-    return `AND ${column} = ${typeof value === 'string' ? text(value) : value} `;
-  });
-  if (filter.leased !== undefined) {
-    const not = filter.leased ? '' : 'NOT';
-    all.push(`AND (lease_expires_at > ${moment(time)}) IS ${not} TRUE `);
-  }
-  return all.join('');
+  const literalOf = (value: string | boolean) =>
+    typeof value === 'string' ? text(value) : String(value);
+  return toConditions(filter, literalOf, () => moment(time));
 }

@@ -2,6 +2,7 @@ import type { ClaimedTask, NewTaskRecord } from '@sched/core';
 import type { StoreCalls, TaskRow, Watcher } from '@sched/core/adapter';
 import {
   drawForgetting,
+  earliest,
   readPosition,
   toLatestPage,
   toNumber,
@@ -61,6 +62,7 @@ export function createCalls(
 
   return {
     limits,
+    watcher,
 
     now: async () => time() ?? one<number>(sql.now, null),
 
@@ -103,7 +105,6 @@ export function createCalls(
     },
 
     async claim({ queues, limit, owner, leaseMs }) {
-      watcher?.note(queues);
       const start = starts.begin(queues);
       const given = await rows(
         ...[sql.claim, queues, arrayOf(start.starts.map(([, at]) => at))],
@@ -130,8 +131,7 @@ export function createCalls(
         }),
       );
       starts.end(start, now, tasks.length, firsts ?? [], writers);
-      const wakeAts = (firsts ?? []).flatMap((first) => (first ? [first[0]] : []));
-      return { tasks, now, nextWakeAt: wakeAts.length > 0 ? Math.min(...wakeAts) : null };
+      return { tasks, now, nextWakeAt: earliest((firsts ?? []).map((first) => first?.[0])) };
     },
 
     async extend(leases, leaseMs) {
@@ -181,8 +181,6 @@ export function createCalls(
       const entryOf = ([taskId, id, at, body]: Row) => ({ taskId, id, at, body });
       return toLatestPage(rows, limit, entryOf, ([, , , , seq]) => seq);
     },
-
-    ...(watcher && { watch: (listener) => watcher.watch(listener) }),
   };
 }
 

@@ -44,6 +44,9 @@ export interface PgConnectionOptions {
   readonly [option: string]: unknown;
 }
 
+/** What a transaction of the user's is joined through. */
+export const joinable = 'a client of pg';
+
 export function isPool(value: PgQueryable): value is PgPool {
   return 'totalCount' in value;
 }

@@ -1,4 +1,5 @@
 import { importDriver } from '@sched/core';
+import type { AtEnd } from '@sched/core/adapter';
 import { checkServerVersion, checkSetting } from '@sched/core/adapter';
 import type { Client } from 'pg';
 import type { PgClient, PgPool, PgQueryable } from './client.js';
@@ -12,7 +13,6 @@ export interface Connection {
   readonly client: PgQueryable;
   /** Whether a pooler is before the server that gives each transaction another connection. */
   readonly isPooled: boolean;
-  close(): Promise<void>;
 }
 
 /** The oldest server: https://www.postgresql.org/support/versioning/ */
@@ -27,8 +27,7 @@ const defaults = {
 };
 
 /** @throws SchedError as `DataStore.open` says */
-export async function connect(settings: Settings): Promise<Connection> {
-  let close = async () => {};
+export async function connect(settings: Settings, atEnd: AtEnd): Promise<Connection> {
   try {
     let client = settings.pool;
     if (!client) {
@@ -37,13 +36,11 @@ export async function connect(settings: Settings): Promise<Connection> {
       const pool = new pg.Pool({ allowExitOnIdle: true, ...defaults, ...settings.connection });
       // The pool has dropped the connection by then, and makes another for the next call.
       pool.on('error', () => {});
-      close = () => pool.end();
+      atEnd(() => pool.end());
       client = pool;
     }
-    const isPooled = await prepare(client, settings);
-    return { client, isPooled, close };
+    return { client, isPooled: await prepare(client, settings) };
   } catch (error) {
-    await close();
     throw storeError(error, settings.source);
   }
 }

@@ -46,8 +46,8 @@ export class Notifier {
   }
 
   /** Waits for what is under way. */
-  async close(): Promise<void> {
-    await this.#last;
+  idle(): Promise<void> {
+    return this.#last;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AdapterOptions } from '@sched/core/adapter';
+import type { AdapterOptions, Without } from '@sched/core/adapter';
 import {
   checkSetting,
   checkSqlName,
@@ -28,27 +28,21 @@ interface CommonOptions extends AdapterOptions {
 }
 
 /** The store makes a pool of its own. */
-export interface PostgresUrlOptions extends CommonOptions {
+export interface PostgresUrlOptions extends CommonOptions, Without<'connection' | 'pool'> {
   /** `postgres://user:password@host:port/database` */
   readonly url: string;
-  readonly connection?: never;
-  readonly pool?: never;
 }
 
 /** The store makes a pool of its own. */
-export interface PostgresConnectionOptions extends CommonOptions {
+export interface PostgresConnectionOptions extends CommonOptions, Without<'url' | 'pool'> {
   /** What a `Pool` of `pg` takes. */
   readonly connection: PgConnectionOptions;
-  readonly url?: never;
-  readonly pool?: never;
 }
 
 /** The store shares a pool of the user's own, and neither ends nor configures it. */
-export interface PostgresPoolOptions extends CommonOptions {
+export interface PostgresPoolOptions extends CommonOptions, Without<'url' | 'connection'> {
   /** A `Pool` of `pg`, or a connected `Client` that is used for nothing else. */
   readonly pool: PgPool | PgQueryable;
-  readonly url?: never;
-  readonly connection?: never;
 }
 
 export type PostgresDataStoreOptions =

@@ -1,8 +1,8 @@
 import type { DataStoreCapabilities } from '@sched/core';
-import { SchedError } from '@sched/core';
-import { AdapterStore, type StoreCalls, Watcher } from '@sched/core/adapter';
+import type { AtEnd, StoreCalls } from '@sched/core/adapter';
+import { AdapterStore, notInTransaction, Watcher } from '@sched/core/adapter';
 import { createCalls } from './calls.js';
-import { isPool, isQueryable } from './client.js';
+import { isPool, isQueryable, joinable } from './client.js';
 import { connect } from './connect.js';
 import { storeError } from './errors.js';
 import { listenOn, Notifier, notify } from './notifications.js';
@@ -39,26 +39,21 @@ export class PostgresDataStore extends AdapterStore {
     };
   }
 
-  protected async connect(): Promise<StoreCalls> {
+  protected async connect(atEnd: AtEnd): Promise<StoreCalls> {
     const settings = this.#settings;
-    const { client, isPooled, close } = await connect(settings);
+    const { client, isPooled } = await connect(settings, atEnd);
     if (isPooled && !settings.listen) this.#isWatchable = false;
     const notifier = new Notifier(client, settings.channel);
+    atEnd(() => notifier.idle());
     const watcher = new Watcher(listenOn(settings), (error) =>
       storeError(error, settings.listen ? 'listen' : settings.source),
     );
-    return {
-      ...createCalls(
-        createSession(client, settings, { prepares: !settings.pool && !isPooled }),
-        settings,
-        (wakes) => notifier.send(wakes),
-        this.#isWatchable ? watcher : undefined,
-      ),
-      async close() {
-        await Promise.all([watcher.close(), notifier.close()]);
-        await close();
-      },
-    };
+    return createCalls(
+      createSession(client, settings, { prepares: !settings.pool && !isPooled }),
+      settings,
+      (wakes) => notifier.send(wakes),
+      this.#isWatchable ? watcher : undefined,
+    );
   }
 
   /**
@@ -66,12 +61,7 @@ export class PostgresDataStore extends AdapterStore {
    * @throws SchedError `SCHED_ARGUMENT_INVALID` when it is something else
    */
   protected override join(tx: unknown): StoreCalls {
-    if (!isQueryable(tx) || isPool(tx)) {
-      throw new SchedError(
-        'SCHED_ARGUMENT_INVALID',
-        'withTransaction takes a client of pg inside a transaction: BEGIN one before, and COMMIT it after.',
-      );
-    }
+    if (!isQueryable(tx) || isPool(tx)) throw notInTransaction(joinable);
     return createCalls(
       createSession(tx, this.#settings, { isNested: true }),
       this.#settings,

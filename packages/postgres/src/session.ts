@@ -1,5 +1,5 @@
-import { SchedError } from '@sched/core';
-import type { PgClient, PgQueryable, PgRow } from './client.js';
+import { notInTransaction } from '@sched/core/adapter';
+import { joinable, type PgClient, type PgQueryable, type PgRow } from './client.js';
 import { isContended, isUnprepared, storeError } from './errors.js';
 import type { Settings } from './options.js';
 
@@ -39,7 +39,7 @@ export function createSession(
       // A pool of the user's is only asked what its type says, and that is a text.
       const asked = typeof statement === 'string' || isPreparing ? statement : statement.text;
       try {
-        if (isNested) assertInTransaction(client);
+        if (isNested && isIdle(client)) throw notInTransaction(joinable);
         return (await client.query(asked as string, given)).rows;
       } catch (error) {
         // There is a pooler that was not found out. Nothing has been done yet.
@@ -59,11 +59,5 @@ export function createSession(
   };
 }
 
-function assertInTransaction(client: PgClient): void {
-  if (client.getTransactionStatus?.() === 'I') {
-    throw new SchedError(
-      'SCHED_ARGUMENT_INVALID',
-      'The client given to withTransaction is not in a transaction: BEGIN one before, and COMMIT it after.',
-    );
-  }
-}
+/** Whether it is known to be in no transaction. */
+const isIdle = (client: PgClient) => client.getTransactionStatus?.() === 'I';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { TaskFilter, TaskSelector } from '@sched/core';
-import { filterColumns, taskColumns } from '@sched/core/adapter';
+import { listingHorizon, taskColumns, toConditions } from '@sched/core/adapter';
 import { timeOr } from './schema.js';
 import type { Statement } from './session.js';
 
@@ -12,9 +12,6 @@ const items = (json: string) => `LIMIT json_array_length(${json})`;
 
 const idsIn = (json: string) =>
   `(SELECT DISTINCT value AS id FROM json_array_elements_text(${json}) ${items(json)})`;
-
-/** How many tasks one page of a listing looks at, so that it is answered in time however few of them match. */
-const horizon = 10_000;
 
 /** After every id: the last character of all, as often as an id can hold it. */
 const lastId = 'repeat(chr(1114111), 75)';
@@ -111,7 +108,7 @@ export function createStatements(p: string) {
             ];
       return `WITH horizon AS MATERIALIZED (SELECT (
       SELECT id FROM ${tasks} WHERE $1::json->>'group' IS NULL AND id >= $1::json->>'from'
-      ORDER BY id OFFSET ${horizon} LIMIT 1
+      ORDER BY id OFFSET ${listingHorizon} LIMIT 1
     ) AS last)
     SELECT json_build_array(last, ${columns})::text AS a FROM horizon LEFT JOIN LATERAL (
       SELECT * FROM ${tasks} WHERE ${within} ${matching}
@@ -172,16 +169,10 @@ function selection(selector: TaskSelector): string {
 
 /** A filter as the end of a WHERE clause, its values being members of `$1`, and so is the injected time. */
 function conditions(filter: TaskFilter): string {
-  const { leased } = filter;
-  const all = filterColumns(filter).map(([column, value]) => {
-    const member = column === 'group_name' ? 'group' : column;
-    const text = column === 'paused' ? 'paused::text' : column;
-    return `AND ${text} ${value === null ? 'IS NULL' : `= $1::json->>'${member}'`} `;
-  });
-  if (leased !== undefined) {
+  return toConditions(
+    filter,
+    (value, member) => (typeof value === 'string' ? `$1::json->>'${member}'` : String(value)),
     // Within a SELECT, because the clock is to be read once and not for each task.
-    const now = `(SELECT ${timeOr("($1::json->>'now')::bigint")})`;
-    all.push(`AND (lease_expires_at > ${now}) IS ${leased ? '' : 'NOT '}TRUE `);
-  }
-  return all.join('');
+    () => `(SELECT ${timeOr("($1::json->>'now')::bigint")})`,
+  );
 }

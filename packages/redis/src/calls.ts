@@ -165,7 +165,6 @@ export function createCalls(session: Session, settings: Settings): StoreCalls {
     setPaused: (selector, paused, at) => change(paused ? 'pause' : 'resume', selector, timeOf(at)),
 
     claim(request) {
-      watcher.note(request.queues);
       return claim(session, request, maxItems, timeOf());
     },
 
@@ -228,9 +227,7 @@ export function createCalls(session: Session, settings: Settings): StoreCalls {
         .map(({ entry }) => entry);
     },
 
-    watch: (listener) => watcher.watch(listener),
-
-    close: session.close,
+    watcher,
   };
 }
 

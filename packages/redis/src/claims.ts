@@ -3,6 +3,7 @@
  * then each is asked for as many as are its share of the first `limit` of all.
  */
 import type { ClaimedTask, ClaimRequest, ClaimResult } from '@sched/core';
+import { earliest, toClaimed } from '@sched/core/adapter';
 import { deliverOutbox } from './outbox.js';
 import { decodeMoment, decodeTasks, encodeText } from './records.js';
 import * as scripts from './scripts.js';
@@ -59,13 +60,9 @@ export async function claim(
     const [now, first, token, end, ids, records, bodies] = claimed;
     moments[shard] = [now, first];
     const expiresAt = decodeMoment(end) ?? 0;
-    return decodeTasks(ids, records, bodies).map((before) => ({
-      ...before,
-      lease: { token: Number(token), owner, expiresAt },
-      deliveries: before.deliveries + 1,
-      wakeAt: expiresAt,
-      lapsedOwner: before.lease?.owner ?? null,
-    }));
+    return decodeTasks(ids, records, bodies).map((before) =>
+      toClaimed(before, { token: Number(token), owner, expiresAt }),
+    );
   }
 
   const tasks: ClaimedTask[] = [];
@@ -96,5 +93,5 @@ function merge(moments: readonly Moments[]) {
   const wakes = moments.flatMap(([time, first]) =>
     first.flatMap((at) => (at === null ? [] : (decodeMoment(at) ?? 0) - Number(time) + now)),
   );
-  return { now, nextWakeAt: wakes.length > 0 ? Math.min(...wakes) : null };
+  return { now, nextWakeAt: earliest(wakes) };
 }

@@ -1,18 +1,18 @@
 import { importDriver, type SchedError } from '@sched/core';
+import type { AtEnd } from '@sched/core/adapter';
 import { checkServerVersion, checkSetting } from '@sched/core/adapter';
 import type { OwnClient, RedisClient, RedisCommands } from './client.js';
 import type { DriverError } from './errors.js';
 import { isClosed, isForbidden, isWithoutDatabase, storeError } from './errors.js';
 import type { RedisDataStoreOptions, Settings } from './options.js';
 
-/** A client, and what to do with it at the end. */
+/** A client, and what to know of it. */
 export interface Connection {
   readonly client: RedisClient;
   /** What a call that failed so rejects with. */
   failure(error: unknown): SchedError;
   /** Whether calls would wait for as long as it takes. */
   isLost(): boolean;
-  disconnect(): void;
 }
 
 /** The oldest server. */
@@ -29,7 +29,7 @@ const ownOptions = {
 } as const;
 
 /** @throws SchedError as `DataStore.open` says */
-export async function connect(settings: Settings): Promise<Connection> {
+export async function connect(settings: Settings, atEnd: AtEnd): Promise<Connection> {
   const { source, options } = settings;
   let reason: unknown;
   const failure = (error: unknown) =>
@@ -39,7 +39,7 @@ export async function connect(settings: Settings): Promise<Connection> {
     if (!isClosed(inner)) reason = inner;
   };
   let own: (RedisClient & OwnClient) | undefined;
-  const disconnect = () => own?.disconnect();
+  atEnd(() => own?.disconnect());
   // Unlike a connection, a cluster of which no node answers keeps commands until one does.
   const isLost = () => options.cluster !== undefined && own?.status !== 'ready';
 
@@ -59,9 +59,8 @@ export async function connect(settings: Settings): Promise<Connection> {
   try {
     const client = options.client ?? (await connectOwn());
     await checkServers(client, settings);
-    return { client, failure, isLost, disconnect };
+    return { client, failure, isLost };
   } catch (error) {
-    disconnect();
     throw failure(error);
   }
 }

@@ -1,4 +1,4 @@
-import type { AdapterOptions } from '@sched/core/adapter';
+import type { AdapterOptions, Without } from '@sched/core/adapter';
 import {
   checkName,
   checkSetting,
@@ -40,45 +40,39 @@ interface CommonOptions extends AdapterOptions {
 }
 
 /** The store uses a client of the user's own, and neither closes nor configures it. */
-export interface RedisClientOptions extends CommonOptions {
+export interface RedisClientOptions
+  extends CommonOptions,
+    Without<'url' | 'connection' | 'cluster' | 'database'> {
   /** A `Redis` or `Cluster` of ioredis. */
   readonly client: RedisClient;
-  readonly url?: never;
-  readonly connection?: never;
-  readonly cluster?: never;
-  readonly database?: never;
 }
 
 /** The store makes a client of its own. */
-export interface RedisUrlOptions extends CommonOptions {
+export interface RedisUrlOptions
+  extends CommonOptions,
+    Without<'client' | 'connection' | 'cluster'> {
   /** `redis://user:password@host:6379/0`, or `rediss://` for TLS. */
   readonly url: string;
-  readonly client?: never;
-  readonly connection?: never;
-  readonly cluster?: never;
   /** The number of the database. Default: the one in the URL, or 0. */
   readonly database?: number;
 }
 
 /** The store makes a client of its own. */
-export interface RedisConnectionOptions extends CommonOptions {
+export interface RedisConnectionOptions
+  extends CommonOptions,
+    Without<'client' | 'url' | 'cluster'> {
   /** What `new Redis` of ioredis takes: host and port, a path, TLS, or Sentinels and the name of their master. */
   readonly connection: RedisOptions;
-  readonly client?: never;
-  readonly url?: never;
-  readonly cluster?: never;
   /** The number of the database. Default: `connection.db`, or 0. */
   readonly database?: number;
 }
 
 /** The store makes a client of its own. */
-export interface RedisClusterOptions extends CommonOptions {
+export interface RedisClusterOptions
+  extends CommonOptions,
+    Without<'client' | 'url' | 'connection' | 'database'> {
   /** What `new Cluster` of ioredis takes: some of the nodes, from which it learns of the others, and its options. */
   readonly cluster: { readonly nodes: readonly ClusterNode[]; readonly options?: ClusterOptions };
-  readonly client?: never;
-  readonly url?: never;
-  readonly connection?: never;
-  readonly database?: never;
 }
 
 export type RedisDataStoreOptions =

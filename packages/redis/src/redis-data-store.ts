@@ -1,5 +1,5 @@
 import type { DataStoreCapabilities } from '@sched/core';
-import { AdapterStore } from '@sched/core/adapter';
+import { AdapterStore, type AtEnd } from '@sched/core/adapter';
 import { createCalls } from './calls.js';
 import type { RedisDataStoreOptions, Settings } from './options.js';
 import { readOptions } from './options.js';
@@ -27,7 +27,7 @@ export class RedisDataStore extends AdapterStore {
     this.#settings = settings;
   }
 
-  protected async connect() {
-    return createCalls(await openSession(this.#settings), this.#settings);
+  protected async connect(atEnd: AtEnd) {
+    return createCalls(await openSession(this.#settings, atEnd), this.#settings);
   }
 }

@@ -1,4 +1,4 @@
-import { UnderWay, Watcher } from '@sched/core/adapter';
+import { type AtEnd, UnderWay, Watcher } from '@sched/core/adapter';
 import { connect } from './connect.js';
 import type { Script } from './lua.js';
 import { keyNames } from './lua.js';
@@ -26,17 +26,16 @@ export interface Session {
   readonly shards: number;
   readonly watcher: Watcher;
   readonly run: Run;
-  /** Waits for what is under way. */
-  close(): Promise<void>;
 }
 
 /** @throws SchedError as `DataStore.open` says */
-export async function openSession(settings: Settings): Promise<Session> {
-  const { client, failure, isLost, disconnect } = await connect(settings);
+export async function openSession(settings: Settings, atEnd: AtEnd): Promise<Session> {
+  const { client, failure, isLost } = await connect(settings, atEnd);
   const { namespace, keyPrefix } = settings;
   const channel = `${keyPrefix}{${namespace}}:wake`;
   const watcher = new Watcher(listenOn(client, channel), failure);
   const underWay = new UnderWay();
+  atEnd(() => underWay.idle());
 
   async function evaluate(script: Script, keyCount: number, keysAndArgs: Argument[]) {
     try {
@@ -59,16 +58,5 @@ export async function openSession(settings: Settings): Promise<Session> {
     return underWay.add(call as Promise<T>);
   };
 
-  async function close() {
-    await watcher.close();
-    await underWay.idle();
-    disconnect();
-  }
-
-  try {
-    return { shards: await prepare(run, settings), watcher, run, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  return { shards: await prepare(run, settings), watcher, run };
 }

@@ -9,6 +9,8 @@ import type {
 import type { StoreCalls, TaskRow } from '@sched/core/adapter';
 import {
   checkCursor,
+  earliest,
+  listingHorizon,
   readPosition,
   toLatestPage,
   toPage,
@@ -28,9 +30,6 @@ type DueRow = readonly [
   ...[resumedAt: number | null, owner: string | null, revision: number, deliveries: number],
 ];
 
-/** How many tasks one page of a listing looks at: the event loop stands still while it does. */
-const listingHorizon = 10_000;
-
 /** What is behind the columns of a task: its serial, or its `settled_token`. */
 const extra = (row: TaskRow) => row[15];
 
@@ -43,7 +42,6 @@ export function createCalls(executor: Executor, settings: Settings, canWatch = f
   const { clock = Date.now, historyLimit, historyMaxAgeMs, tablePrefix } = settings;
   const sql = createStatements(tablePrefix);
   const { call, write } = executor;
-  const watcher = new Watcher(lookAgain(executor, sql), (error) => error as Error);
 
   /** The earliest `at` of an entry that is not too old. */
   const oldest = () => clock() - historyMaxAgeMs;
@@ -73,11 +71,6 @@ export function createCalls(executor: Executor, settings: Settings, canWatch = f
       const byId = statement('id = ?');
       return selector.ids.reduce((sum, id) => sum + session.run(byId, ...given, id), 0);
     });
-  }
-
-  function nextWakeAt(session: Session, queues: readonly string[]): number | null {
-    const firsts = queues.flatMap((queue) => session.all<[number]>(sql.nextWakeAt, queue));
-    return firsts.length > 0 ? Math.min(...firsts.flat()) : null;
   }
 
   function take(
@@ -182,10 +175,12 @@ export function createCalls(executor: Executor, settings: Settings, canWatch = f
       ]),
 
     async claim(request) {
-      watcher.note(request.queues);
-      const look = (session: Session, now: number) => ({
-        ...{ now, nextWakeAt: nextWakeAt(session, request.queues) },
-      });
+      const look = (session: Session, now: number) => {
+        const firsts = request.queues.map(
+          (queue) => session.get<[number]>(sql.nextWakeAt, queue)?.[0],
+        );
+        return { now, nextWakeAt: earliest(firsts) };
+      };
       // Idle workers ask without taking the lock for writing.
       const seen = await call((session) => look(session, clock()));
       const { now, nextWakeAt: next } = seen;
@@ -243,11 +238,8 @@ export function createCalls(executor: Executor, settings: Settings, canWatch = f
         return toLatestPage(rows, limit, entryOf, ([, , , , serial]) => serial);
       }),
 
-    ...(canWatch && { watch: (listener) => watcher.watch(listener) }),
-
-    async close() {
-      await watcher.close();
-      await executor.close();
-    },
+    watcher: canWatch
+      ? new Watcher(lookAgain(executor, sql), (error) => error as Error)
+      : undefined,
   };
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { SchedError } from '@sched/core';
+import type { AtEnd } from '@sched/core/adapter';
 import type { SqliteDatabase } from './client.js';
 import { isBusy, openError } from './errors.js';
 import type { Executor } from './executor.js';
@@ -9,16 +10,14 @@ import { isCurrent, migrate, readVersion, schemaVersion } from './schema.js';
 import { createSession } from './session.js';
 
 /** @throws SchedError as `DataStore.open` says */
-export async function connect(settings: Settings): Promise<Executor> {
+export async function connect(settings: Settings, atEnd: AtEnd): Promise<Executor> {
   const { source, tablePrefix, busyTimeoutMs, synchronous } = settings;
   const isOwn = typeof source === 'string';
-  let database: SqliteDatabase | undefined;
-  const release = () => {
-    if (isOwn) database?.close();
-  };
   try {
-    database = isOwn ? openFile(source, settings.migrate) : source;
+    const database = isOwn ? openFile(source, settings.migrate) : source;
+    if (isOwn) atEnd(() => database.close());
     const executor = createExecutor(createSession(database), busyTimeoutMs);
+    atEnd(executor.idle);
     await executor.call((session) => {
       if (isOwn) session.database.exec(`PRAGMA synchronous = ${synchronous}`);
       if (isOwn && settings.migrate) session.database.exec('PRAGMA journal_mode = WAL');
@@ -29,12 +28,8 @@ export async function connect(settings: Settings): Promise<Executor> {
         if (!isBusy(error) || readVersion(session, tablePrefix) !== schemaVersion) throw error;
       }
     });
-    return {
-      ...executor,
-      close: () => executor.close().then(release),
-    };
+    return executor;
   } catch (error) {
-    release();
     throw openError(error, isOwn ? `path: ${source}` : 'database', busyTimeoutMs);
   }
 }

@@ -35,14 +35,12 @@ function resultCode(error: unknown): number {
   return (error as { errcode?: number } | undefined)?.errcode ?? 0;
 }
 
-function isAmong(codes: readonly number[], error: unknown): boolean {
-  return codes.includes(resultCode(error) & 0xff);
-}
+const primaryCode = (error: unknown) => resultCode(error) & 0xff;
 
 /** Whether another connection, or the user's own transaction on this one, is in the way, so that waiting may help. */
 export function isBusy(error: unknown): boolean {
   if (resultCode(error) === staleSnapshot) return false;
-  return isAmong(locked, error) || /within a transaction/.test(String(error));
+  return locked.includes(primaryCode(error)) || /within a transaction/.test(String(error));
 }
 
 /** What a call rejects with. */
@@ -56,7 +54,7 @@ export function callError(error: unknown, busyTimeoutMs: number): SchedError {
     );
   }
   const { name, message } = error as Error;
-  const text = `${resultCode(error) & 0xff} ${name} ${message}`;
+  const text = `${primaryCode(error)} ${name} ${message}`;
   return toStoreError(error, meanings, 'SQLite', text, message);
 }
 
@@ -65,19 +63,11 @@ export function openError(error: unknown, setting: string, busyTimeoutMs: number
   const cause = isSchedError(error) ? error.cause : error;
   const fail = (reason: string) =>
     new SchedError('SCHED_STORE_CONFIG', `${setting} ${reason}.`, { cause });
-  if (isAmong(unwritable, cause)) {
+  if (unwritable.includes(primaryCode(cause))) {
     return fail(
       'cannot be opened for writing. The directory must exist, and both it and the file be writable',
     );
   }
-  if (isAmong(damaged, cause)) return fail('is not an SQLite database, or is damaged');
+  if (damaged.includes(primaryCode(cause))) return fail('is not an SQLite database, or is damaged');
   return callError(error, busyTimeoutMs);
-}
-
-/** What `withTransaction` was given is not what it takes. */
-export function notInTransaction(): SchedError {
-  return new SchedError(
-    'SCHED_ARGUMENT_INVALID',
-    'withTransaction takes a DatabaseSync of node:sqlite, inside a transaction that you BEGIN before and COMMIT after.',
-  );
 }

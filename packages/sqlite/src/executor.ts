@@ -1,8 +1,9 @@
 // Not the globals: those stand still where a test has put fake ones in their place.
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { isSchedError } from '@sched/core';
-import { UnderWay } from '@sched/core/adapter';
-import { callError, isBusy, notInTransaction } from './errors.js';
+import { notInTransaction, UnderWay } from '@sched/core/adapter';
+import { callError, isBusy } from './errors.js';
+import { joinable } from './options.js';
 import type { Session } from './session.js';
 
 /**
@@ -16,7 +17,7 @@ export interface Executor {
   /** Runs `work` in a transaction, which it may share with other writes of the moment. It may run more than once. */
   write<T>(work: (session: Session) => T): Promise<T>;
   /** Waits for what is under way. */
-  close(): Promise<void>;
+  idle(): Promise<void>;
 }
 
 interface Write {
@@ -37,7 +38,7 @@ export function createExecutor(
 
   function assertUsable(): void {
     const { isTransaction } = session.database;
-    if (isNested && isTransaction === false) throw notInTransaction();
+    if (isNested && isTransaction === false) throw notInTransaction(joinable);
     // The user's own, on the user's own connection. What was written in it may never be committed.
     if (!isNested && isTransaction) throw new Error('the connection is within a transaction');
   }
@@ -99,6 +100,6 @@ export function createExecutor(
   return {
     call: (attempt) => underWay.add(call(attempt)),
     write,
-    close: () => underWay.idle(),
+    idle: () => underWay.idle(),
   };
 }

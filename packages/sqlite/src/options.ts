@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { SchedError } from '@sched/core';
-import type { AdapterOptions } from '@sched/core/adapter';
+import type { AdapterOptions, Without } from '@sched/core/adapter';
 import {
   checkName,
   checkSetting,
@@ -19,10 +19,9 @@ interface CommonOptions extends AdapterOptions {
 }
 
 /** The store opens a connection of its own. */
-export interface SqlitePathOptions extends CommonOptions {
+export interface SqlitePathOptions extends CommonOptions, Without<'database'> {
   /** The file, created if need be, or `:memory:` for tasks that live and die with this store. */
   readonly path: string;
-  readonly database?: never;
   /**
    * `full` (the default): what was acknowledged survives a power failure. `normal`: it survives the death of the
    * process, and a power failure may cost the last moments, never the file's integrity.
@@ -32,11 +31,9 @@ export interface SqlitePathOptions extends CommonOptions {
 }
 
 /** The store shares a connection of the user's own, and neither closes nor configures it. */
-export interface SqliteDatabaseOptions extends CommonOptions {
+export interface SqliteDatabaseOptions extends CommonOptions, Without<'path' | 'synchronous'> {
   /** A `DatabaseSync` of `node:sqlite`, open. */
   readonly database: SqliteDatabase;
-  readonly path?: never;
-  readonly synchronous?: never;
 }
 
 export type SqliteDataStoreOptions = SqlitePathOptions | SqliteDatabaseOptions;
@@ -78,7 +75,7 @@ type Source = string | SqliteDatabase;
 function readSource({ path, database, synchronous }: SqliteDataStoreOptions): Source {
   theOneGiven({ path, database });
   if (path === undefined) {
-    checkSetting(isDatabase(database), 'database must be a DatabaseSync of node:sqlite.');
+    checkSetting(isDatabase(database), `database must be ${joinable}.`);
     checkSetting(
       synchronous === undefined,
       'synchronous goes with path. Set it on your own database yourself.',
@@ -92,6 +89,9 @@ function readSource({ path, database, synchronous }: SqliteDataStoreOptions): So
   // Absolute, so that it stays the same file when the working directory changes before open().
   return path === ':memory:' ? path : resolve(path);
 }
+
+/** What a transaction of the user's is joined through. */
+export const joinable = 'a DatabaseSync of node:sqlite';
 
 export function isDatabase(value: unknown): value is SqliteDatabase {
   return typeof (value as Partial<SqliteDatabase> | null | undefined)?.prepare === 'function';

@@ -1,13 +1,12 @@
 import type { DataStoreCapabilities } from '@sched/core';
 import { SchedError } from '@sched/core';
-import { AdapterStore } from '@sched/core/adapter';
+import { AdapterStore, type AtEnd, notInTransaction } from '@sched/core/adapter';
 import { createCalls } from './calls.js';
 import type { SqliteDatabase } from './client.js';
 import { connect } from './connect.js';
-import { notInTransaction } from './errors.js';
 import { createExecutor } from './executor.js';
 import type { Settings, SqliteDataStoreOptions } from './options.js';
-import { isDatabase, isFile, readOptions } from './options.js';
+import { isDatabase, isFile, joinable, readOptions } from './options.js';
 import type { Session } from './session.js';
 import { createSession } from './session.js';
 
@@ -37,8 +36,8 @@ export class SqliteDataStore extends AdapterStore {
     };
   }
 
-  protected async connect() {
-    const executor = await connect(this.#settings);
+  protected async connect(atEnd: AtEnd) {
+    const executor = await connect(this.#settings, atEnd);
     return createCalls(executor, this.#settings, this.capabilities.watch);
   }
 
@@ -53,7 +52,7 @@ export class SqliteDataStore extends AdapterStore {
         "path ':memory:' has no transactions to join. Use a file, or a database of your own.",
       );
     }
-    if (!isDatabase(tx)) throw notInTransaction();
+    if (!isDatabase(tx)) throw notInTransaction(joinable);
     const executor = createExecutor(sessionIn(tx), this.#settings.busyTimeoutMs, true);
     return createCalls(executor, this.#settings);
   }
@@ -63,10 +62,7 @@ export class SqliteDataStore extends AdapterStore {
 const sessions = new WeakMap<SqliteDatabase, Session>();
 
 function sessionIn(database: SqliteDatabase): Session {
-  let session = sessions.get(database);
-  if (!session) {
-    session = createSession(database, true);
-    sessions.set(database, session);
-  }
+  const session = sessions.get(database) ?? createSession(database, true);
+  sessions.set(database, session);
   return session;
 }

@@ -1,5 +1,5 @@
 import type { TaskFilter } from '@sched/core';
-import { filterColumns, taskColumns } from '@sched/core/adapter';
+import { taskColumns, toConditions } from '@sched/core/adapter';
 import type { SqliteValue } from './client.js';
 
 const noLease = 'lease_token = NULL, lease_owner = NULL, lease_expires_at = NULL';
@@ -97,14 +97,14 @@ export type Statements = ReturnType<typeof createStatements>;
 /** A filter as the end of a WHERE clause, and the values that it needs. */
 export function conditions(filter: TaskFilter, now: number) {
   const values: SqliteValue[] = [];
-  let where = '';
-  for (const [column, value] of filterColumns(filter)) {
-    if (typeof value === 'string') values.push(value);
-    where += typeof value === 'string' ? ` AND ${column} = ?` : ` AND ${column} IS ${value}`;
-  }
-  if (filter.leased !== undefined) {
-    where += ` AND (lease_expires_at > ?) IS ${filter.leased ? '' : 'NOT '}TRUE`;
-    values.push(now);
-  }
+  const given = (value: SqliteValue) => {
+    values.push(value);
+    return '?';
+  };
+  const where = toConditions(
+    filter,
+    (value) => given(typeof value === 'string' ? value : Number(value)),
+    () => given(now),
+  );
   return { where, values };
 }

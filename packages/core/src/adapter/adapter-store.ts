@@ -19,7 +19,7 @@ import type {
 } from '../data-store.js';
 import { SchedError } from '../errors.js';
 import { batches, chunks } from './batches.js';
-import type { StoreCalls, TaskChange } from './calls.js';
+import type { AtEnd, StoreCalls, TaskChange } from './calls.js';
 import {
   checkIds,
   checkItem,
@@ -45,7 +45,7 @@ export abstract class AdapterStore implements DataStore {
   abstract readonly capabilities: DataStoreCapabilities;
   readonly #title: string;
   readonly #settings: { readonly historyLimit: number };
-  #opening: Promise<StoreCalls> | undefined;
+  #opening: Promise<Opened> | undefined;
   #calls: StoreCalls | undefined;
 
   /**
@@ -60,11 +60,12 @@ export abstract class AdapterStore implements DataStore {
   }
 
   /**
-   * Connects, and makes sure of the schema. Leaves nothing open when it fails.
+   * Connects, and makes sure of the schema.
    *
+   * @param atEnd is told what ends what has been begun
    * @throws SchedError as {@link DataStore.open} says
    */
-  protected abstract connect(): Promise<StoreCalls>;
+  protected abstract connect(atEnd: AtEnd): Promise<StoreCalls>;
 
   /**
    * The same calls within a transaction of the user's.
@@ -77,10 +78,10 @@ export abstract class AdapterStore implements DataStore {
 
   async open(): Promise<void> {
     if (this.#calls) return;
-    this.#opening ??= this.connect();
+    this.#opening ??= open((atEnd) => this.connect(atEnd));
     const opening = this.#opening;
     try {
-      const calls = await opening;
+      const { calls } = await opening;
       if (this.#opening === opening) this.#calls = calls;
     } catch (error) {
       if (this.#opening === opening) this.#opening = undefined;
@@ -92,8 +93,8 @@ export abstract class AdapterStore implements DataStore {
     const opening = this.#opening;
     this.#opening = undefined;
     this.#calls = undefined;
-    const calls = await opening?.catch(() => undefined);
-    await calls?.close?.();
+    const opened = await opening?.catch(() => undefined);
+    await opened?.end();
   }
 
   now(): Promise<number> {
@@ -158,6 +159,7 @@ export abstract class AdapterStore implements DataStore {
     return this.#call((calls, limits) => {
       checkTexts(limits, [request.owner]);
       checkTexts(limits, request.queues);
+      calls.watcher?.note(request.queues);
       return calls.claim(request);
     });
   }
@@ -201,7 +203,7 @@ export abstract class AdapterStore implements DataStore {
 
   /** Never notifies where the database has no way to tell. */
   watch(listener: (wakeUp: WakeUp) => void): Promise<() => Promise<void>> {
-    return this.#call(async (calls) => calls.watch?.(listener) ?? (async () => {}));
+    return this.#call(async (calls) => calls.watcher?.watch(listener) ?? (async () => {}));
   }
 
   withTransaction(tx: unknown): DataStore {
@@ -251,6 +253,27 @@ export abstract class AdapterStore implements DataStore {
       ]);
       return counts.reduce((sum, count) => sum + count, 0);
     });
+  }
+}
+
+interface Opened {
+  readonly calls: StoreCalls;
+  end(): Promise<void>;
+}
+
+/** Opens as a whole or not at all. */
+async function open(connect: (atEnd: AtEnd) => Promise<StoreCalls>): Promise<Opened> {
+  const ends: (() => unknown)[] = [];
+  const endAll = async () => {
+    for (const end of ends) await end();
+  };
+  try {
+    const calls = await connect((end) => ends.unshift(end));
+    ends.unshift(() => calls.watcher?.close());
+    return { calls, end: endAll };
+  } catch (error) {
+    await endAll().catch(() => {});
+    throw error;
   }
 }
 

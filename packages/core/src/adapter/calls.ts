@@ -6,6 +6,10 @@ import type {
   TaskSelector,
 } from '../data-store.js';
 import type { StoreLimits } from './limits.js';
+import type { Watcher } from './watcher.js';
+
+/** Has something done when the store is closed, or cannot be opened after all: what was said last is done first. */
+export type AtEnd = (end: () => unknown) => void;
 
 /** What an edit replaces. */
 export type TaskChange = Partial<Omit<NewTaskRecord, 'id' | 'paused'>>;
@@ -26,8 +30,10 @@ export interface StoreCalls
       DataStore,
       'now' | 'insert' | 'list' | 'count' | 'remove' | 'claim' | 'settle' | 'release' | 'history'
     >,
-    Partial<Pick<DataStore, 'latestHistory' | 'watch' | 'close'>> {
+    Partial<Pick<DataStore, 'latestHistory'>> {
   readonly limits?: StoreLimits;
+  /** There where the database can tell. It is told what is claimed, and closed before all else. */
+  readonly watcher?: Pick<Watcher, 'note' | 'watch' | 'close'> | undefined;
   /** The tasks of these ids, of which none comes twice; in any order. */
   read(ids: readonly string[]): Promise<readonly TaskRecord[]>;
   /** @param at the time of the call, where it is one of several */

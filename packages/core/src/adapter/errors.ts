@@ -39,3 +39,15 @@ export function checkCursor(after: string, pattern: RegExp): void {
   if (pattern.test(after)) return;
   throw new SchedError('SCHED_ARGUMENT_INVALID', `after is not the next of a page: ${after}.`);
 }
+
+/**
+ * What `withTransaction` was given is not what it takes.
+ *
+ * @param wanted what it takes: `a client of pg`
+ */
+export function notInTransaction(wanted: string): SchedError {
+  return new SchedError(
+    'SCHED_ARGUMENT_INVALID',
+    `withTransaction takes ${wanted} inside a transaction: begin one before, and commit it after.`,
+  );
+}

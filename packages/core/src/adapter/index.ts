@@ -7,12 +7,19 @@
 
 export { AdapterStore } from './adapter-store.js';
 export { chunks, firstOfEach, shardOf } from './batches.js';
-export type { StoreCalls, TaskChange } from './calls.js';
-export { checkCursor, type ErrorMeanings, firstError, toStoreError } from './errors.js';
+export type { AtEnd, StoreCalls, TaskChange } from './calls.js';
+export { earliest, toClaimed } from './claims.js';
+export {
+  checkCursor,
+  type ErrorMeanings,
+  firstError,
+  notInTransaction,
+  toStoreError,
+} from './errors.js';
 export { drawForgetting, type Forgetting } from './history.js';
 export { readPosition, toLatestPage } from './latest-history.js';
 export type { Sized, StoreLimits } from './limits.js';
-export { isFiltered, matchesFilter, toPage } from './listings.js';
+export { isFiltered, listingHorizon, matchesFilter, toPage } from './listings.js';
 export {
   type AdapterOptions,
   type AdapterSettings,
@@ -24,6 +31,7 @@ export {
   readAdapterOptions,
   theOneGiven,
   type WithDefaults,
+  type Without,
 } from './options.js';
 export {
   checkServerVersion,
@@ -32,6 +40,6 @@ export {
   type SchemaSql,
   schemaError,
 } from './schema.js';
-export { filterColumns, type TaskRow, taskColumns, toNumber, toRecord } from './sql.js';
+export { type TaskRow, taskColumns, toConditions, toNumber, toRecord } from './sql.js';
 export { UnderWay } from './under-way.js';
 export { type Ear, type Subscribe, Watcher } from './watcher.js';

@@ -2,6 +2,9 @@
 
 import type { ListResult, TaskFilter, TaskRecord } from '../data-store.js';
 
+/** How many tasks one page looks at, so that it is answered in time however few of them match. */
+export const listingHorizon = 10_000;
+
 /** Whether a filter asks for more than a group, which has an index. */
 export function isFiltered({ group, ...others }: TaskFilter): boolean {
   return group === null || Object.values(others).some((value) => value !== undefined);

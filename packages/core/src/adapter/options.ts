@@ -8,6 +8,9 @@ export interface AdapterOptions extends DataStoreOptions {
   readonly migrate?: boolean;
 }
 
+/** Options that cannot be given beside others: `Without<'url' | 'pool'>` */
+export type Without<Names extends string> = { readonly [Name in Names]?: never };
+
 /** What every store goes by, with the defaults filled in. */
 export interface AdapterSettings {
   /** The injected clock, if there is one. */

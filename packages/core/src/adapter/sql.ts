@@ -39,15 +39,25 @@ export function toNumber(value: unknown): number | null {
   return value === null || value === undefined ? null : Number(value);
 }
 
-/** The columns that a filter compares with a value, which may be null. */
-export function filterColumns({
-  group,
-  name,
-  queue,
-  status,
-  paused,
-}: TaskFilter): [column: string, value: string | boolean | null][] {
-  return Object.entries({ group_name: group, name, queue, status, paused }).filter(
-    (entry): entry is [string, string | boolean | null] => entry[1] !== undefined,
-  );
+/**
+ * A filter as the end of a WHERE clause.
+ *
+ * @param literalOf how the value of a member stands there
+ * @param now how the time stands there
+ */
+export function toConditions(
+  { leased, group, name, queue, status, paused }: TaskFilter,
+  literalOf: (value: string | boolean, member: string) => string,
+  now: () => string,
+): string {
+  const members = Object.entries({ group, name, queue, status, paused });
+  const all = members.map(([member, value]) => {
+    if (value === undefined) return '';
+    const column = member === 'group' ? 'group_name' : member;
+    return ` AND ${column} ${value === null ? 'IS NULL' : `= ${literalOf(value, member)}`}`;
+  });
+  if (leased !== undefined) {
+    all.push(` AND (lease_expires_at > ${now()}) IS ${leased ? '' : 'NOT '}TRUE`);
+  }
+  return all.join('');
 }

@@ -4,6 +4,8 @@ type Listener = (wakeUp: WakeUp) => void;
 
 /** What a subscription tells: that a task is to wake, and that it has ended without having been stopped. */
 export interface Ear {
+  /** The queues that are worked on here. */
+  readonly queues: ReadonlySet<string>;
   hear(wakeUp: WakeUp): void;
   lost(): void;
 }
@@ -22,7 +24,7 @@ export class Watcher {
   readonly #subscribe: Subscribe;
   readonly #toError: (error: unknown) => Error;
   readonly #listeners = new Set<Listener>();
-  /** Those that are worked on here: where to look after a gap, in which anything may have been missed. */
+  /** Where to look after a gap, in which anything may have been missed. */
   readonly #queues = new Set<string>();
   #listening: Listening | undefined;
 
@@ -66,7 +68,7 @@ export class Watcher {
     const hear = (wakeUp: WakeUp) => {
       for (const listener of this.#listeners) listener(wakeUp);
     };
-    return listen(this.#subscribe, hear, () => {
+    return listen(this.#subscribe, { hear, queues: this.#queues }, () => {
       for (const queue of this.#queues) hear({ queue, wakeAt: 0 });
     });
   }
@@ -79,7 +81,7 @@ interface Listening {
 }
 
 /** @param resumed is told when it listens again */
-function listen(subscribe: Subscribe, hear: Listener, resumed: () => void): Listening {
+function listen(subscribe: Subscribe, heard: Omit<Ear, 'lost'>, resumed: () => void): Listening {
   let isStopped = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let current: Promise<() => unknown>;
@@ -97,7 +99,7 @@ function listen(subscribe: Subscribe, hear: Listener, resumed: () => void): List
   const ear = (): Ear => {
     let isLost = false;
     return {
-      hear,
+      ...heard,
       lost() {
         if (!isLost) again(0);
         isLost = true;

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import type { DataStoreCapabilities, DataStoreOptions, TaskRecord, WakeUp } from '@sched/core';
 import { SchedError, type SchedErrorCode } from '@sched/core';
-import type { Ear, StoreCalls } from '@sched/core/adapter';
+import type { AtEnd, Ear, StoreCalls } from '@sched/core/adapter';
 import { AdapterStore, readAdapterOptions, UnderWay, Watcher } from '@sched/core/adapter';
 
 /** A call, as it is sent. */
@@ -160,20 +160,18 @@ export class ServedClient extends AdapterStore {
     this.#settings = settings;
   }
 
-  protected async connect(): Promise<StoreCalls> {
+  protected async connect(atEnd: AtEnd): Promise<StoreCalls> {
     const line = new this.Line(this.#address);
     const underWay = new UnderWay();
+    atEnd(() => line.end());
+    atEnd(() => underWay.idle());
     const watcher = new Watcher((ear) => this.#subscribe(ear), unavailable);
     const { clock, historyLimit, historyMaxAgeMs } = this.#settings;
     const ask = <T>(call: string, ...args: readonly unknown[]) =>
       underWay.add(this.ask(line, { call, args, at: clock?.() })) as Promise<T>;
-    try {
-      await ask('open', { historyLimit, historyMaxAgeMs });
-    } catch (error) {
-      line.end();
-      throw error;
-    }
+    await ask('open', { historyLimit, historyMaxAgeMs });
     return {
+      watcher,
       now: () => ask('now'),
       insert: (records) => ask('insert', records),
       read: async (ids) =>
@@ -183,21 +181,12 @@ export class ServedClient extends AdapterStore {
       count: (filter) => ask('count', filter),
       remove: (selector) => ask('remove', selector),
       setPaused: (selector, paused) => ask('setPaused', selector, paused),
-      claim(request) {
-        watcher.note(request.queues);
-        return ask('claim', request);
-      },
+      claim: (request) => ask('claim', request),
       extend: (leases, leaseMs) => ask('extend', leases, leaseMs),
       settle: (settlements) => ask('settle', settlements),
       release: (leases) => ask('release', leases),
       history: (taskId, limit) => ask('history', taskId, limit),
       latestHistory: (request) => ask('latestHistory', request),
-      watch: (listener) => watcher.watch(listener),
-      async close() {
-        await watcher.close();
-        await underWay.idle();
-        line.end();
-      },
     };
   }
 
