@@ -39,8 +39,8 @@ const overheadBytes = 64 * 1024;
 /** How many tasks are looked at in one statement for what is too much of their history. */
 const excessAtOnce = 50;
 
-/** How often, and how long apart, a claim looks for tasks that are due where all of them are locked. */
-const lockedTries = 6;
+/** How often, and how long apart, a claim looks for tasks that are due where all of them are locked: half a second. */
+const lockedTries = 50;
 const lockedMs = 10;
 
 /** The calls of the contract. */

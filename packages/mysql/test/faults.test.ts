@@ -165,6 +165,22 @@ await describeOnEach(['mysql', 'mariadb'], 'another transaction in the way', ({ 
     await clash(store, other, { rounds: 15, count: 60, spawned: 5 });
     expect(await other.count({})).toBe(0);
   });
+
+  test('a claim that finds all that is due locked looks until some of it is free', async () => {
+    const database = await bench.database();
+    const other = await bench.connection(database);
+    let looks = 0;
+    const pool = listening(bench.pool(database), (sql) => {
+      // Ten times are longer than it takes a server that is not busy.
+      if (sql.includes('SKIP LOCKED') && ++looks === 10) void other.query('COMMIT');
+    });
+    const store = await bench.open({ pool });
+    await store.insert([record('held')]);
+    await other.query('START TRANSACTION');
+    await other.query("SELECT id FROM sched_tasks WHERE id = 'held' FOR UPDATE");
+    expect((await store.claim(claimAll)).tasks).toMatchObject([{ id: 'held' }]);
+    expect(looks).toBeGreaterThanOrEqual(10);
+  });
 });
 
 await describeOnEach(['mysql', 'mariadb'], 'TLS', ({ url, title }) => {
