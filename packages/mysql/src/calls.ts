@@ -228,20 +228,23 @@ export function createCalls(
 
     async claim(request) {
       const firsts = sql.firsts(request.queues, time());
+      const tasks: ClaimedTask[] = [];
+      let at: number | undefined;
       for (let tries = 1; ; tries++) {
         const [[time, ...moments] = []] = await select(firsts);
-        const now = Number(time);
+        const now = at ?? Number(time);
         const first = earliest(moments.map(toNumber));
-        const isDue = first !== null && first <= now;
-        const tasks = isDue ? await take(request, now, moments) : [];
+        const result = { tasks, now, nextWakeAt: first };
+        if (first === null || first > now) return result;
+        const wanted = { ...request, limit: request.limit - tasks.length };
+        const taken = await take(wanted, now, moments);
+        tasks.push(...taken);
+        if (tasks.length === request.limit) return result;
+        // While others take tasks, MariaDB passes over some that nobody holds. The next look sees them.
+        if (taken.length > 0) at = now;
         // What is locked is about to be leased, unless its connection was cut: then the server is about to notice.
-        if (isDue && tasks.length === 0 && tries < lockedTries) {
-          await new Promise((resolve) => setTimeout(resolve, lockedMs));
-          continue;
-        }
-        if (!isDue || tasks.length >= request.limit) return { tasks, now, nextWakeAt: first };
-        const [[, ...left] = []] = await select(firsts);
-        return { tasks, now, nextWakeAt: earliest(left.map(toNumber)) };
+        else if (tasks.length > 0 || tries === lockedTries) return result;
+        else await new Promise((resolve) => setTimeout(resolve, lockedMs));
       }
     },
 
