@@ -102,7 +102,9 @@ await describeOnEach(['secantusdb', 'mongodb'], 'a transaction of the user’s o
     }
     const inside = store.withTransaction(session());
     const error = await failure(() => inside.insert([record('a')]), 'SCHED_ARGUMENT_INVALID');
-    expect(error.message).toMatch(/a ClientSession of mongodb inside a transaction: begin one before/);
+    expect(error.message).toMatch(
+      /a ClientSession of mongodb inside a transaction: begin one before/,
+    );
     expect(await store.count({})).toBe(0);
   });
 
