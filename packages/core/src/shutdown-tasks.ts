@@ -35,7 +35,8 @@ export class ShutdownTasks {
     const timeNames: readonly string[] = [...whenNames, 'debounce'];
     const names = optionNames().filter((name) => !timeNames.includes(name));
     checkMembers('The options of onShutdown', options, names);
-    this.#declarations.push({ queue: defaultQueue, ...options, task } as Declaration);
+    const { queue = defaultQueue } = options;
+    this.#declarations.push({ ...options, task, queue } as Declaration);
   }
 
   /** @throws SchedError when a task could not be scheduled as it was declared */

@@ -102,7 +102,8 @@ export class TaskClient {
   }
 
   /**
-   * Schedules many tasks with few calls to the store. Checks all before it stores the first.
+   * Schedules many tasks with few calls to the store, two of them under way at a time. Checks all before it stores the
+   * first. When it fails, any of them may have been stored.
    *
    * @param declarations the options of {@link schedule}, each with its task: `[{ task, payload, id, cron, … }]`
    * @throws as {@link schedule}

@@ -238,6 +238,20 @@ describe('a task on shutdown', () => {
     ]);
   });
 
+  test('is in the queue of its own though the definition has another, or none is given in so many words', async () => {
+    const { clock, scheduler } = createSetting();
+    const queues: string[] = [];
+    const task = defineTask('flush', {
+      queue: 'default',
+      handler: (run) => queues.push(run.task.queue),
+    });
+    const it = scheduler({ tasks: [task] });
+    it.onShutdown(task).onShutdown(task, { queue: undefined } as never);
+    await it.start();
+    await stopped(clock, it);
+    expect(queues).toEqual(['shutdown', 'shutdown']);
+  });
+
   test('is refused when it could not be scheduled', async () => {
     const { scheduler } = createSetting();
     const task = defineTask<string>('flush', { handler: () => {} });
